@@ -1,0 +1,52 @@
+"""Time, handed in from outside: integer milliseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import NewType, Protocol
+
+#: An instant: milliseconds since 1970-01-01 UTC. Durations are plain ``int`` milliseconds.
+Ms = NewType("Ms", int)
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+class Clock(Protocol):
+    """Where ``now`` comes from."""
+
+    def now(self) -> Ms:
+        """The present instant."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> Ms:
+        """The present instant."""
+        return Ms(time.time_ns() // 1_000_000)
+
+
+class ManualClock:
+    """A clock that stands still until it is told otherwise; for tests."""
+
+    def __init__(self, start: int = 1_800_000_000_000) -> None:
+        self._now = start
+
+    def now(self) -> Ms:
+        """The present instant."""
+        return Ms(self._now)
+
+    def advance(self, milliseconds: int) -> None:
+        """Move on by ``milliseconds``, which may be negative."""
+        self._now += milliseconds
+
+
+def iso(instant: int) -> str:
+    """``instant`` as ISO 8601 UTC with milliseconds: ``2026-11-21T22:40:00.000Z``."""
+    seconds, millis = divmod(instant, 1_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"

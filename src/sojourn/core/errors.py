@@ -1,0 +1,263 @@
+"""The one error tree of Sojourn.
+
+Every error carries a dotted reason ``code`` that never changes once released, the HTTP ``status`` that it
+maps to, and its evidence as attributes. The docstring of a class is its default message, so it is written
+for the person who reads the answer: no secret, no path, no SQL.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class SojournError(Exception):
+    """The engine could not do what was asked."""
+
+    code: ClassVar[str] = "engine.error"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or inspect.getdoc(type(self)) or self.code)
+
+    @property
+    def message(self) -> str:
+        """The text shown to the caller."""
+        return str(self.args[0])
+
+
+# --- 400: the request cannot be understood ------------------------------------------------------------------
+
+
+class BadRequest(SojournError):
+    """The request is malformed."""
+
+    code = "request.malformed"
+    status = 400
+
+
+class AmbiguousCredentials(BadRequest):
+    """More than one credential was sent; send exactly one."""
+
+    code = "request.ambiguous_credentials"
+
+
+class InvalidJson(BadRequest):
+    """The text is not valid JSON."""
+
+    code = "request.invalid_json"
+
+
+class BadScope(BadRequest):
+    """A word of the scope list is not a valid scope."""
+
+    code = "scope.invalid"
+
+
+class BadOperand(BadRequest):
+    """The operation does not fit the value that the field holds."""
+
+    code = "field.bad_operand"
+
+    def __init__(self, name: str, operation: str) -> None:
+        super().__init__(f"field {name!r} holds a value that {operation} cannot work on")
+        #: Name of the field.
+        self.name = name
+        #: The refused operation.
+        self.operation = operation
+
+
+# --- 401: who acts is not known -----------------------------------------------------------------------------
+
+
+class Unauthorized(SojournError):
+    """Unauthorized"""
+
+    code = "auth.required"
+    status = 401
+
+
+class SessionUnknown(Unauthorized):
+    """No such session."""
+
+    code = "session.unknown"
+
+
+class SessionReplaced(Unauthorized):
+    """This session handle was replaced a moment ago; repeat with the new one."""
+
+    code = "session.replaced"
+
+
+class SessionEnded(Unauthorized):
+    """Session ended"""
+
+    code = "session.ended"
+
+    def __init__(self, reason: str, at: int = 0) -> None:
+        super().__init__()
+        #: Why it ended: ``logout``, ``idle``, ``absolute`` …
+        self.reason = reason
+        #: When, in milliseconds since 1970.
+        self.at = at
+
+
+class TokenRefused(Unauthorized):
+    """The token was refused."""
+
+    code = "token.refused"
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(message or f"the token was refused: {reason}")
+        #: A short stable word: ``form``, ``signature``, ``expired``, ``issuer`` …
+        self.reason = reason
+
+
+# --- 403: known, but not allowed ----------------------------------------------------------------------------
+
+
+class Forbidden(SojournError):
+    """This is not allowed."""
+
+    code = "auth.forbidden"
+    status = 403
+
+
+class InsufficientScope(Forbidden):
+    """insufficient scope"""
+
+    code = "auth.insufficient_scope"
+
+
+class DelegatedHandle(Forbidden):
+    """A delegated handle cannot do this."""
+
+    code = "auth.delegated_handle"
+
+
+class CrossSiteWrite(Forbidden):
+    """A request from another site cannot change anything."""
+
+    code = "request.cross_site"
+
+
+# --- 404, 409, 413 ------------------------------------------------------------------------------------------
+
+
+class NotFound(SojournError):
+    """Not found."""
+
+    code = "request.not_found"
+    status = 404
+
+
+class Conflict(SojournError):
+    """The state changed meanwhile."""
+
+    code = "conflict"
+    status = 409
+
+
+class StaleSession(Conflict):
+    """The session changed its identity after this handle was opened."""
+
+    code = "session.stale"
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        #: The epoch that the session has now.
+        self.epoch = epoch
+
+
+class SessionExists(Conflict):
+    """A session with this id exists already."""
+
+    code = "session.exists"
+
+
+class FieldConflict(Conflict):
+    """The field has another version than the writer expected."""
+
+    code = "field.conflict"
+
+    def __init__(self, name: str, expected: int, found: int, value: str | None) -> None:
+        super().__init__(f"field {name!r} has version {found}, the writer expected {expected}")
+        #: Name of the field.
+        self.name = name
+        #: The version the writer had read; 0 = absent.
+        self.expected = expected
+        #: The version in the store; 0 = absent.
+        self.found = found
+        #: JSON text in the store, None when absent.
+        self.value = value
+
+
+class FieldLimit(SojournError):
+    """session limit exceeded"""
+
+    code = "field.limit"
+    status = 413
+
+    def __init__(self, what: str, name: str, limit: int) -> None:
+        super().__init__()
+        #: ``name``, ``value``, ``fields`` or ``total``.
+        self.what = what
+        #: The field that went over the limit.
+        self.name = name
+        #: The limit: bytes, or a number of fields.
+        self.limit = limit
+
+
+# --- 503: not now -------------------------------------------------------------------------------------------
+
+
+class Unavailable(SojournError):
+    """The engine cannot answer now."""
+
+    code = "engine.unavailable"
+    status = 503
+
+
+class StoreUnavailable(Unavailable):
+    """The session store cannot be reached; nothing was written."""
+
+    code = "store.unavailable"
+
+
+class StoreBusy(Unavailable):
+    """The session store is busy; nothing was written."""
+
+    code = "store.busy"
+
+
+class StoreCorrupt(Unavailable):
+    """The session store holds data that cannot be read."""
+
+    code = "store.corrupt"
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection to the store broke; the change may or may not have been applied."""
+
+    code = "store.outcome_unknown"
+
+
+class LoginBusy(Unavailable):
+    """Too many logins are being checked; try again."""
+
+    code = "login.busy"
+
+
+# --- the operator's errors ----------------------------------------------------------------------------------
+
+
+class StoreVersion(SojournError):
+    """The store was written by a newer version of the engine."""
+
+    code = "store.version"
+
+
+class MasterKeyMissing(SojournError):
+    """The master key of this project cannot be read."""
+
+    code = "keys.master_missing"

@@ -1,0 +1,68 @@
+"""Identifiers and secrets: 256 random bits each, URL-safe text, no UUID layout [ASVS 7.2.3, 11.5.1].
+
+A session handle is ``<id>.<secret>``. The id is a public name; the secret opens the session and is stored
+only as its SHA-256.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import re
+import uuid
+from typing import NamedTuple
+
+_TEXT = r"[A-Za-z0-9_-]{43}"
+_ID = re.compile(_TEXT)
+_HANDLE = re.compile(rf"({_TEXT})\.({_TEXT})")
+
+
+class SessionHandle(NamedTuple):
+    """What a browser or a client shows to open a session."""
+
+    id: str
+    secret: str
+
+    def __str__(self) -> str:
+        return f"{self.id}.{self.secret}"
+
+    def __repr__(self) -> str:
+        return f"SessionHandle({self.id}, …)"
+
+
+def new_token() -> str:
+    """256 random bits of the operating system as 43 characters of base64url."""
+    return base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
+
+
+def new_handle() -> SessionHandle:
+    """A fresh public id with a fresh secret."""
+    return SessionHandle(new_token(), new_token())
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` has the form of a public session id."""
+    return _ID.fullmatch(text) is not None
+
+
+def parse_handle(text: str) -> SessionHandle | None:
+    """The handle that ``text`` spells, or None when it has another form. Nothing is trimmed or decoded."""
+    match = _HANDLE.fullmatch(text)
+    return SessionHandle(*match.groups()) if match else None
+
+
+def secret_hash(secret: str) -> bytes:
+    """The stored form of a secret or token: SHA-256 of its text."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def same(a: bytes, b: bytes) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(a, b)
+
+
+def new_execution_key() -> str:
+    """A name for one execution; to know it opens nothing."""
+    return str(uuid.uuid4())

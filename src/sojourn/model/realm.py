@@ -1,0 +1,180 @@
+"""Realm: isolation boundary and session profile in one noun.
+
+``RealmConfig`` holds the properties of ``realms/<name>/*.json`` under their names; times in milliseconds. The first ten
+are the reference's RealmConfig, the rest are ours. Which of them have an effect in this version is said by
+:data:`NOT_IN_EFFECT`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from sojourn.core.clock import DAY, HOUR, MINUTE, SECOND
+from sojourn.model.field import Limits
+
+#: A JWT may live a year at most.
+MAX_TOKEN_LIFETIME = 365 * DAY
+
+Millis = Annotated[int, Meta(ge=0)]
+Key = Annotated[int, Meta(ge=0)]
+
+
+class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """The merged properties of one realm, as written; use :class:`Realm` for what follows from them."""
+
+    environment_type: Annotated[
+        Literal["stateless", "stateful"], Meta(description="Whether a session owns a JavaScript environment.")
+    ] = "stateless"
+    runtime: Annotated[Literal["ije", "v8"], Meta(description="Script runtime.")] = "ije"
+    cleanup_environment: Annotated[bool, Meta(description="A fresh global scope for every execution.")] = True
+    max_life_time: Annotated[Millis, Meta(description="Age limit of an environment; 0 = unlimited.")] = DAY
+    max_inactive_time: Annotated[Millis, Meta(description="Idle limit of an environment.")] = 15 * MINUTE
+    http_compression_enabled: Annotated[bool, Meta(description="Compress answers.")] = False
+    client_tracking_enabled: Annotated[bool, Meta(description="Identify the device by a cookie.")] = False
+    session_tracking_enabled: Annotated[
+        bool | None, Meta(description="Follow the session with a cookie; default: true in stateful realms.")
+    ] = None
+    login_auditing_enabled: Annotated[bool, Meta(description="Write each login to the change log too.")] = False
+    application: Annotated[Key | None, Meta(description="Key of the application of all sessions.")] = None
+
+    session_idle: Annotated[Millis | None, Meta(description="Idle limit of the session.")] = None
+    session_lifetime: Annotated[Millis | None, Meta(description="Absolute limit of the session.")] = None
+    touch_every: Annotated[
+        Millis | None, Meta(description="How stale the recorded last access may get; default 1/20 of the idle limit.")
+    ] = None
+    token_lifetime: Annotated[Millis, Meta(gt=0, description="`exp` of a JWT where the step names none.")] = HOUR
+    max_token_lifetime: Annotated[Millis, Meta(gt=0, le=MAX_TOKEN_LIFETIME, description="Longest life of a JWT.")] = (
+        MAX_TOKEN_LIFETIME
+    )
+    directory: Annotated[str, Meta(min_length=1, max_length=60, description="The accounts of the realm.")] = "main"
+    login_scope: Annotated[str | None, Meta(min_length=1, description="Who lacks it cannot log in.")] = None
+    hosts: Annotated[
+        tuple[str, ...] | None, Meta(description="Host names that the realm answers on, and only there.")
+    ] = None
+    cross_site_clients: Annotated[
+        bool, Meta(description="`serverId` with SameSite=None; cookies of the realm then never authenticate.")
+    ] = False
+    sid_in_query: Annotated[bool, Meta(description="`ngin_sid` also from the query string.")] = False
+    api_key_in_query: Annotated[bool, Meta(description="`apikey` also from the query string.")] = False
+    keep_at_login: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="Fields that survive login; default: all in realms with cookies, none in others."),
+    ] = None
+    password_min_length: Annotated[
+        int, Meta(ge=8, le=1024, description="Shortest password of an account that logs in here.")
+    ] = 15
+    clear_site_data: Annotated[
+        Literal["cache", "storage"], Meta(description="What logout clears in the browser; storage includes cache.")
+    ] = "cache"
+    jwt_algorithm: Annotated[Literal["EdDSA", "HS256"], Meta(description="How JWTs are signed.")] = "EdDSA"
+    timeouts: Annotated[
+        Literal["nist-aal1", "nist-aal2", "nist-aal3"] | None, Meta(description="Upper bounds of the session's limits.")
+    ] = None
+    max_sessions_per_user: Annotated[int | None, Meta(ge=1, description="Live sessions of one account.")] = None
+    session_limit_policy: Annotated[
+        Literal["deny", "evict-oldest", "evict-idle"], Meta(description="What happens at the limit.")
+    ] = "deny"
+    global_session: Annotated[
+        Literal["login", "user"], Meta(description="`user` shares GLOBAL fields between sessions of one principal.")
+    ] = "login"
+    bag_idle: Annotated[Millis | None, Meta(description="How long the shared fields outlive the last session.")] = None
+    accept_session_tokens_of: Annotated[
+        tuple[str, ...], Meta(description="Realms whose session tokens give identity here.")
+    ] = ()
+    runners_from: Annotated[tuple[str, ...], Meta(description="Realms whose scripts may open a runner here.")] = ()
+    fresh_login: Annotated[
+        Millis | Literal["off"], Meta(description="Age of the login that sensitive acts accept.")
+    ] = 10 * MINUTE
+    runs_survive_logout: Annotated[bool | None, Meta(description="Durable runs go on after their session ended.")] = (
+        None
+    )
+    trusted_hosts: Annotated[tuple[str, ...], Meta(description="Where `Inject JWT` may send.")] = ()
+
+
+#: Properties that are parsed and validated but whose effect comes with later work.
+NOT_IN_EFFECT = frozenset(
+    {
+        "runtime",
+        "cleanupEnvironment",
+        "httpCompressionEnabled",
+        "loginAuditingEnabled",
+        "application",
+        "timeouts",
+        "maxSessionsPerUser",
+        "sessionLimitPolicy",
+        "globalSession",
+        "bagIdle",
+        "acceptSessionTokensOf",
+        "runnersFrom",
+        "freshLogin",
+        "runsSurviveLogout",
+        "trustedHosts",
+    }
+)
+
+
+class Realm(msgspec.Struct, frozen=True, kw_only=True):
+    """One realm of a running engine."""
+
+    #: Key of its row in the engine database, never used twice.
+    key: int
+    #: Immutable random id: in every record, in the ``aud`` of every JWT.
+    id: str
+    #: Name of its folder, in URLs and cookie names.
+    name: str
+    config: RealmConfig
+    #: The platform's *Globals*: text values for ``{{ global.name }}``.
+    globals: Mapping[str, str] = {}
+
+    @property
+    def stateful(self) -> bool:
+        """Whether its sessions own an environment."""
+        return self.config.environment_type == "stateful"
+
+    @property
+    def tracks(self) -> bool:
+        """Whether its sessions travel in a cookie."""
+        chosen = self.config.session_tracking_enabled
+        return self.stateful if chosen is None else chosen
+
+    @property
+    def cookies_authenticate(self) -> bool:
+        """Whether a session cookie opens a session here."""
+        return self.tracks and not self.config.cross_site_clients
+
+    @property
+    def session_idle(self) -> int:
+        """Idle limit of a session in milliseconds, 0 = none."""
+        if self.config.session_idle is not None:
+            return self.config.session_idle
+        return self.config.max_inactive_time if self.stateful else 15 * MINUTE
+
+    @property
+    def session_lifetime(self) -> int:
+        """Absolute limit of a session in milliseconds, > 0."""
+        if self.config.session_lifetime:
+            return self.config.session_lifetime
+        return (self.config.max_life_time or 30 * DAY) if self.stateful else DAY
+
+    @property
+    def touch_every(self) -> int:
+        """How stale the recorded last access may get, in milliseconds; 0 = record every request."""
+        if self.config.touch_every is not None:
+            return self.config.touch_every
+        return max(SECOND, self.session_idle // 20)
+
+    @property
+    def kept_at_login(self) -> frozenset[str] | None:
+        """Names of the fields that survive a login by cookie; None = all."""
+        if self.config.keep_at_login is not None:
+            return frozenset(self.config.keep_at_login)
+        return None if self.tracks else frozenset()
+
+    @property
+    def limits(self) -> Limits:
+        """What the GLOBAL fields of one session may hold."""
+        return Limits()
