@@ -107,11 +107,12 @@ def _may_be_deep(data: bytes | str) -> bool:
 
 def _deeper_than(value: Any, levels: int) -> bool:
     level = [value]
-    while level and levels >= 0:
-        nodes = (node.values() if isinstance(node, dict) else node for node in level if isinstance(node, dict | list))
-        level = [item for children in nodes for item in children]
-        levels -= 1
-    return bool(level)
+    for _ in range(levels + 1):
+        containers = [node for node in level if isinstance(node, dict | list)]
+        if not containers:
+            return False
+        level = [item for node in containers for item in (node.values() if isinstance(node, dict) else node)]
+    return True
 
 
 _exact = msgspec.json.Decoder(float_hook=Decimal)

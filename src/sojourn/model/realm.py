@@ -21,6 +21,8 @@ MAX_TOKEN_LIFETIME = 365 * DAY
 
 Millis = Annotated[int, Meta(ge=0)]
 Key = Annotated[int, Meta(ge=0)]
+AtLeastOne = Annotated[int, Meta(ge=1)]
+ScopeWord = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -46,12 +48,12 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     touch_every: Annotated[
         Millis | None, Meta(description="How stale the recorded last access may get; default 1/20 of the idle limit.")
     ] = None
-    token_lifetime: Annotated[Millis, Meta(gt=0, description="`exp` of a JWT where the step names none.")] = HOUR
-    max_token_lifetime: Annotated[Millis, Meta(gt=0, le=MAX_TOKEN_LIFETIME, description="Longest life of a JWT.")] = (
+    token_lifetime: Annotated[int, Meta(ge=1, description="`exp` of a JWT where the step names none.")] = HOUR
+    max_token_lifetime: Annotated[int, Meta(ge=1, le=MAX_TOKEN_LIFETIME, description="Longest life of a JWT.")] = (
         MAX_TOKEN_LIFETIME
     )
     directory: Annotated[str, Meta(min_length=1, max_length=60, description="The accounts of the realm.")] = "main"
-    login_scope: Annotated[str | None, Meta(min_length=1, description="Who lacks it cannot log in.")] = None
+    login_scope: Annotated[ScopeWord | None, Meta(description="Who lacks it cannot log in.")] = None
     hosts: Annotated[
         tuple[str, ...] | None, Meta(description="Host names that the realm answers on, and only there.")
     ] = None
@@ -74,7 +76,7 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     timeouts: Annotated[
         Literal["nist-aal1", "nist-aal2", "nist-aal3"] | None, Meta(description="Upper bounds of the session's limits.")
     ] = None
-    max_sessions_per_user: Annotated[int | None, Meta(ge=1, description="Live sessions of one account.")] = None
+    max_sessions_per_user: Annotated[AtLeastOne | None, Meta(description="Live sessions of one account.")] = None
     session_limit_policy: Annotated[
         Literal["deny", "evict-oldest", "evict-idle"], Meta(description="What happens at the limit.")
     ] = "deny"
