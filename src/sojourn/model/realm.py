@@ -19,7 +19,11 @@ from sojourn.model.field import Limits
 #: A JWT may live a year at most.
 MAX_TOKEN_LIFETIME = 365 * DAY
 
-Millis = Annotated[int, Meta(ge=0)]
+#: Longest time that a property may name: a hundred years.
+MAX_MILLIS = 36_500 * DAY
+
+_MS = {"unit": "milliseconds"}
+Millis = Annotated[int, Meta(ge=0, le=MAX_MILLIS, extra=_MS)]
 Key = Annotated[int, Meta(ge=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
 ScopeWord = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -43,19 +47,27 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     login_auditing_enabled: Annotated[bool, Meta(description="Write each login to the change log too.")] = False
     application: Annotated[Key | None, Meta(description="Key of the application of all sessions.")] = None
 
-    session_idle: Annotated[Millis | None, Meta(description="Idle limit of the session.")] = None
-    session_lifetime: Annotated[Millis | None, Meta(description="Absolute limit of the session.")] = None
+    session_idle: Annotated[
+        Millis | None,
+        Meta(description="Idle limit of the session, 0 = none; default: 15 min, in stateful realms maxInactiveTime."),
+    ] = None
+    session_lifetime: Annotated[
+        Millis | None,
+        Meta(description="Absolute limit of the session; default: 1 day, in stateful realms maxLifeTime or 30 days."),
+    ] = None
     touch_every: Annotated[
         Millis | None, Meta(description="How stale the recorded last access may get; default 1/20 of the idle limit.")
     ] = None
-    token_lifetime: Annotated[int, Meta(ge=1, description="`exp` of a JWT where the step names none.")] = HOUR
-    max_token_lifetime: Annotated[int, Meta(ge=1, le=MAX_TOKEN_LIFETIME, description="Longest life of a JWT.")] = (
-        MAX_TOKEN_LIFETIME
+    token_lifetime: Annotated[int, Meta(ge=1, description="`exp` of a JWT where the step names none.", extra=_MS)] = (
+        HOUR
     )
+    max_token_lifetime: Annotated[
+        int, Meta(ge=1, le=MAX_TOKEN_LIFETIME, description="Longest life of a JWT.", extra=_MS)
+    ] = MAX_TOKEN_LIFETIME
     directory: Annotated[str, Meta(min_length=1, max_length=60, description="The accounts of the realm.")] = "main"
     login_scope: Annotated[ScopeWord | None, Meta(description="Who lacks it cannot log in.")] = None
     hosts: Annotated[
-        tuple[str, ...] | None, Meta(description="Host names that the realm answers on, and only there.")
+        tuple[str, ...] | None, Meta(description="Host names that the realm answers on, and only there; default: any.")
     ] = None
     cross_site_clients: Annotated[
         bool, Meta(description="`serverId` with SameSite=None; cookies of the realm then never authenticate.")
@@ -76,7 +88,9 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     timeouts: Annotated[
         Literal["nist-aal1", "nist-aal2", "nist-aal3"] | None, Meta(description="Upper bounds of the session's limits.")
     ] = None
-    max_sessions_per_user: Annotated[AtLeastOne | None, Meta(description="Live sessions of one account.")] = None
+    max_sessions_per_user: Annotated[
+        AtLeastOne | None, Meta(description="Live sessions of one account; default: no limit.")
+    ] = None
     session_limit_policy: Annotated[
         Literal["deny", "evict-oldest", "evict-idle"], Meta(description="What happens at the limit.")
     ] = "deny"
@@ -91,9 +105,10 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     fresh_login: Annotated[
         Millis | Literal["off"], Meta(description="Age of the login that sensitive acts accept.")
     ] = 10 * MINUTE
-    runs_survive_logout: Annotated[bool | None, Meta(description="Durable runs go on after their session ended.")] = (
-        None
-    )
+    runs_survive_logout: Annotated[
+        bool | None,
+        Meta(description="Durable runs go on after their session ended; default: true for accounts, false for others."),
+    ] = None
     trusted_hosts: Annotated[tuple[str, ...], Meta(description="Where `Inject JWT` may send.")] = ()
 
 
@@ -102,9 +117,11 @@ NOT_IN_EFFECT = frozenset(
     {
         "runtime",
         "cleanupEnvironment",
+        "clientTrackingEnabled",
         "httpCompressionEnabled",
         "loginAuditingEnabled",
         "application",
+        "jwtAlgorithm",
         "timeouts",
         "maxSessionsPerUser",
         "sessionLimitPolicy",

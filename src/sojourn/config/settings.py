@@ -1,0 +1,151 @@
+"""The settings of ``sojourn.toml``: one Struct a section, one field a key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import platformdirs
+from msgspec import Meta
+from msgspec.structs import force_setattr
+
+from sojourn.config.addresses import Listen, StoreUrl, bracketed, parse_listen, parse_origin, parse_store_url
+
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+Text = Annotated[str, Meta(max_length=1_000)]
+
+#: Keys that are parsed and validated but whose effect comes with later work.
+NOT_IN_EFFECT = frozenset({"stores.application"})
+
+#: Hosts that stand for "every address of this machine"; nobody can be sent there.
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named, not bound
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """A table of ``sojourn.toml``."""
+
+
+class ServerSettings(Section, frozen=True, kw_only=True):
+    """The application listener."""
+
+    host: Annotated[Text, Meta(description="Host name or IP address that the application listener is bound to.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[Port, Meta(description="Its port.")] = 8420
+    workers: Annotated[
+        int, Meta(ge=1, le=256, description="Processes that serve; more than 1 only without stateful realms.")
+    ] = 1
+    #: As browsers write it: no trailing slash, no default port.
+    public_url: Annotated[
+        Text,
+        Meta(
+            description="The origin by which clients know the engine; only its host is answered. "
+            "Default: `http://` with host and port of the listener."
+        ),
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[Text, ...], Meta(description="IP networks of the proxies whose forwarding headers count.")
+    ] = ()
+
+    def __post_init__(self) -> None:
+        """A public URL that is not given follows host and port."""
+        if not self.public_url:
+            host = "127.0.0.1" if self.host in _ANY_ADDRESS else bracketed(self.host)
+            force_setattr(self, "public_url", parse_origin(f"http://{host}:{self.port}"))
+
+
+class AdminSettings(Section, frozen=True, kw_only=True):
+    """The admin listener: admin API, console, metrics, health with causes."""
+
+    listen: Annotated[Text, Meta(description="`http://HOST:PORT` that the admin listener is bound to.")] = (
+        "http://127.0.0.1:8421"
+    )
+
+    @property
+    def address(self) -> Listen:
+        """Host and port."""
+        return parse_listen(self.listen)
+
+
+class StoreSettings(Section, frozen=True, kw_only=True):
+    """Where data are kept; files are relative to the project folder."""
+
+    session: Annotated[Text, Meta(description="Sessions and their fields: `sqlite:///FILE` or `memory://`.")] = (
+        "sqlite:///var/state.db"
+    )
+    engine: Annotated[Text, Meta(description="Accounts, grants, keys, audit: `sqlite:///FILE`.")] = (
+        "sqlite:///var/engine.db"
+    )
+    application: Annotated[Text, Meta(description="The database of scripts.")] = "sqlite:///var/app.db"
+
+
+class KeySettings(Section, frozen=True, kw_only=True):
+    """Keys."""
+
+    master_key_file: Annotated[
+        Text,
+        Meta(
+            description="File of the master key, mode 0600, outside the project; from the project folder when relative. "
+            "Default: `<user config folder>/sojourn/<installation id>.key`."
+        ),
+    ] = ""
+
+
+class LogSettings(Section, frozen=True, kw_only=True):
+    """The log on standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least that is written.")] = (
+        "info"
+    )
+    format: Annotated[Literal["json", "text"], Meta(description="One JSON object a line, or text for people.")] = "json"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of one project."""
+
+    #: The project folder, absolute.
+    project: Path
+    server: ServerSettings = ServerSettings()
+    admin: AdminSettings = AdminSettings()
+    stores: StoreSettings = StoreSettings()
+    keys: KeySettings = KeySettings()
+    log: LogSettings = LogSettings()
+
+    def master_key_path(self, installation: str) -> Path:
+        """The file of the master key of the installation with that id."""
+        if self.keys.master_key_file:
+            return key_file(self.keys.master_key_file, self.project)
+        return platformdirs.user_config_path("sojourn", appauthor=False) / f"{installation}.key"
+
+    @property
+    def session_store(self) -> StoreUrl:
+        """The URL of the session store, taken apart."""
+        return parse_store_url("session", self.stores.session, self.project)
+
+    @property
+    def engine_store(self) -> StoreUrl:
+        """The URL of the engine database, taken apart."""
+        return parse_store_url("engine", self.stores.engine, self.project)
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "server": ServerSettings,
+    "admin": AdminSettings,
+    "stores": StoreSettings,
+    "keys": KeySettings,
+    "log": LogSettings,
+}
+
+
+def key_file(name: str, project: Path) -> Path:
+    """The absolute path of a key file named in the settings; ``~`` is the user's home, relative means to ``project``."""
+    path = Path(name)
+    if path.parts[:1] == ("~",):
+        path = Path.home().joinpath(*path.parts[1:])
+    return (project / path).absolute()
+
+
+def environment_name(setting: str) -> str:
+    """The environment variable of a setting: ``server.publicUrl`` -> ``SOJOURN_SERVER_PUBLICURL``."""
+    return f"SOJOURN_{setting.replace('.', '_')}".upper()
