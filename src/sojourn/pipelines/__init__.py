@@ -1,0 +1,1 @@
+"""Pipelines: files that become immutable plans, and the runner that executes them for one request."""
