@@ -1,0 +1,1 @@
+"""Rules that need a store or the engine database: realms, users, scopes, keys, sessions, logins, audit."""

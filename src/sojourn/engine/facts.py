@@ -1,0 +1,107 @@
+"""What the hot path needs of the engine database, cached under its generation.
+
+An entry serves only the generation it was read under, so whatever changes a right holds from the next request on, in
+every process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from sojourn.core.clock import Clock, Ms
+from sojourn.engine import lookups
+from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.database import EngineDatabase
+from sojourn.engine.lookups import SigningKeyRow
+from sojourn.model.realm import Realm
+from sojourn.model.session import Fences
+from sojourn.model.user import Account
+
+#: Entries of one kind that a snapshot keeps; beyond it begins anew.
+_MOST = 20_000
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Facts:
+    """The door to the present snapshot."""
+
+    def __init__(self, db: EngineDatabase, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._snapshot: Snapshot | None = None
+
+    def current(self) -> Snapshot:
+        """The facts of this instant, the same object while nothing changed. Ask anew at each check.
+
+        Raises ``StoreUnavailable`` when the generation cannot be read.
+        """
+        generation = self._db.generation()
+        if self._snapshot is None or self._snapshot.generation != generation:
+            self._snapshot = Snapshot(self._db, generation, self._clock.now())
+        return self._snapshot
+
+
+class Snapshot:
+    """Facts read under one generation; each is read when first asked for."""
+
+    def __init__(self, db: EngineDatabase, generation: int, taken: Ms) -> None:
+        self._db = db
+        #: The generation under which the entries serve.
+        self.generation = generation
+        #: When this process saw it first.
+        self.taken = taken
+        self._accounts: dict[tuple[str, str, int], Account | None] = {}
+        self._api_keys: dict[tuple[str, bytes], ApiKey | None] = {}
+        self._fences: dict[tuple[str, int], Fences] = {}
+        self._rings: dict[str, Sequence[SigningKeyRow]] = {}
+
+    async def account(self, realm: Realm, key: int) -> Account | None:
+        """The account with its scopes in ``realm``, whatever its state.
+
+        None when unknown, deleted, or not of the realm's directory.
+        """
+        at = (realm.id, realm.config.directory, key)
+        try:
+            return self._accounts[at]
+        except KeyError:
+            found = await self._db.read(lambda connection: lookups.account(connection, realm, key))
+            return _remember(self._accounts, at, found)
+
+    async def api_key(self, realm: Realm, digest: bytes) -> ApiKey | None:
+        """The API key of ``realm`` with this SHA-256; None when unknown, revoked or of another realm."""
+        at = (realm.id, digest)
+        try:
+            return self._api_keys[at]
+        except KeyError:
+            found = await self._db.read(lambda connection: lookups.api_key(connection, realm, digest))
+            return _remember(self._api_keys, at, found)
+
+    async def fences(self, realm: Realm, account_key: int) -> Fences:
+        """The present ``authEpoch`` numbers; ``account_key`` -1 = no account, its part is 0.
+
+        The part of an unknown account or realm is -1, which no session was made under.
+        """
+        at = (realm.id, account_key)
+        try:
+            return self._fences[at]
+        except KeyError:
+            found = await self._db.read(lambda connection: lookups.fences(connection, realm, account_key))
+            return _remember(self._fences, at, found)
+
+    async def ring(self, realm: Realm) -> Sequence[SigningKeyRow]:
+        """The signing keys of ``realm`` in every state, oldest first."""
+        try:
+            return self._rings[realm.id]
+        except KeyError:
+            found = await self._db.read(lambda connection: lookups.ring(connection, realm))
+            return _remember(self._rings, realm.id, found)
+
+
+def _remember(cache: dict[K, V], at: K, value: V) -> V:
+    if len(cache) >= _MOST:
+        cache.clear()
+    cache[at] = value
+    return value

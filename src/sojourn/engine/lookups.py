@@ -1,0 +1,124 @@
+"""The statements behind :mod:`sojourn.engine.facts`: one indexed read each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Label, ScalarSelect, Select, bindparam, func, or_, select
+
+from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.database import schema
+from sojourn.model.realm import Realm
+from sojourn.model.session import ANONYMOUS_KEY, Fences
+from sojourn.model.user import Account
+
+#: ``realm`` of a grant that holds in every realm.
+EVERYWHERE = "*"
+
+#: What an unknown account or realm answers as its ``authEpoch``.
+UNKNOWN_EPOCH = -1
+
+
+class SigningKeyRow(NamedTuple):
+    """One key of a realm's ring as it is stored."""
+
+    key: int
+    kid: str
+    algorithm: str
+    #: ``next``, ``active``, ``retired`` or ``revoked``.
+    state: str
+    #: The JWK as JSON text.
+    public: str
+    #: The private part under the master key.
+    sealed: bytes
+    created: int
+    activated: int | None
+    retired: int | None
+
+
+def account(connection: Connection, realm: Realm, key: int) -> Account | None:
+    """The account with its scopes in ``realm``; None when unknown, deleted, or of another directory."""
+    row = connection.execute(_ACCOUNT, {"of": key}).one_or_none()
+    if row is None or row.directory != realm.config.directory:
+        return None
+    scopes = connection.execute(_SCOPES, {"of": key, "within": realm.id}).scalars().all()
+    return Account(**row._asdict(), scopes=frozenset(scopes))
+
+
+def api_key(connection: Connection, realm: Realm, digest: bytes) -> ApiKey | None:
+    """The live API key of ``realm`` with this digest."""
+    row = connection.execute(_API_KEY, {"digest": digest, "within": realm.id}).one_or_none()
+    if row is None:
+        return None
+    pipelines = connection.execute(_PIPELINES, {"of": row.key}).scalars().all()
+    return ApiKey(row.key, row.name, realm.id, frozenset(pipelines))
+
+
+def fences(connection: Connection, realm: Realm, account_key: int) -> Fences:
+    """The present ``authEpoch`` numbers of account, realm and engine."""
+    row = connection.execute(_FENCES, {"of": account_key, "within": realm.id}).one()
+    of_account = 0 if account_key == ANONYMOUS_KEY else row.account
+    return Fences(account=of_account, realm=row.realm, engine=row.engine)
+
+
+def ring(connection: Connection, realm: Realm) -> Sequence[SigningKeyRow]:
+    """The signing keys of ``realm``, oldest first."""
+    return tuple(SigningKeyRow._make(row) for row in connection.execute(_RING, {"within": realm.id}))
+
+
+def _account() -> Select[int, str, str, str, str, int]:
+    table = schema.account
+    columns = (table.c.key, table.c.directory, table.c.name, table.c.email, table.c.state, table.c.auth_epoch)
+    return select(*columns).where(table.c.key == bindparam("of"), table.c.state != "deleted")
+
+
+def _scopes() -> Select[str]:
+    """Scopes of an account, direct and through its groups; UNION makes a cycle harmless."""
+    member, grant = schema.membership, schema.scope_grant
+    reach = select(member.c.user_group).where(member.c.account == bindparam("of")).cte("reach", recursive=True)
+    reach = reach.union(select(member.c.user_group).join(reach, member.c.member_group == reach.c.user_group))
+    held = or_(grant.c.account == bindparam("of"), grant.c.user_group.in_(select(reach.c.user_group)))
+    within = grant.c.realm.in_([EVERYWHERE, bindparam("within")])
+    return select(grant.c.scope).distinct().where(held, within)
+
+
+def _api_key() -> Select[int, str]:
+    table = schema.api_key
+    live = (table.c.live_name.is_not(None), table.c.revoked.is_(None))
+    return select(table.c.key, table.c.name).where(
+        table.c.digest == bindparam("digest"), table.c.realm == bindparam("within"), *live
+    )
+
+
+def _pipelines() -> Select[str]:
+    table = schema.api_key_pipeline
+    return select(table.c.pipeline).where(table.c.api_key == bindparam("of"))
+
+
+def _fences() -> Select[int, int, int]:
+    account, realm, engine = schema.account, schema.realm, schema.installation
+    return select(
+        _or_unknown(select(account.c.auth_epoch).where(account.c.key == bindparam("of")).scalar_subquery(), "account"),
+        _or_unknown(select(realm.c.auth_epoch).where(realm.c.id == bindparam("within")).scalar_subquery(), "realm"),
+        _or_unknown(select(engine.c.auth_epoch).scalar_subquery(), "engine"),
+    )
+
+
+def _or_unknown(epoch: ScalarSelect[int], name: str) -> Label[int]:
+    return func.coalesce(epoch, UNKNOWN_EPOCH).label(name)
+
+
+def _ring() -> Select[*tuple[Any, ...]]:
+    table = schema.signing_key
+    columns = [table.c[name] for name in SigningKeyRow._fields]
+    return select(*columns).where(table.c.realm == bindparam("within")).order_by(table.c.key)
+
+
+# Built once: SQLAlchemy then finds its compiled form by identity.
+_ACCOUNT = _account()
+_SCOPES = _scopes()
+_API_KEY = _api_key()
+_PIPELINES = _pipelines()
+_FENCES = _fences()
+_RING = _ring()

@@ -1,0 +1,220 @@
+"""Accounts: who can log in. A password hash never leaves this module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+
+from sojourn.core.clock import Clock
+from sojourn.core.json import Json
+from sojourn.engine import epochs
+from sojourn.engine.audit import Audit, Kind
+from sojourn.engine.database import EngineDatabase, schema
+from sojourn.engine.directory import MAIN, Assignee, NameTaken, UserUnknown, account_key, check_free
+from sojourn.engine.groups import Groups, join
+from sojourn.identity.password import MIN_LENGTH, PasswordHasher
+from sojourn.model.user import Account, AccountState, BadAccount, check_email, check_user_name, fold
+
+_table = schema.account
+
+
+class _Stored(NamedTuple):
+    account: Account
+    password: str | None
+
+
+class Users:
+    """The accounts of all directories. Accounts given back here carry no scopes: those depend on the realm."""
+
+    def __init__(self, db: EngineDatabase, hasher: PasswordHasher, audit: Audit, clock: Clock) -> None:
+        self._db = db
+        self._hasher = hasher
+        self._audit = audit
+        self._clock = clock
+        #: Groups of the same directories.
+        self.groups = Groups(db, audit, clock)
+
+    async def add(
+        self,
+        directory: str,
+        name: str,
+        password: str | None,
+        email: str = "",
+        groups: Iterable[str] = (),
+        *,
+        min_length: int = MIN_LENGTH,
+        actor: str = "",
+    ) -> Account:
+        """A new active account; without a password nobody can log in as it.
+
+        Raises ``BadAccount``, ``WeakPassword``, ``NameTaken``, ``GroupUnknown``, ``LoginBusy``.
+        """
+        _check_names(name, email)
+        stored = None if password is None else await self._hash(password, (name, email), min_length)
+
+        def work(connection: Connection) -> Account:
+            key = self._insert(connection, directory, name, email, stored)
+            join(connection, Assignee(name, key, None), directory, groups)
+            self._audited(connection, "USER_CHANGE", "created", name, actor)
+            return Account(key=key, directory=directory, name=name, email=email)
+
+        return await self._db.write(work)
+
+    async def get(self, key: int) -> Account | None:
+        """The account with ``key``; None when unknown or deleted."""
+        found = await self._db.read(lambda connection: _stored(connection, key))
+        return found.account if found else None
+
+    async def find(self, directory: str, user_id: str) -> Account | None:
+        """The account with that name or mail address; None when there is none."""
+        found = await self._db.read(lambda connection: _found(connection, directory, user_id))
+        return found.account if found else None
+
+    async def list(self, directory: str = MAIN) -> Sequence[Account]:
+        """All accounts of the directory that were not deleted, by name."""
+        wanted = _selected().where(_table.c.directory == directory).order_by(_table.c.name, _table.c.key)
+        return await self._db.read(lambda connection: [_read(row).account for row in connection.execute(wanted).all()])
+
+    async def check_password(self, directory: str, user_id: str, password: str) -> Account | None:
+        """The account when ``password`` is its own, whatever its state; None for every other reason, in the same time.
+
+        The ``auth_epoch`` of the answer is of the moment before the check: a session made under it is dead when the
+        password was changed meanwhile. Raises ``LoginBusy``.
+        """
+        found = await self._db.read(lambda connection: _found(connection, directory, user_id))
+        stored = found.password if found else None
+        fits = await self._hasher.verify(stored, password)
+        if not fits or found is None or stored is None:
+            return None
+        if self._hasher.needs_rehash(stored):
+            await self._rehash(found.account.key, stored, password)
+        return found.account
+
+    async def set_state(self, key: int, state: AccountState, actor: str = "") -> Account:
+        """Lock, disable, expire or activate. Disabling ends all sessions; a lock only stops new logins.
+
+        Raises ``UserUnknown``.
+        """
+
+        def work(connection: Connection) -> Account:
+            before = _known(connection, key)
+            self._set(connection, key, {"state": state})
+            if state == "disabled" and before.state != "disabled":
+                epochs.raise_account_epoch(connection, key)
+            kind = _kind_of_change(before.state, state)
+            self._audited(connection, kind, state, before.name, actor)
+            return _known(connection, key)
+
+        return await self._db.write(work)
+
+    async def set_password(self, key: int, password: str, actor: str = "", *, min_length: int = MIN_LENGTH) -> Account:
+        """Change the password, which ends all sessions. Raises ``UserUnknown``, ``WeakPassword``, ``LoginBusy``."""
+        account = await self._db.read(lambda connection: _known(connection, key))
+        stored = await self._hash(password, (account.name, account.email), min_length)
+
+        def work(connection: Connection) -> Account:
+            self._set(connection, key, {"password": stored})
+            epochs.raise_account_epoch(connection, key)
+            changed = _known(connection, key)
+            self._audited(connection, "PASSWORD_CHANGE", "set", changed.name, actor)
+            return changed
+
+        return await self._db.write(work)
+
+    async def delete(self, key: int, actor: str = "") -> None:
+        """Delete the account: sessions end, grants and memberships go, the name is free again, the key stays used.
+
+        Raises ``UserUnknown``.
+        """
+
+        def work(connection: Connection) -> None:
+            account = _known(connection, key)
+            for table in (schema.membership, schema.scope_grant):
+                connection.execute(delete(table).where(table.c.account == key))
+            erased = {"state": "deleted", "live_name": None, "email": "", "live_email": None, "password": None}
+            self._set(connection, key, erased)
+            epochs.raise_account_epoch(connection, key)
+            self._audited(connection, "USER_CHANGE", "deleted", account.name, actor)
+
+        await self._db.write(work)
+
+    async def _hash(self, password: str, names: Sequence[str], min_length: int) -> str:
+        self._hasher.check_new(password, names=names, min_length=min_length)
+        return await self._hasher.hash(password)
+
+    async def _rehash(self, key: int, stored: str, password: str) -> None:
+        fresh = await self._hasher.hash(password)
+        # Only over the very hash that was checked: a password set meanwhile stays.
+        changed = update(_table).where(_table.c.key == key, _table.c.password == stored).values(password=fresh)
+        await self._db.write(lambda connection: connection.execute(changed).rowcount)
+
+    def _insert(self, connection: Connection, directory: str, name: str, email: str, password: str | None) -> int:
+        check_free(connection, directory, name)
+        if email and account_key(connection, directory, email) is not None:
+            raise NameTaken("this mail address is taken")
+        now = self._clock.now()
+        values = {
+            "directory": directory,
+            "name": name,
+            "live_name": fold(name),
+            "email": email,
+            "live_email": fold(email) or None,
+            "password": password,
+            "state": "active",
+            "created": now,
+            "changed": now,
+        }
+        key: int = connection.execute(insert(_table).values(values).returning(_table.c.key)).scalar_one()
+        return key
+
+    def _set(self, connection: Connection, key: int, values: Mapping[str, str | None]) -> None:
+        live = (_table.c.key == key, _table.c.state != "deleted")
+        if connection.execute(update(_table).where(*live).values(changed=self._clock.now(), **values)).rowcount != 1:
+            raise UserUnknown
+
+    def _audited(self, connection: Connection, kind: Kind, act: str, name: str, actor: str) -> None:
+        detail: dict[str, Json] = {"act": act, "name": name}
+        connection.execute(self._audit.row(kind, realm="", outcome="ok", actor=actor, detail=detail))
+
+
+def _check_names(name: str, email: str) -> None:
+    check_user_name(name)
+    check_email(email)
+    if "@" in fold(name) or (email and "@" not in fold(email)):
+        raise BadAccount("a user name contains no @, in no script")
+
+
+def _kind_of_change(before: AccountState, after: AccountState) -> Kind:
+    if after == "locked":
+        return "USER_LOCK"
+    return "USER_UNLOCK" if before == "locked" and after == "active" else "USER_CHANGE"
+
+
+def _selected() -> Select[*tuple[Any, ...]]:
+    columns = (_table.c.key, _table.c.directory, _table.c.name, _table.c.email, _table.c.state, _table.c.auth_epoch)
+    return select(*columns, _table.c.password).where(_table.c.state != "deleted")
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> _Stored:
+    columns = row._asdict()
+    password = columns.pop("password")
+    return _Stored(Account(**columns), password)
+
+
+def _stored(connection: Connection, key: int) -> _Stored | None:
+    row = connection.execute(_selected().where(_table.c.key == key)).one_or_none()
+    return _read(row) if row else None
+
+
+def _found(connection: Connection, directory: str, user_id: str) -> _Stored | None:
+    key = account_key(connection, directory, user_id)
+    return None if key is None else _stored(connection, key)
+
+
+def _known(connection: Connection, key: int) -> Account:
+    found = _stored(connection, key)
+    if found is None:
+        raise UserUnknown
+    return found.account

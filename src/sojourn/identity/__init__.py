@@ -1,0 +1,1 @@
+"""Who somebody is: passwords now, identity providers later."""
