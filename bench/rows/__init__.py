@@ -1,0 +1,8 @@
+"""The rows of the table, a module each; the specification's numbers, with gaps for what is not built yet."""
+
+from __future__ import annotations
+
+from bench.row import Row
+from bench.rows import p1, p5, p6, p7, p8, p9, p20
+
+ROWS: tuple[Row, ...] = (p1.ROW, p5.ROW, p6.ROW, p7.ROW, p8.ROW, p9.ROW, p20.ROW)
