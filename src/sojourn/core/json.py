@@ -74,7 +74,8 @@ def check_finite(value: Any) -> None:
 
 def _float_or_decimal(text: str) -> float | Decimal:
     number = float(text)
-    return number if repr(number) == text else Decimal(text)
+    # Python writes 1e+100 where JSON encoders write 1e100.
+    return number if repr(number) == text or _encoder.encode(number).decode() == text else Decimal(text)
 
 
 def _reason(error: Exception) -> str:

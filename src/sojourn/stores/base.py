@@ -142,3 +142,20 @@ class Described(Protocol):
     def counters(self) -> Mapping[str, int]:
         """Monotonic counters for metrics: ``commits``, ``changes`` …"""
         ...
+
+
+@runtime_checkable
+class Marked(Protocol):
+    """A store that can tell whether it went back: it knows its installation and counts upwards."""
+
+    async def adopt(self, installation: str) -> str:
+        """Write the id of the installation if none is there yet; returns the one that the store belongs to."""
+        ...
+
+    async def identity(self) -> tuple[str, int]:
+        """Id of the installation (empty before :meth:`adopt`) and the counter."""
+        ...
+
+    async def advance(self) -> int:
+        """Raise the counter, durably; returns the new one. It never goes down while the store is the same."""
+        ...

@@ -1,0 +1,175 @@
+"""What the writer does to sessions: each act is a plain function of its connection, run inside its transaction.
+
+An act that refuses has written nothing but the tombstone of a session that it found past its limits. The statement that
+writes carries the guard (epoch, end, limits); when it meets no row, :func:`~sojourn.stores.sqlite.guard.refuse` says why.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from sojourn.core.errors import BadOperand, FieldConflict, FieldLimit, SessionEnded, SessionExists, SessionUnknown
+from sojourn.model.field import DEFAULT_LIMITS, Changed, Limits, Op, apply, check_limits, check_total
+from sojourn.model.session import TOMBSTONE_FOR, End, IssuedToken, Rotation, Session, list_token
+from sojourn.stores.base import Ended
+from sojourn.stores.sqlite import rows
+from sojourn.stores.sqlite.bag import Bag, new_bag
+from sojourn.stores.sqlite.guard import Target, insist, refuse
+from sojourn.stores.sqlite.statements import SQL
+
+
+class Change(NamedTuple):
+    """The arguments of one change."""
+
+    ops: Sequence[Op]
+    touch: bool
+    limits: Limits
+    token: IssuedToken | None
+
+
+def create(db: sqlite3.Connection, session: Session, fields: Mapping[str, str]) -> None:
+    """Add ``session``; raises ``SessionExists`` or ``FieldLimit``."""
+    check_limits(fields, DEFAULT_LIMITS)
+    version = max(session.version, 1) if fields else session.version
+    bag = new_bag(db)
+    row = {
+        "id": session.id,
+        "realm": session.realm,
+        "principal": session.principal,
+        "secret": session.secret,
+        "created": session.created,
+        "last": session.last,
+        "idle": session.idle,
+        "absolute": session.absolute,
+        "epoch": session.epoch,
+        "version": version,
+        "sweep_at": session.dies_at,
+        "about": rows.about_of(session),
+        **bag.write(version, fields, {})._asdict(),
+    }
+    inserted = db.execute(SQL.create, row)
+    if not inserted.rowcount:
+        raise SessionExists
+    assert inserted.lastrowid is not None
+    bag.store_large(inserted.lastrowid)
+
+
+def change(db: sqlite3.Connection, target: Target, wanted: Change) -> Changed:
+    """Apply all of the operations or none; without any (and without a token) it is a touch."""
+    if not wanted.ops and wanted.token is None:
+        return insist(db, target, lambda: _touch_once(db, target, wanted))
+    try:
+        return insist(db, target, lambda: _change_once(db, target, wanted))
+    except (FieldConflict, BadOperand, FieldLimit):
+        refuse(db, target)  # a dead or another session is the better answer
+        raise
+
+
+def _touch_once(db: sqlite3.Connection, target: Target, wanted: Change) -> Changed | None:
+    last = target.now if wanted.touch else 0
+    found = db.execute(SQL.touch, {**target.guard, "last": last}).fetchall()
+    return Changed(found[0][0], {}) if found else None
+
+
+def _change_once(db: sqlite3.Connection, target: Target, wanted: Change) -> Changed | None:
+    found = db.execute(SQL.seen, target.key).fetchall()
+    if not found:
+        return None
+    n, version, weight, large, doc, about = found[0]
+    bag = Bag(db, n, doc, weight, large)
+    old = bag.read({op.name for op in wanted.ops})
+    applied = apply(wanted.ops, old, wanted.limits)
+    written = bag.write(version + 1, applied.writes, old)
+    if wanted.ops:
+        check_total(wanted.ops[-1].name, written.fields, written.bytes, wanted.limits)
+    row = {
+        "n": n,
+        "version": version,
+        "epoch": target.epoch,
+        "now": target.now,
+        "last": target.now if wanted.touch else 0,
+        "fields": written.fields,
+        "bytes": written.bytes,
+        "large": written.large,
+        "doc": written.doc,
+        "about": _listed(about, wanted.token, target.now) if wanted.token else about,
+    }
+    if not db.execute(SQL.change, row).rowcount:
+        return None
+    bag.store_large(n)
+    return Changed(version + 1, applied.values)
+
+
+def _listed(text: str, token: IssuedToken, now: int) -> str:
+    about = rows.decode_about(text)
+    return rows.encode_about(msgspec.structs.replace(about, tokens=list_token(about.tokens, token, now)))
+
+
+def rotate(db: sqlite3.Connection, target: Target, to: Rotation) -> Session:
+    """Replace secret and identity; the record as it is afterwards."""
+    return insist(db, target, lambda: _rotate_once(db, target, to))
+
+
+def _rotate_once(db: sqlite3.Connection, target: Target, to: Rotation) -> Session | None:
+    found = db.execute(SQL.seen, target.key).fetchall()
+    if not found:
+        return None
+    n, version, weight, large, doc, _ = found[0]
+    bag = Bag(db, n, doc, weight, large)
+    kept = bag.columns() if to.keep is None else bag.keep(to.keep)
+    old = rows.record(db.execute(SQL.record, target.key).fetchall()[0])
+    about = rows.About(
+        identity=to.identity,
+        device=to.device,
+        fences=to.fences,
+        tokens=to.tokens,
+        replaced=old.secret,
+        replaced_at=target.now,
+    )
+    row = {
+        "n": n,
+        "version": version,
+        "epoch": target.epoch,
+        "now": target.now,
+        "secret": to.secret,
+        "principal": to.identity.principal,
+        "idle": to.idle,
+        "absolute": to.absolute,
+        "sweep_at": min(to.absolute, target.now + to.idle) if to.idle else to.absolute,
+        "about": rows.encode_about(about),
+        **kept._asdict(),
+    }
+    if not db.execute(SQL.rotate, row).rowcount:
+        return None
+    bag.store_large(n)
+    return rows.record(db.execute(SQL.record, target.key).fetchall()[0])
+
+
+def end(db: sqlite3.Connection, target: Target, how: End) -> Ended | None:
+    """End it for good; None when unknown, the first end when it was ended before."""
+    try:
+        return insist(db, target, lambda: _end_once(db, target, how))
+    except SessionUnknown:
+        return None
+    except SessionEnded:
+        return Ended(now=False, end=_end_of(db, target))
+
+
+def _end_once(db: sqlite3.Connection, target: Target, how: End) -> Ended | None:
+    row = {**target.guard, "ended": rows.end_text(how), "sweep_at": how.at + TOMBSTONE_FOR}
+    found = db.execute(SQL.end, row).fetchall()
+    if not found:
+        return None
+    db.execute(SQL.delete_values, {"n": found[0][0]})
+    return Ended(now=True, end=how)
+
+
+def _end_of(db: sqlite3.Connection, target: Target) -> End:
+    *_, ended = db.execute(SQL.verdict, target.key).fetchall()[0]
+    first = rows.judge(ended, 0, 0, 0, target.now)
+    assert first is not None
+    return first

@@ -1,0 +1,45 @@
+"""The named statements of ``statements.sql``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Statements(NamedTuple):
+    """SQL text by name; a name that is missing or unknown fails at import."""
+
+    load: str
+    grave: str
+    verdict: str
+    bury: str
+    create: str
+    touch: str
+    seen: str
+    change: str
+    record: str
+    rotate: str
+    end: str
+    value: str
+    put_value: str
+    delete_value: str
+    delete_values: str
+    list: str
+    list_of: str
+    list_ended: str
+    list_ended_of: str
+    due: str
+    rearm: str
+    forget: str
+    meta: str
+    meta_both: str
+    adopt: str
+    advance: str
+
+
+def _parse(text: str) -> Statements:
+    sections = (section.partition("\n") for section in text.split("-- name: ")[1:])
+    return Statements(**{name.strip(): statement.strip() for name, _, statement in sections})
+
+
+SQL = _parse(Path(__file__).with_name("statements.sql").read_text())

@@ -1,0 +1,130 @@
+-- Every statement of the store. The guard of a session stands in each statement that shows or changes a live one:
+-- ended IS NULL AND :now < dies, and the epoch where a handle acts.
+
+-- name: load
+-- Large values come with the row: one statement, hence one snapshot.
+SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, doc,
+       CASE large WHEN 0 THEN NULL
+                  ELSE (SELECT json_group_object(name, value) FROM field WHERE field.n = session.n) END
+  FROM session
+ WHERE id = :id AND realm = :realm AND ended IS NULL AND :now < dies
+
+-- name: grave
+SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, ended
+  FROM session
+ WHERE id = :id AND realm = :realm AND ended IS NOT NULL
+
+-- name: verdict
+SELECT n, epoch, last, idle, absolute, ended
+  FROM session
+ WHERE id = :id AND realm = :realm
+
+-- name: bury
+UPDATE session
+   SET ended = :ended, epoch = epoch + 1, fields = 0, bytes = 0, large = 0, doc = '{}', sweep_at = :sweep_at
+ WHERE n = :n AND ended IS NULL AND :now >= dies
+
+-- name: create
+INSERT INTO session(id, realm, principal, secret, created, last, idle, absolute, epoch, version,
+                    fields, bytes, large, sweep_at, about, doc)
+VALUES (:id, :realm, :principal, :secret, :created, :last, :idle, :absolute, :epoch, :version,
+        :fields, :bytes, :large, :sweep_at, :about, :doc)
+ON CONFLICT(id) DO NOTHING
+
+-- name: touch
+UPDATE session
+   SET last = max(last, :last)
+ WHERE id = :id AND realm = :realm AND epoch = :epoch AND ended IS NULL AND :now < dies
+RETURNING version
+
+-- name: seen
+-- What a change works on. Not guarded: the statement that writes is.
+SELECT n, version, bytes, large, doc, about
+  FROM session
+ WHERE id = :id AND realm = :realm
+
+-- name: change
+UPDATE session
+   SET version = version + 1, last = max(last, :last), fields = :fields, bytes = :bytes, large = :large,
+       doc = :doc, about = :about
+ WHERE n = :n AND version = :version AND epoch = :epoch AND ended IS NULL AND :now < dies
+
+-- name: record
+SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about
+  FROM session
+ WHERE id = :id AND realm = :realm
+
+-- name: rotate
+UPDATE session
+   SET secret = :secret, principal = :principal, last = max(last, :now), idle = :idle, absolute = :absolute,
+       epoch = epoch + 1, version = version + 1, sweep_at = min(sweep_at, :sweep_at),
+       fields = :fields, bytes = :bytes, large = :large, doc = :doc, about = :about
+ WHERE n = :n AND version = :version AND epoch = :epoch AND ended IS NULL AND :now < dies
+
+-- name: end
+UPDATE session
+   SET ended = :ended, epoch = epoch + 1, fields = 0, bytes = 0, large = 0, doc = '{}', sweep_at = :sweep_at
+ WHERE id = :id AND realm = :realm AND epoch = coalesce(:epoch, epoch) AND ended IS NULL AND :now < dies
+RETURNING n
+
+-- name: value
+SELECT value FROM field WHERE n = :n AND name = :name
+
+-- name: put_value
+INSERT INTO field(n, name, value) VALUES (:n, :name, :value)
+ON CONFLICT(n, name) DO UPDATE SET value = excluded.value
+
+-- name: delete_value
+DELETE FROM field WHERE n = :n AND name = :name
+
+-- name: delete_values
+DELETE FROM field WHERE n = :n
+
+-- name: list
+SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, :now < dies
+  FROM session
+ WHERE realm = :realm AND ended IS NULL AND (created, id) > (:created, :id)
+ ORDER BY created, id
+ LIMIT :limit
+
+-- name: list_of
+SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, :now < dies
+  FROM session
+ WHERE realm = :realm AND principal = :principal AND ended IS NULL AND (created, id) > (:created, :id)
+ ORDER BY created, id
+ LIMIT :limit
+
+-- name: list_ended
+SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, ended
+  FROM session
+ WHERE realm = :realm AND ended IS NOT NULL AND (created, id) > (:created, :id)
+ ORDER BY created, id
+ LIMIT :limit
+
+-- name: list_ended_of
+SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, ended
+  FROM session
+ WHERE realm = :realm AND principal = :principal AND ended IS NOT NULL AND (created, id) > (:created, :id)
+ ORDER BY created, id
+ LIMIT :limit
+
+-- name: due
+SELECT n, last, idle, absolute, ended FROM session WHERE sweep_at <= :now ORDER BY sweep_at LIMIT :most
+
+-- name: rearm
+UPDATE session SET sweep_at = dies WHERE n = :n
+
+-- name: forget
+DELETE FROM session WHERE n = :n
+
+-- name: meta
+SELECT value FROM meta WHERE name = :name
+
+-- name: meta_both
+SELECT (SELECT value FROM meta WHERE name = 'installation'), (SELECT value FROM meta WHERE name = 'counter')
+
+-- name: adopt
+UPDATE meta SET value = :installation WHERE name = 'installation' AND value = ''
+
+-- name: advance
+UPDATE meta SET value = value + 1 WHERE name = 'counter' RETURNING value

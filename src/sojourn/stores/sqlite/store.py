@@ -1,0 +1,195 @@
+"""The store itself: reads here, writes by the writer, and an observed expiry written before it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from sojourn.core.errors import StoreCorrupt
+from sojourn.model.field import DEFAULT_LIMITS, Changed, Limits, Op
+from sojourn.model.session import End, IssuedToken, Loaded, Rotation, Session, Tombstone
+from sojourn.stores.base import Contract, Cursor, Ended, Swept
+from sojourn.stores.sqlite import acts, upkeep
+from sojourn.stores.sqlite.connection import prepare
+from sojourn.stores.sqlite.failures import StoreFull, typed
+from sojourn.stores.sqlite.guard import Target
+from sojourn.stores.sqlite.reads import Reads
+from sojourn.stores.sqlite.space import RESERVE, DiskSpace
+from sojourn.stores.sqlite.writer import Writer
+
+_TROUBLE = (sqlite3.Error, msgspec.DecodeError, StoreCorrupt)
+
+
+class SqliteStore:
+    """Keeps sessions in one SQLite file; implements every port of :mod:`sojourn.stores.base`.
+
+    It belongs to the event loop that opened it. Any number of processes may have the file open.
+    """
+
+    def __init__(self, reads: Reads, writer: Writer, space: DiskSpace) -> None:
+        self._reads = reads
+        self._writer = writer
+        self._space = space
+        self._damaged = False
+        self._loads = 0
+        self._changes = 0
+
+    @classmethod
+    async def open(cls, path: Path, *, reserve: int = RESERVE) -> SqliteStore:
+        """Open ``path``, making it where there is none; ``reserve`` = bytes of free disk kept for ends and sweeps.
+
+        Raises ``StoreVersion`` (a newer engine's file), ``StoreCorrupt``, ``StoreUnavailable``, ``StoreBusy``.
+        """
+        try:
+            await asyncio.to_thread(prepare, path)
+            reads = Reads(path)
+            try:
+                return cls(reads, Writer(path), DiskSpace(path, reserve))
+            except BaseException:
+                reads.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise typed(error) from error
+
+    async def create(self, session: Session, fields: Mapping[str, str], now: int) -> None:  # noqa: ARG002 - the port's
+        """See :meth:`sojourn.stores.base.SessionStore.create`."""
+        self._space.admit()
+        await self._writer.submit(acts.create, session, dict(fields))
+
+    async def load(self, realm: str, sid: str, now: int) -> Loaded | None:
+        """See :meth:`sojourn.stores.base.SessionStore.load`."""
+        self._loads += 1
+        try:
+            while True:
+                found = self._reads.load(realm, sid, now)
+                if found is not None or not self._reads.is_due(realm, sid, now):
+                    return found
+                await self._writer.submit(upkeep.settle, realm, (sid,), now)
+        except _TROUBLE as error:
+            self._fail(error)
+
+    async def change(
+        self,
+        realm: str,
+        sid: str,
+        epoch: int,
+        ops: Sequence[Op],
+        now: int,
+        *,
+        touch: bool = True,
+        limits: Limits = DEFAULT_LIMITS,
+        token: IssuedToken | None = None,
+    ) -> Changed:
+        """See :meth:`sojourn.stores.base.SessionStore.change`."""
+        self._space.admit()
+        wanted = acts.Change(tuple(ops), touch, limits, token)
+        changed = await self._writer.submit(acts.change, Target(realm, sid, epoch, now), wanted)
+        self._changes += 1
+        return changed
+
+    async def rotate(self, realm: str, sid: str, epoch: int, to: Rotation, now: int) -> Session:
+        """See :meth:`sojourn.stores.base.SessionStore.rotate`."""
+        self._space.admit()
+        return await self._writer.submit(acts.rotate, Target(realm, sid, epoch, now), to)
+
+    async def end(self, realm: str, sid: str, end: End, now: int, *, epoch: int | None = None) -> Ended | None:
+        """See :meth:`sojourn.stores.base.SessionStore.end`."""
+        return await self._writer.submit(acts.end, Target(realm, sid, epoch, now), end)
+
+    async def list(
+        self, realm: str, principal: str | None, now: int, *, after: Cursor | None = None, limit: int = 50
+    ) -> Sequence[Session]:
+        """See :meth:`sojourn.stores.base.SessionStore.list`."""
+        live: list[Session] = []
+        try:
+            while len(live) < limit:
+                page = self._reads.page(realm, principal, now, after, limit)
+                live += [session for session, lives in page if lives]
+                await self._settle(realm, [session.id for session, lives in page if not lives], now)
+                if len(page) < limit:
+                    break
+                after = page[-1][0].created, page[-1][0].id
+        except _TROUBLE as error:
+            self._fail(error)
+        return live[:limit]
+
+    async def sweep(self, now: int, most: int = 50) -> Swept:
+        """See :meth:`sojourn.stores.base.SessionStore.sweep`."""
+        self._space.look()
+        return await self._writer.submit(upkeep.sweep, now, most)
+
+    async def why(self, realm: str, sid: str, now: int) -> Tombstone | None:
+        """See :meth:`sojourn.stores.base.Tombstones.why`."""
+        try:
+            if self._reads.is_due(realm, sid, now):
+                await self._settle(realm, [sid], now)
+            return self._reads.tombstone(realm, sid)
+        except _TROUBLE as error:
+            self._fail(error)
+
+    async def list_ended(
+        self, realm: str, principal: str | None, *, after: Cursor | None = None, limit: int = 50
+    ) -> Sequence[Tombstone]:
+        """See :meth:`sojourn.stores.base.Tombstones.list_ended`."""
+        try:
+            return self._reads.tombstones(realm, principal, after, limit)
+        except _TROUBLE as error:
+            self._fail(error)
+
+    async def adopt(self, installation: str) -> str:
+        """See :meth:`sojourn.stores.base.Marked.adopt`."""
+        return await self._writer.submit(upkeep.adopt, installation)
+
+    async def identity(self) -> tuple[str, int]:
+        """See :meth:`sojourn.stores.base.Marked.identity`."""
+        try:
+            return self._reads.meta()
+        except _TROUBLE as error:
+            self._fail(error)
+
+    async def advance(self) -> int:
+        """See :meth:`sojourn.stores.base.Marked.advance`."""
+        return await self._writer.submit(upkeep.advance)
+
+    async def close(self) -> None:
+        """Finish what is queued and let go of the file."""
+        await self._writer.close()
+        self._reads.close()
+
+    async def ping(self) -> None:
+        """Raise when the writer cannot commit now, damage was met, or the disk is nearly full."""
+        if self._damaged or self._writer.damaged:
+            raise StoreCorrupt
+        if self._space.look():
+            raise StoreFull
+        await self._writer.submit(upkeep.nothing)
+
+    def contract(self) -> Contract:
+        """What was read back from the open file."""
+        durability = "every acknowledged write survives the death of the process and a power failure"
+        return Contract("sqlite", durability, self._reads.facts())
+
+    def counters(self) -> Mapping[str, int]:
+        """``batches`` and ``commits`` are transactions, ``acts`` what ran in them."""
+        return {
+            "commits": self._writer.commits,
+            "batches": self._writer.commits,
+            "acts": self._writer.acts,
+            "changes": self._changes,
+            "loads": self._loads,
+            "checkpoints": self._writer.checkpoints,
+        }
+
+    async def _settle(self, realm: str, sids: Sequence[str], now: int) -> None:
+        if sids:
+            await self._writer.submit(upkeep.settle, realm, sids, now)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        found = typed(error)
+        self._damaged = self._damaged or isinstance(found, StoreCorrupt)
+        raise found from error

@@ -1,0 +1,43 @@
+"""The laws as tests of the store that ``--sojourn-store`` names: ``pytest --pyargs sojourn.testing.suite …``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from importlib import import_module
+
+import pytest
+
+from sojourn.stores.base import SessionStore
+from sojourn.testing.stores import LifecycleLaws, MarkedLaws, SessionStoreLaws, TombstoneLaws
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The laws run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def store(pytestconfig: pytest.Config) -> AsyncIterator[SessionStore]:
+    """A new store for each law."""
+    module, _, function = pytestconfig.getoption("--sojourn-store").partition(":")
+    async with getattr(import_module(module), function)() as opened:
+        yield opened
+
+
+class TestSessionStore(SessionStoreLaws):
+    """The port."""
+
+
+class TestTombstones(TombstoneLaws):
+    """Power ``tombstones``."""
+
+
+class TestMarked(MarkedLaws):
+    """Power ``marked``."""
+
+
+class TestLifecycle(LifecycleLaws):
+    """Power ``lifecycle``."""

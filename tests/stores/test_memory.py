@@ -1,0 +1,12 @@
+"""The laws on the memory store."""
+
+import pytest
+
+from sojourn.stores.memory import MemoryStore
+from sojourn.testing.stores import LifecycleLaws, MarkedLaws, SessionStoreLaws, TombstoneLaws
+
+
+class TestMemory(SessionStoreLaws, TombstoneLaws, MarkedLaws, LifecycleLaws):
+    @pytest.fixture
+    async def store(self) -> MemoryStore:
+        return MemoryStore()

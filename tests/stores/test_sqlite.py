@@ -1,0 +1,19 @@
+"""The laws on the SQLite store."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sojourn.stores.sqlite import SqliteStore
+from sojourn.testing.stores import DurableLaws, LifecycleLaws, MarkedLaws, SessionStoreLaws, TombstoneLaws
+
+
+class TestSqlite(SessionStoreLaws, TombstoneLaws, MarkedLaws, LifecycleLaws, DurableLaws):
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> AsyncIterator[SqliteStore]:
+        store = await SqliteStore.open(tmp_path / "state.db")
+        yield store
+        await store.close()
+
+    peer = store
