@@ -1,0 +1,76 @@
+"""Access: the outcome of the one check — who acts, through which handle, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sojourn.core.errors import CrossSiteWrite
+from sojourn.core.json import Json
+from sojourn.engine.claims import Claims
+from sojourn.model.field import Field
+from sojourn.model.realm import Realm
+from sojourn.model.scope import ScopeSet, narrow
+from sojourn.model.session import IssuedToken, Session
+from sojourn.model.user import Account, is_account, is_external
+
+#: How the handle arrived.
+Via = Literal["cookie", "header", "parameter", "jwt", "python"]
+
+PrincipalKind = Literal["anonymous", "account", "external"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A live session opened by one handle."""
+
+    realm: Realm
+    #: The record as it was when the handle was checked; its epoch guards every later write.
+    session: Session
+    fields: Mapping[str, Field]
+    via: Via
+    #: The effective scope: handle ∩ session ∩ account.
+    scope: ScopeSet
+    #: Whether the handle is narrower than its session: then it may not do what is the account's own.
+    delegated: bool
+    account: Account | None
+    #: The verified token when the handle was one.
+    token: Claims | None = None
+    #: Whether nothing may be changed: a request from another site.
+    read_only: bool = False
+
+    @property
+    def kind(self) -> PrincipalKind:
+        """Whom the session acts for."""
+        principal = self.session.principal
+        if is_account(principal):
+            return "account"
+        return "external" if is_external(principal) else "anonymous"
+
+    @property
+    def claims(self) -> Mapping[str, Json] | None:
+        """All claims of the token, None without one; decoded anew at each call."""
+        return self.token.all if self.token else None
+
+    @property
+    def token_hash(self) -> bytes:
+        """SHA-256 of the token's ``jti``, empty without a token."""
+        return self.token.token_hash if self.token else b""
+
+    def writable(self) -> None:
+        """Raise :class:`CrossSiteWrite` when nothing may be changed."""
+        if self.read_only:
+            raise CrossSiteWrite
+
+
+def effective_scope(session: Session, account: Account | None, issued: IssuedToken | None) -> ScopeSet:
+    """What a request may do: the scope of its token ∩ its session's ∩ what the account has now.
+
+    A session that has all its account has puts no limit of its own, nor does a token that has all of its session; an
+    external principal has no account. An anonymous session has an empty limit, so nothing is left.
+    """
+    identity = session.identity
+    of_handle = None if issued is None or issued.full_scope else frozenset(issued.scope)
+    of_session = None if identity.full_scope else frozenset(identity.scope)
+    return narrow(of_handle, of_session, account.scopes if account else None)

@@ -1,0 +1,112 @@
+"""The one check: from a handle to the live session that it opens, made anew for every request and every act."""
+
+from __future__ import annotations
+
+from sojourn.core.clock import Clock
+from sojourn.core.errors import SessionEnded, SessionReplaced, SessionUnknown, SojournError, StaleSession, TokenRefused
+from sojourn.core.ids import SessionHandle, same, secret_hash
+from sojourn.engine.access import Access, Via, effective_scope
+from sojourn.engine.claims import Claims
+from sojourn.engine.fences import Fence
+from sojourn.model.realm import Realm
+from sojourn.model.session import REPLACED_FOR, End, IssuedToken, Loaded, Session, Tombstone
+from sojourn.stores.base import SessionStore, Tombstones
+
+
+class Check:
+    """Opens sessions. What each method raises is said at :class:`~sojourn.engine.sessions.Sessions`."""
+
+    def __init__(self, store: SessionStore, fence: Fence, clock: Clock) -> None:
+        self._store = store
+        self._fence = fence
+        self._clock = clock
+
+    async def handle(self, realm: Realm, handle: SessionHandle, via: Via) -> Access:
+        """Open by id and secret."""
+        now = self._clock.now()
+        loaded = await self._store.load(realm.id, handle.id, now)
+        if loaded is None:
+            raise _gone(await self.why_for(realm, handle))
+        session = loaded.session
+        shown = secret_hash(handle.secret)
+        if not same(shown, session.secret):
+            replaced = now - session.replaced_at < REPLACED_FOR and same(shown, session.replaced)
+            raise SessionReplaced if replaced else SessionUnknown
+        return await self._admit(realm, loaded, via)
+
+    async def token(self, realm: Realm, claims: Claims) -> Access:
+        """Open by a verified token."""
+        now = self._clock.now()
+        loaded = await self._store.load(realm.id, claims.sid, now)
+        if loaded is None:
+            raise await self._dead_token(realm, claims, now)
+        issued = _listed(loaded.session, claims.token_hash)
+        if issued is None:
+            raise TokenRefused("unlisted")
+        if claims.space != loaded.session.identity.space:
+            raise TokenRefused("issuer")
+        return await self._admit(realm, loaded, "jwt", claims, issued)
+
+    async def again(self, access: Access) -> Loaded:
+        """The session of ``access`` as it is now, while it is the same and lives."""
+        realm, session = access.realm, access.session
+        loaded = await self._store.load(realm.id, session.id, self._clock.now())
+        if loaded is None:
+            tombstone = await self.tombstone(realm, session.id)
+            raise _gone(tombstone.end if tombstone else None)
+        if loaded.session.epoch != session.epoch:
+            raise StaleSession(loaded.session.epoch)
+        if access.token and _listed(loaded.session, access.token.token_hash) is None:
+            raise TokenRefused("unlisted")
+        await self._fence.check(realm, loaded.session)
+        return loaded
+
+    async def tombstone(self, realm: Realm, sid: str) -> Tombstone | None:
+        """What stays of an ended session; None when it lives, is unknown, or the store keeps none."""
+        if not isinstance(self._store, Tombstones):
+            return None
+        return await self._store.why(realm.id, sid, self._clock.now())
+
+    async def why_for(self, realm: Realm, handle: SessionHandle) -> End | None:
+        """The end, for who shows the last secret."""
+        tombstone = await self.tombstone(realm, handle.id)
+        if tombstone is None or not same(secret_hash(handle.secret), tombstone.session.secret):
+            return None
+        return tombstone.end
+
+    async def _admit(
+        self, realm: Realm, loaded: Loaded, via: Via, token: Claims | None = None, issued: IssuedToken | None = None
+    ) -> Access:
+        session = loaded.session
+        account = await self._fence.check(realm, session)
+        return Access(
+            realm=realm,
+            session=session,
+            fields=loaded.fields,
+            via=via,
+            scope=effective_scope(session, account, issued),
+            delegated=issued is not None and not issued.full_scope,
+            account=account,
+            token=token,
+        )
+
+    async def _dead_token(self, realm: Realm, claims: Claims, now: int) -> SojournError:
+        tombstone = await self.tombstone(realm, claims.sid)
+        if tombstone is None or _listed(tombstone.session, claims.token_hash) is None:
+            return TokenRefused("unlisted")
+        if tombstone.end.reason == "absolute" and now >= claims.expires_at:
+            return TokenRefused("expired")
+        return _gone(tombstone.end)
+
+
+def _gone(end: End | None) -> SojournError:
+    return SessionEnded(end.reason, end.at) if end else SessionUnknown()
+
+
+def _listed(session: Session, token_hash: bytes) -> IssuedToken | None:
+    found = None
+    for issued in session.tokens:
+        # No early exit: the time says nothing of how many entries came before.
+        if same(issued.hash, token_hash):
+            found = issued
+    return found

@@ -1,0 +1,75 @@
+"""The four fences: a session lives only while account, realm and engine have the ``authEpoch`` it was made under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sojourn.core.clock import Clock
+from sojourn.core.errors import SessionEnded, SessionUnknown, StaleSession
+from sojourn.engine.ends import Ends
+from sojourn.engine.facts import Facts
+from sojourn.model.realm import Realm
+from sojourn.model.session import ANONYMOUS_KEY, End, EndReason, Fences, Identity, Session
+from sojourn.model.user import Account
+
+#: States in which an account's live sessions go on. A lock stops new logins only.
+_LIVE_STATES = frozenset({"active", "locked"})
+
+
+class Fence:
+    """Compares a session with the facts of this instant."""
+
+    def __init__(self, facts: Facts, ends: Ends, clock: Clock) -> None:
+        self._facts = facts
+        self._ends = ends
+        self._clock = clock
+        self._explained: dict[int, EndReason] = {}
+
+    async def now(self, realm: Realm, identity: Identity, authenticated: Account | None = None) -> Fences:
+        """The numbers that a session begun now is made under; the account's as it was when ``authenticated``."""
+        fences = await self._facts.current().fences(realm, identity.user_key)
+        if authenticated is None:
+            return fences
+        return Fences(authenticated.auth_epoch, fences.realm, fences.engine)
+
+    async def check(self, realm: Realm, session: Session) -> Account | None:
+        """The account of ``session`` (None without one) when no fence has moved.
+
+        Otherwise the session is ended here and now, and :class:`SessionEnded` raised.
+        """
+        facts, key = self._facts.current(), session.identity.user_key
+        fences = await facts.fences(realm, key)
+        account = None if key == ANONYMOUS_KEY else await facts.account(realm, key)
+        live = key == ANONYMOUS_KEY or (account is not None and account.state in _LIVE_STATES)
+        if live and fences == session.fences:
+            return account
+        raise await self._end(session, self._reason(session, account, fences))
+
+    @contextmanager
+    def explained(self, account_key: int, reason: EndReason) -> Iterator[None]:
+        """While sessions of the account are being ended one by one, who finds one first gives the same reason."""
+        self._explained[account_key] = reason
+        try:
+            yield
+        finally:
+            self._explained.pop(account_key, None)
+
+    def _reason(self, session: Session, account: Account | None, fences: Fences) -> EndReason:
+        key = session.identity.user_key
+        if key != ANONYMOUS_KEY and account is None:
+            return "user-deleted"
+        if account is not None and account.state not in _LIVE_STATES:
+            return "user-disabled"
+        if fences.account != session.fences.account:
+            return self._explained.get(key, "password-changed")
+        return "ended-everywhere"
+
+    async def _end(self, session: Session, reason: EndReason) -> SessionEnded | StaleSession | SessionUnknown:
+        end = End(reason, self._clock.now())
+        try:
+            ended = await self._ends.write(session, end)
+        except StaleSession as error:
+            return error
+        first = ended.end if ended else end
+        return SessionEnded(first.reason, first.at)

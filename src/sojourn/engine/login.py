@@ -1,0 +1,127 @@
+"""Logins with user name and password: uniform in failure, audited, and never into a handle that was known before."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from sojourn.core.clock import Clock
+from sojourn.core.errors import SessionEnded, StaleSession
+from sojourn.core.ids import SessionHandle
+from sojourn.engine.access import Access
+from sojourn.engine.audit import Audit
+from sojourn.engine.facts import Facts
+from sojourn.engine.sessions import Begun, Sessions
+from sojourn.engine.users import Users
+from sojourn.model.realm import Realm
+from sojourn.model.session import Device, Session
+from sojourn.model.user import Account, account_identity, account_principal
+
+
+class LoggedIn(NamedTuple):
+    """A login that succeeded."""
+
+    session: Session
+    #: Shown once.
+    handle: SessionHandle
+    account: Account
+
+
+class Logins:
+    """Checks credentials and begins sessions of accounts."""
+
+    def __init__(self, *, users: Users, facts: Facts, sessions: Sessions, audit: Audit, clock: Clock) -> None:
+        self._users = users
+        self._facts = facts
+        self._sessions = sessions
+        self._audit = audit
+        self._clock = clock
+
+    async def authenticate(self, realm: Realm, user_name: str, password: str, address: str = "") -> Account | None:
+        """The account, with its scopes in ``realm``, when it may log in there with this password.
+
+        None alike, and in the same time, for an unknown user, a wrong password, an account that is not active and one
+        without the realm's ``loginScope``. Give the account to ``Sessions.begin(authenticated=…)``, so that a password
+        change since then holds. Raises ``LoginBusy``.
+        """
+        account = await self._check(realm, user_name, password)
+        if account is None:
+            await self._failed(realm, user_name, address)
+        else:
+            await self._succeeded(realm, account, address, "")
+        return account
+
+    async def login(
+        self, realm: Realm, user_name: str, password: str, device: Device, *, current: Access | None = None
+    ) -> LoggedIn | None:
+        """Log in; None when refused, for every reason alike.
+
+        With a ``current`` session that is anonymous the record goes on, with the fields that the realm keeps when the
+        handle was a cookie; with one of the same account it goes on with all its fields; one of anybody else ends
+        (``replaced-by-login``) and a new one begins. The secret and the epoch are new in every case.
+
+        Raises ``LoginBusy``; ``CrossSiteWrite`` when ``current`` may change nothing; ``StaleSession`` when another
+        request logged the same session in at the same moment: repeat with the new handle.
+        """
+        if current is not None:
+            current.writable()
+        account = await self._check(realm, user_name, password)
+        begun = None if account is None else await self._enter(realm, account, device, current)
+        if account is None or begun is None:
+            await self._failed(realm, user_name, device.address)
+            return None
+        await self._succeeded(realm, account, device.address, begun.session.id)
+        return LoggedIn(begun.session, begun.handle, account)
+
+    async def _check(self, realm: Realm, user_name: str, password: str) -> Account | None:
+        found = await self._users.check_password(realm.config.directory, user_name, password)
+        if found is None:
+            return None
+        present = await self._facts.current().account(realm, found.key)
+        if present is None or present.state != "active":
+            return None
+        needed = realm.config.login_scope
+        if needed is not None and needed not in present.scopes:
+            return None
+        # The authEpoch stays that of the moment before the check.
+        return msgspec.structs.replace(found, scopes=present.scopes)
+
+    async def _enter(self, realm: Realm, account: Account, device: Device, current: Access | None) -> Begun | None:
+        """The session of the login; None when the account was ended while its password was checked."""
+        try:
+            if current is not None and current.session.principal in ("", account_principal(account.key)):
+                return await self._rotate(account, device, current)
+            if current is not None:
+                await self._replace(current)
+        except SessionEnded:
+            # The session that came along has died meanwhile; nothing of it goes on.
+            pass
+        try:
+            identity = account_identity(account, self._clock.now())
+            return await self._sessions.begin(realm, identity, device, authenticated=account)
+        except SessionEnded:
+            return None
+
+    async def _rotate(self, account: Account, device: Device, current: Access) -> Begun:
+        keep = None
+        if current.kind == "anonymous":
+            keep = current.realm.kept_at_login if current.via == "cookie" else frozenset()
+        identity = account_identity(account, self._clock.now())
+        return await self._sessions.rotate(current, identity, device, keep=keep, authenticated=account)
+
+    async def _replace(self, current: Access) -> None:
+        try:
+            await self._sessions.end(current, "replaced-by-login")
+        except StaleSession:
+            # Another login has taken it over with a secret of its own: it is not this client's any more.
+            return
+
+    async def _succeeded(self, realm: Realm, account: Account, address: str, sid: str) -> None:
+        await self._audit.record(
+            "LOGIN", realm=realm.id, outcome="ok", actor=account.name, session=sid, address=address
+        )
+
+    async def _failed(self, realm: Realm, user_name: str, address: str) -> None:
+        detail = {"userName": user_name}
+        await self._audit.record("LOGIN_FAIL", realm=realm.id, outcome="failed", address=address, detail=detail)

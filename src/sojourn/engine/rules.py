@@ -1,0 +1,42 @@
+"""All rules of one running engine, as ``bootstrap`` puts them together and everything above uses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sojourn.config.settings import Settings
+from sojourn.core.clock import Clock
+from sojourn.engine.apikeys import ApiKeys
+from sojourn.engine.audit import Audit
+from sojourn.engine.database import EngineDatabase
+from sojourn.engine.facts import Facts
+from sojourn.engine.grants import Grants
+from sojourn.engine.journal import EndJournal
+from sojourn.engine.keys import KeyRings
+from sojourn.engine.login import Logins
+from sojourn.engine.realms import Realms
+from sojourn.engine.sessions import Sessions
+from sojourn.engine.tokens import Tokens
+from sojourn.engine.users import Users
+from sojourn.stores.base import SessionStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The parts that decide; each has its own page."""
+
+    settings: Settings
+    clock: Clock
+    db: EngineDatabase
+    store: SessionStore
+    realms: Realms
+    facts: Facts
+    users: Users
+    grants: Grants
+    api_keys: ApiKeys
+    keys: KeyRings
+    tokens: Tokens
+    sessions: Sessions
+    logins: Logins
+    audit: Audit
+    journal: EndJournal
