@@ -1,5 +1,6 @@
 """Facts: right from the next look on, whoever changed them; cheap while nothing changes."""
 
+import asyncio
 import sqlite3
 import sys
 from pathlib import Path
@@ -58,6 +59,7 @@ async def test_a_change_through_another_connection_holds_at_the_next_look(
     tool.execute("DELETE FROM scope_grant")
     tool.execute("UPDATE account SET state = 'disabled'")
     tool.close()
+    await asyncio.sleep(0)
     after = await facts.current().account(realm, ann.key)
     assert after is not None
     assert (after.state, after.scopes) == ("disabled", frozenset())

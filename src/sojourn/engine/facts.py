@@ -6,6 +6,7 @@ every process.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -32,12 +33,24 @@ class Facts:
         self._db = db
         self._clock = clock
         self._snapshot: Snapshot | None = None
+        #: The snapshot of this turn of the event loop.
+        self._of_turn: Snapshot | None = None
 
     def current(self) -> Snapshot:
         """The facts of this instant, the same object while nothing changed. Ask anew at each check.
 
-        Raises ``StoreUnavailable`` when the generation cannot be read.
+        The generation is read once a turn of the event loop: whatever arrives later is handled in a later turn, so no
+        request is checked against facts older than itself. Raises ``StoreUnavailable`` when it cannot be read.
         """
+        if self._of_turn is None:
+            self._of_turn = self._read()
+            asyncio.get_running_loop().call_soon(self._forget_turn)
+        return self._of_turn
+
+    def _forget_turn(self) -> None:
+        self._of_turn = None
+
+    def _read(self) -> Snapshot:
         generation = self._db.generation()
         if self._snapshot is None or self._snapshot.generation != generation:
             self._snapshot = Snapshot(self._db, generation, self._clock.now())

@@ -8,9 +8,9 @@ from pathlib import Path
 #: Bytes of log after which it is moved.
 _GROWN = 4 * 1024 * 1024
 
-# A reader of another process may pin the log; the writer does not wait long for it.
-_IMPATIENT = "PRAGMA busy_timeout=20"
-_PATIENT = "PRAGMA busy_timeout=5000"
+# A reader of another process may pin the log; the writer does not wait long for it, and elsewhere not at all.
+_BRIEFLY = "PRAGMA busy_timeout=20"
+_NOT_AT_ALL = "PRAGMA busy_timeout=0"
 
 
 class Checkpoints:
@@ -27,9 +27,9 @@ class Checkpoints:
         size = self._log.stat().st_size
         if size < self._due:
             return
-        db.execute(_IMPATIENT).fetchall()
+        db.execute(_BRIEFLY).fetchall()
         busy, in_log, moved = db.execute("PRAGMA wal_checkpoint(FULL)").fetchall()[0]
-        db.execute(_PATIENT).fetchall()
+        db.execute(_NOT_AT_ALL).fetchall()
         complete = not busy and in_log == moved
         self._due = _GROWN if complete else 2 * size
         self.done += complete

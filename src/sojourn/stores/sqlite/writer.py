@@ -1,19 +1,19 @@
-"""The one thread that writes, with group commit.
+"""The one writer of an event loop, with group commit.
 
-An act is a plain function of a connection. The thread takes what is queued (it never waits for company), runs the acts in
-one ``BEGIN IMMEDIATE``, commits once and answers them all with one call into the event loop.
+An act is a plain function of a connection. Whatever was asked for while the last transaction was being committed runs in
+the next one: ``BEGIN IMMEDIATE`` and the acts on the event loop, a few microseconds each, then the COMMIT, which waits for
+the disk, in a thread. So an act costs no switch between threads, and nobody waits for company.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sojourn.core.errors import OutcomeUnknown, SojournError, StoreBusy, StoreCorrupt, StoreUnavailable
@@ -25,32 +25,23 @@ from sojourn.stores.sqlite.lock import WriterLock
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-#: Acts in one transaction at most.
-_MOST = 256
+#: Acts in one transaction at most: what the event loop does in one go.
+_MOST = 64
 
 # A COMMIT that fails with one of these has certainly written nothing.
 _NOT_COMMITTED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL})
 
+# The event loop never waits inside SQLite; where there is something to wait for, the thread does.
+_IMPATIENT = "PRAGMA busy_timeout=0"
+_PATIENT = f"PRAGMA busy_timeout={int(WAIT * 1000)}"
 
-class _Job:
-    """One act on its way. Whoever claims it first answers it: the writer, or the watch when it waits too long."""
 
-    __slots__ = ("act", "args", "due", "future", "ticket")
-
-    def __init__(self, future: asyncio.Future[Any], act: Callable[..., Any], args: Sequence[Any], due: float) -> None:
-        self.future = future
-        self.act = act
-        self.args = args
-        self.due = due
-        self.ticket = [None]
-
-    def claim(self) -> bool:
-        """Whether this call took the only ticket; ``pop`` is atomic between threads."""
-        try:
-            self.ticket.pop()
-        except IndexError:
-            return False
-        return True
+class _Job(NamedTuple):
+    future: asyncio.Future[Any]
+    act: Callable[..., Any]
+    args: Sequence[Any]
+    #: When it has waited too long, by the loop's clock.
+    due: float
 
 
 class _Outcome(NamedTuple):
@@ -60,26 +51,29 @@ class _Outcome(NamedTuple):
 
 
 class Writer:
-    """Runs acts one after the other in its thread; ``await submit(act, …)`` returns when the act is durable."""
+    """Runs acts one after the other; ``await submit(act, …)`` returns when the act is durable."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.stat().st_ino
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._pending: deque[_Job] = deque()
+        #: Acts that run in a transaction of their own, because one of their batch was sick.
+        self._alone: deque[_Job] = deque()
+        self._wanted = asyncio.Event()
         self._watch: asyncio.TimerHandle | None = None
         self._closed = False
         self._db = connect(path)
+        self._db.execute(_IMPATIENT)
         self._lock = WriterLock(path)
         self._checkpoints = Checkpoints(path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"writer of {path.name}")
         #: Transactions, and the acts in them.
         self.commits = 0
         self.acts = 0
         #: Whether an act met damage.
         self.damaged = False
-        self._thread = threading.Thread(target=self._work, name=f"writer of {path.name}", daemon=True)
-        self._thread.start()
+        self._worker = self._loop.create_task(self._work())
 
     @property
     def checkpoints(self) -> int:
@@ -92,78 +86,60 @@ class Writer:
         """Queue ``act(connection, *args)``. A caller that is cancelled does not stop its act."""
         if self._closed:
             raise StoreUnavailable("the session store is closed")
-        job = _Job(self._loop.create_future(), act, args, self._loop.time() + WAIT)
-        self._pending.append(job)
-        self._queue.put(job)
+        future: asyncio.Future[_R] = self._loop.create_future()
+        self._pending.append(_Job(future, act, args, self._loop.time() + WAIT))
+        # The worker goes on in the next turn of the loop: what the other requests of this turn ask for goes along.
+        self._wanted.set()
         if self._watch is None:
-            self._watch = self._loop.call_later(WAIT, self._look_for_late)
-        return job.future
+            self._watch = self._loop.call_later(WAIT, self._refuse_late)
+        return future
 
     async def close(self) -> None:
-        """Finish what is queued, then end the thread."""
+        """Finish what is queued, then let go of the file."""
         if not self._closed:
             self._closed = True
-            self._queue.put(None)
-            await asyncio.to_thread(self._thread.join)
+            self._wanted.set()
+            await self._worker
+            self._thread.shutdown()
+            self._db.close()
+            self._lock.close()
         if self._watch is not None:
             self._watch.cancel()
 
-    # --- on the event loop ----------------------------------------------------------------------------------
-
-    def _look_for_late(self) -> None:
-        now = self._loop.time()
-        for job in self._pending:
-            if job.due > now:
-                break
-            if job.claim() and not job.future.done():
-                job.future.set_exception(StoreBusy())
-        self._watch = self._loop.call_later(WAIT / 5, self._look_for_late) if self._pending else None
-
-    def _answer(self, outcomes: Sequence[_Outcome], taken: int) -> None:
-        for _ in range(taken):
-            self._pending.popleft()
-        for job, result, error in outcomes:
-            if job.future.done():
+    async def _work(self) -> None:
+        while await self._next():
+            try:
+                await self._acquire()
+            except OSError as error:
+                self._answer([_Outcome(job, error=typed(error)) for job in self._batch()])
                 continue
-            if error is None:
-                job.future.set_result(result)
-            else:
-                self.damaged = self.damaged or isinstance(error, StoreCorrupt)
-                job.future.set_exception(error)
+            try:
+                outcomes = await self._transact(self._batch())
+            finally:
+                self._lock.release()
+            self._answer(outcomes)
 
-    # --- in the thread --------------------------------------------------------------------------------------
+    async def _next(self) -> bool:
+        """Wait until something is to be done; False when the store is closed and nothing is left."""
+        while not (self._pending or self._alone):
+            if self._closed:
+                return False
+            self._wanted.clear()
+            await self._wanted.wait()
+        return True
 
-    def _work(self) -> None:
-        while batch := self._next():
-            jobs = [job for job in batch if job is not None]
-            outcomes = self._serve(jobs)
-            with suppress(RuntimeError):  # the loop is gone, and with it everyone who asked
-                self._loop.call_soon_threadsafe(self._answer, outcomes, len(jobs))
-            if None in batch:
-                break
-        self._db.close()
-        self._lock.close()
+    async def _acquire(self) -> None:
+        if not self._lock.try_acquire():
+            await self._loop.run_in_executor(self._thread, self._lock.acquire)
 
-    def _next(self) -> Sequence[_Job | None]:
-        batch = [self._queue.get()]
-        with suppress(Empty):
-            while len(batch) < _MOST:
-                batch.append(self._queue.get_nowait())
-        return batch
+    def _batch(self) -> Sequence[_Job]:
+        if self._alone:
+            return [self._alone.popleft()]
+        return [self._pending.popleft() for _ in range(min(_MOST, len(self._pending)))]
 
-    def _serve(self, jobs: Sequence[_Job]) -> Sequence[_Outcome]:
+    async def _transact(self, jobs: Sequence[_Job]) -> Sequence[_Outcome]:
         try:
-            with self._lock.held():
-                outcomes = self._run([job for job in jobs if job.claim()])
-                with suppress(sqlite3.Error, OSError):  # the log stays valid, and grows
-                    self._checkpoints.consider(self._db)
-        except OSError as error:
-            return [_Outcome(job, error=typed(error)) for job in jobs if job.claim()]
-        return outcomes
-
-    def _run(self, jobs: Sequence[_Job]) -> Sequence[_Outcome]:
-        try:
-            self._begin()
+            await self._begin()
         except Exception as error:  # noqa: BLE001 - whatever it is, the callers learn it
             self._roll_back()
             return [_Outcome(job, error=typed(error)) for job in jobs]
@@ -173,14 +149,28 @@ class Writer:
             self._roll_back()
             if len(jobs) == 1:
                 return [_Outcome(jobs[0], error=typed(error))]
-            return [outcome for job in jobs for outcome in self._run([job])]
-        return self._commit(outcomes)
+            self._alone.extend(jobs)
+            return ()
+        return await self._loop.run_in_executor(self._thread, self._commit, outcomes)
 
-    def _begin(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
+    async def _begin(self) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY:
+                raise
+            # Somebody writes without our lock, such as SQLite's own command line.
+            await self._loop.run_in_executor(self._thread, self._begin_patiently)
         check_schema(self._db)
         if self._path.stat().st_ino != self._file:
             raise StoreUnavailable("the file of the session store was replaced")
+
+    def _begin_patiently(self) -> None:
+        self._db.execute(_PATIENT)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        finally:
+            self._db.execute(_IMPATIENT)
 
     def _attempt(self, job: _Job) -> _Outcome:
         try:
@@ -189,6 +179,7 @@ class Writer:
             return _Outcome(job, error=refusal)
 
     def _commit(self, outcomes: Sequence[_Outcome]) -> Sequence[_Outcome]:
+        """In the thread: make it durable, and keep the log small while the lock is held."""
         try:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -197,8 +188,29 @@ class Writer:
             return [_Outcome(job, error=failed) for job, _, _ in outcomes]
         self.commits += 1
         self.acts += len(outcomes)
+        with suppress(sqlite3.Error, OSError):  # the log stays valid, and grows
+            self._checkpoints.consider(self._db)
         return outcomes
 
     def _roll_back(self) -> None:
         with suppress(sqlite3.Error):
             self._db.rollback()
+
+    def _answer(self, outcomes: Sequence[_Outcome]) -> None:
+        for job, result, error in outcomes:
+            if job.future.done():
+                continue
+            if error is None:
+                job.future.set_result(result)
+            else:
+                self.damaged = self.damaged or isinstance(error, StoreCorrupt)
+                job.future.set_exception(error)
+
+    def _refuse_late(self) -> None:
+        """Give up on acts that have waited too long; none of them was begun."""
+        now = self._loop.time()
+        while self._pending and self._pending[0].due <= now:
+            job = self._pending.popleft()
+            if not job.future.done():
+                job.future.set_exception(StoreBusy())
+        self._watch = self._loop.call_later(WAIT / 5, self._refuse_late) if self._pending else None
