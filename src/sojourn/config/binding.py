@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin
@@ -207,6 +208,8 @@ def _literals(annotation: Any) -> Iterator[str]:
     for option in _alternatives(annotation):
         if get_origin(option) is Literal:
             yield from map(str, get_args(option))
+        elif isinstance(option, type) and issubclass(option, Enum):
+            yield from (str(member.value) for member in option)
 
 
 def _tags(annotation: Any) -> list[tuple[str, str]]:

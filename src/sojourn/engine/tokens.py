@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -34,6 +35,11 @@ REMEMBERED = 10_000
 _MOST_HEADS = 1_000
 
 _NO_CLAIMS: Mapping[str, Json] = {}
+
+
+@lru_cache(maxsize=1_000)
+def _quoted(space: str) -> str:
+    return quote(space, safe="")
 
 
 class ReservedClaims(BadRequest):
@@ -86,7 +92,7 @@ class Tokens:
     def issuer(self, realm: Realm, space: str = "") -> str:
         """``iss`` of the tokens of accounts, or of the external principals of ``space``."""
         base = f"{self._public_url}/realms/{realm.name}"
-        return f"{base}/external/{quote(space, safe='')}" if space else base
+        return f"{base}/external/{_quoted(space)}" if space else base
 
     def audience(self, realm: Realm) -> str:
         """``aud`` of all tokens of ``realm``."""

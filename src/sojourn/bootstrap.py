@@ -1,0 +1,209 @@
+"""Composition root: the only module that names a concrete backend. It builds an :class:`Engine` from a project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from sojourn.config.addresses import parse_store_url
+from sojourn.config.project import Project, load_project
+from sojourn.config.settings import Settings
+from sojourn.core.clock import Clock, SystemClock
+from sojourn.core.crypto import read_master_key, write_master_key
+from sojourn.core.errors import SessionUnknown, StoreUnavailable
+from sojourn.core.ids import parse_handle
+from sojourn.engine.apikeys import ApiKeys
+from sojourn.engine.audit import Audit
+from sojourn.engine.database import EngineDatabase
+from sojourn.engine.facts import Facts
+from sojourn.engine.grants import Grants, RealmUnknown
+from sojourn.engine.journal import EndJournal
+from sojourn.engine.keys import KeyRings
+from sojourn.engine.live import Session
+from sojourn.engine.login import Logins
+from sojourn.engine.realms import Realms
+from sojourn.engine.rules import Rules
+from sojourn.engine.sessions import Sessions
+from sojourn.engine.sweeper import Sweeper
+from sojourn.engine.tokens import Tokens
+from sojourn.engine.users import Users
+from sojourn.http.application import Application
+from sojourn.identity.password import PasswordHasher
+from sojourn.model.realm import Realm
+from sojourn.model.session import Device
+from sojourn.pipelines.deployment import Deployment, load_pipelines
+from sojourn.pipelines.runner import Runner
+from sojourn.stores.base import Lifecycle, SessionStore
+
+_NO_DEVICE = Device()
+
+
+class Engine:
+    """The running system of one project; open it with ``async with Engine.open(folder) as engine``."""
+
+    def __init__(self, project: Project, rules: Rules, deployment: Deployment, sweeper: Sweeper) -> None:
+        self.project = project
+        #: The rules of the engine, for the layers above and for embedding.
+        self.rules = rules
+        #: The pipelines of the project.
+        self.deployment = deployment
+        #: What is due every few seconds; run it where the engine serves.
+        self.sweeper = sweeper
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        project: str | Path | Project,
+        *,
+        clock: Clock | None = None,
+        hasher: PasswordHasher | None = None,
+        recover: bool = True,
+    ) -> AsyncIterator[Engine]:
+        """The engine of a project folder, or of a :class:`Project` that was read before.
+
+        Args:
+            project: Folder or project. A folder is read with the environment of this process.
+            clock: Where ``now`` comes from; default: the machine's clock.
+            hasher: Password hashing; default: Argon2id with OWASP's parameters.
+            recover: Replay the end journal onto the session store before anything else. False only for a process that
+                serves nobody, beside one that does.
+
+        Raises:
+            ConfigError: With every problem of the project's files.
+            MasterKeyMissing: The key that seals the signing keys cannot be read.
+            StoreUnavailable, StoreVersion, StoreCorrupt: A store cannot be opened.
+        """
+        read = project if isinstance(project, Project) else load_project(Path(project), os.environ)
+        async with AsyncExitStack() as stack:
+            engine = await _assemble(cls, read, stack, clock or SystemClock(), hasher)
+            if recover:
+                await engine.rules.sessions.replay_journal()
+            yield engine
+
+    async def login(self, realm: str, user_name: str, password: str, device: Device = _NO_DEVICE) -> Session | None:
+        """Log in and begin a session; None when refused, for every reason alike.
+
+        Raises :class:`RealmUnknown`, ``LoginBusy``.
+        """
+        rules, place = self.rules, self.realm(realm)
+        done = await rules.logins.login(place, user_name, password, device)
+        return await self.session(realm, str(done.handle)) if done else None
+
+    async def session(self, realm: str, handle: str) -> Session:
+        """The live session that ``handle`` (``<id>.<secret>``) opens.
+
+        Raises :class:`RealmUnknown`, ``SessionUnknown``, ``SessionReplaced``, ``SessionEnded`` with the reason.
+        """
+        rules, shown = self.rules, parse_handle(handle)
+        if shown is None:
+            raise SessionUnknown
+        access = await rules.sessions.open(self.realm(realm), shown, "python")
+        return Session(rules.sessions, rules.tokens, rules.clock, access, shown)
+
+    def application(self) -> Application:
+        """The engine as an ASGI application, to serve or to mount inside another one."""
+        return Application(self.rules, self.deployment, Runner(self.rules))
+
+    async def deploy(self, project: Project, deployment: Deployment) -> None:
+        """Go on with a changed project: its realms and pipelines; settings stay those of the start."""
+        await self.rules.realms.sync(project.realms, self.rules.clock.now())
+        for realm in self.rules.realms.all():
+            await self.rules.keys.ensure(realm)
+        self.project, self.deployment = project, deployment
+
+    def realm(self, name: str) -> Realm:
+        """The realm of that name; raises :class:`RealmUnknown`."""
+        found = self.rules.realms.get(name)
+        if found is None:
+            raise RealmUnknown(f"there is no realm {name!r}")
+        return found
+
+
+async def open_store(url: str, project: Path = Path()) -> SessionStore:
+    """The session store behind ``url``: ``memory://`` or ``sqlite:///FILE`` (relative to ``project``).
+
+    Raises ``BadAddress`` for any other URL, ``StoreUnavailable``, ``StoreVersion``, ``StoreCorrupt``.
+    """
+    place = parse_store_url("session", url, project)
+    if place.path is None:
+        from sojourn.stores.memory import MemoryStore
+
+        return MemoryStore()
+    from sojourn.stores.sqlite import SqliteStore
+
+    _make_private_folder(place.path.parent)
+    return await SqliteStore.open(place.path)
+
+
+async def install(settings: Settings) -> None:
+    """Make what only ``init`` and ``demo`` make: the engine database and the master key, where there is none yet."""
+    database = await _open_database(settings)
+    try:
+        write_master_key(settings.master_key_path(database.installation))
+    finally:
+        await database.close()
+
+
+async def _assemble(
+    kind: type[Engine], project: Project, stack: AsyncExitStack, clock: Clock, hasher: PasswordHasher | None
+) -> Engine:
+    settings = project.settings
+    database = await _open_database(settings)
+    stack.push_async_callback(database.close)
+    master = read_master_key(settings.master_key_path(database.installation))
+    deployment = load_pipelines(project)
+    store = await open_store(settings.stores.session, settings.project)
+    if isinstance(store, Lifecycle):
+        stack.push_async_callback(store.close)
+    passwords = hasher or PasswordHasher()
+    stack.callback(passwords.close)
+
+    audit, facts, journal = Audit(database, clock), Facts(database, clock), EndJournal(database)
+    rings = KeyRings(database, facts, master, clock)
+    users, realms = Users(database, passwords, audit, clock), Realms(database)
+    sessions = Sessions(store=store, facts=facts, journal=journal, audit=audit, db=database, clock=clock)
+    rules = Rules(
+        settings=settings,
+        clock=clock,
+        db=database,
+        store=store,
+        realms=realms,
+        facts=facts,
+        users=users,
+        grants=Grants(database, audit, clock),
+        api_keys=ApiKeys(database, audit, clock),
+        keys=rings,
+        tokens=Tokens(
+            public_url=settings.server.public_url,
+            installation=database.installation,
+            rings=rings,
+            facts=facts,
+            store=store,
+            clock=clock,
+        ),
+        sessions=sessions,
+        logins=Logins(users=users, facts=facts, sessions=sessions, audit=audit, clock=clock),
+        audit=audit,
+        journal=journal,
+    )
+    await realms.sync(project.realms, clock.now())
+    for realm in realms.all():
+        await rings.ensure(realm)
+    return kind(project, rules, deployment, Sweeper(store, journal, clock))
+
+
+async def _open_database(settings: Settings) -> EngineDatabase:
+    place = settings.engine_store
+    if place.path is not None:
+        _make_private_folder(place.path.parent)
+    return await EngineDatabase.open(settings.stores.engine, settings.project)
+
+
+def _make_private_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the folder of a store cannot be made: {error.strerror}") from error

@@ -1,0 +1,131 @@
+"""One ``serve``: the sockets, the processes, and in each of them the engine with its two listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from sojourn.admin.application import admin_application
+from sojourn.bootstrap import Engine
+from sojourn.cli.reload import Reloader
+from sojourn.config.project import Project
+from sojourn.core.errors import SojournError
+from sojourn.http.application import Application
+from sojourn.http.server import Served, bind, serve
+
+_log = logging.getLogger("sojourn.serve")
+
+
+class AddressTaken(SojournError):
+    """The address cannot be listened on."""
+
+    code = "serve.address"
+
+
+def serve_project(project: Project, *, reload: bool = False, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or SIGINT; raises :class:`AddressTaken`, and whatever ``Engine.open`` raises."""
+    server, admin = project.settings.server, project.settings.admin.address
+    application = _bind(server.host, server.port)
+    management = _bind(admin.host, admin.port)
+    if server.workers == 1:
+        _run(_serve(project, application, management, reload=reload, on_ready=on_ready))
+        return
+    first = partial(_work, project, application, management, reload)
+    others = partial(_work, project, application, None, reload)
+    on_ready()
+    _supervise([first] + [others] * (server.workers - 1))
+
+
+def _work(project: Project, application: socket.socket, management: socket.socket | None, reload: bool) -> None:
+    _run(_serve(project, application, management, reload=reload))
+
+
+async def _serve(
+    project: Project,
+    application: socket.socket,
+    management: socket.socket | None,
+    *,
+    reload: bool,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    async with Engine.open(project) as engine, contextlib.AsyncExitStack() as stack:
+        app = engine.application()
+        served = [Served(app, [application])]
+        if management is not None:
+            served.append(Served(admin_application(engine.rules, app), [management]))
+        for work in [engine.sweeper.run()] + ([Reloader(engine, app).run()] if reload else []):
+            task = asyncio.create_task(work)
+            stack.callback(task.cancel)
+        _announce(project)
+        await serve(served, on_ready=on_ready, on_drain=lambda: _drain(app))
+
+
+def _announce(project: Project) -> None:
+    settings = project.settings
+    _log.info("serving %s on http://%s:%d", settings.project.name, settings.server.host, settings.server.port)
+    _log.info("admin listener on %s", settings.admin.listen)
+
+
+def _drain(app: Application) -> None:
+    app.health.draining = True
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        return bind(host, port)
+    except OSError as error:
+        raise AddressTaken(f"cannot listen on {host}:{port}: {error.strerror}") from None
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    import uvloop
+
+    uvloop.run(main)
+
+
+def _supervise(workers: Sequence[Callable[[], None]]) -> None:
+    """Run each worker in a process of its own and start it again when it dies; a signal ends them all."""
+    running = {_start(work): work for work in workers}
+    ending = False
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        nonlocal ending
+        ending = True
+        for pid in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    while running:
+        pid, status = os.wait()
+        work = running.pop(pid, None)
+        if work is not None and not ending:
+            _log.error("a worker ended with %d and is started again", os.waitstatus_to_exitcode(status))
+            running[_start(work)] = work
+
+
+def _start(work: Callable[[], None]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        work()
+        code = 0
+    except SojournError as error:
+        _log.error("%s: %s", error.code, error.message)
+    except Exception:  # noqa: BLE001 - the process ends here, its log is all that stays
+        _log.exception("a worker failed")
+    finally:
+        os._exit(code)

@@ -1,0 +1,156 @@
+"""The engine as one plain ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from sojourn.core.errors import NotFound, SessionUnknown, SojournError
+from sojourn.engine.rules import Rules
+from sojourn.http.call import Call
+from sojourn.http.endpoints import Endpoints
+from sojourn.http.errors import ClientGone, Draining, MethodNotAllowed
+from sojourn.http.gateway import PREFIX, Gateway
+from sojourn.http.gateway_replies import Refused
+from sojourn.http.handles import takes_credentials_in_query
+from sojourn.http.health import LIVE, Health
+from sojourn.http.lifespan import answer_lifespan
+from sojourn.http.opening import Opener
+from sojourn.http.origin import Origins, check_realm_host, unchecked
+from sojourn.http.replies import Reply, error_reply, send_reply
+from sojourn.http.wire import Head, Receive, Scope, Send
+from sojourn.model.realm import Realm
+from sojourn.pipelines.deployment import Deployment
+from sojourn.pipelines.runner import Runner
+
+_REALMS = "/realms/"
+_CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-session-id"})
+_READ = ("GET", "HEAD")
+#: Statuses that are a refusal of somebody, not of a mere slip.
+_REFUSALS = frozenset({401, 403, 421})
+_AMBIGUOUS = frozenset({"request.ambiguous_credentials", "request.untrusted_proxy"})
+
+logger = logging.getLogger("sojourn.http")
+
+Answer = Callable[[Call, Realm], Awaitable[Reply]]
+
+
+class Application:
+    """The application listener: pipelines, the endpoints of realms, health."""
+
+    def __init__(self, rules: Rules, deployment: Deployment, runner: Runner) -> None:
+        self._rules = rules
+        self._origins = _origins(rules)
+        opener = Opener(rules)
+        self._gateway = Gateway(rules, deployment, runner, opener)
+        self._endpoints = Endpoints(rules, self._origins, opener)
+        self._paths: dict[str, tuple[tuple[str, ...], Answer]] = {
+            "login": (("POST",), self._endpoints.login),
+            "logout": (("POST",), self._endpoints.logout),
+            "session": (_READ, self._endpoints.session),
+            ".well-known/jwks.json": (_READ, self._endpoints.keys),
+        }
+        self.health = Health(rules)
+        #: Logins at the login endpoint by outcome.
+        self.logins = self._endpoints.logins
+        #: How many answers had which status.
+        self.answered: Counter[int] = Counter()
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Answer with ``deployment`` and the realms as they are now; requests under way keep what they began with."""
+        self._gateway.deploy(deployment)
+        self._origins = self._endpoints.origins = _origins(self._rules)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http":
+            await _not_http(scope, receive, send)
+            return
+        head = Head(scope["headers"])
+        try:
+            arrival = self._origins.arrival(scope, head)
+        except SojournError as error:
+            call = Call(scope, receive, head, unchecked(scope))
+            reply: Reply | None = await self._refusal(call, error)
+        else:
+            call = Call(scope, receive, head, arrival)
+            reply = await self._reply(call)
+        if reply is not None:
+            self.answered[reply.status] += 1
+            secret_url = call.realm is not None and takes_credentials_in_query(call.realm)
+            await send_reply(scope, send, reply, https=call.arrival.https, secret_url=secret_url)
+
+    async def _reply(self, call: Call) -> Reply | None:
+        """The answer; None when the client has left."""
+        try:
+            if call.path.startswith(PREFIX):
+                return await self._gateway.answer(call)
+            return await self._elsewhere(call)
+        except (Refused, SojournError) as error:
+            return await self._refusal(call, error)
+        except ClientGone:
+            return None
+        except asyncio.CancelledError:
+            if not self.health.draining:
+                raise
+            return error_reply(Draining(), call.execution_key)
+        except Exception:
+            # The last line of defence: the client learns nothing but the name of the execution.
+            logger.exception("unhandled error", extra={"executionKey": call.execution_key})
+            return error_reply(SojournError(), call.execution_key)
+
+    async def _elsewhere(self, call: Call) -> Reply:
+        if call.path.startswith(_REALMS):
+            return await self._realm(call)
+        if call.path == "/health/live":
+            _allow(call, _READ)
+            return LIVE
+        if call.path == "/health/ready":
+            _allow(call, _READ)
+            return await self.health.public()
+        raise NotFound
+
+    async def _realm(self, call: Call) -> Reply:
+        name, _, rest = call.path[len(_REALMS) :].partition("/")
+        found = self._paths.get(rest)
+        if found is None:
+            raise NotFound
+        methods, answer = found
+        realm = self._rules.realms.get(name)
+        if realm is None:
+            # The handle of a realm that was removed is a handle that opens nothing.
+            raise SessionUnknown if call.head.has_any(_CREDENTIALS) and rest != "login" else NotFound
+        call.realm = realm
+        check_realm_host(realm, call.arrival)
+        _allow(call, methods)
+        return await answer(call, realm)
+
+    async def _refusal(self, call: Call, error: Refused | SojournError) -> Reply:
+        realm_id, realm_name = (call.realm.id, call.realm.name) if call.realm else ("", "")
+        if isinstance(error, Refused):
+            await self._rules.audit.refused(error.cause, call.arrival.address, realm=realm_id)
+            return error.reply
+        if error.status in _REFUSALS or error.code in _AMBIGUOUS:
+            await self._rules.audit.refused(error.code, call.arrival.address, realm=realm_id)
+        elif error.status >= 500:  # noqa: PLR2004 - the HTTP status is its own name
+            logger.warning("%s: %s", error.code, error.message, extra={"executionKey": call.execution_key})
+        return error_reply(error, call.execution_key, realm_name)
+
+
+async def _not_http(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await answer_lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+
+
+def _origins(rules: Rules) -> Origins:
+    hosts = [host for realm in rules.realms.all() for host in realm.config.hosts or ()]
+    return Origins(rules.settings.server.public_url, rules.settings.server.trusted_proxies, hosts)
+
+
+def _allow(call: Call, methods: tuple[str, ...]) -> None:
+    if call.method not in methods:
+        raise MethodNotAllowed(methods)

@@ -1,0 +1,160 @@
+"""The gateway of pipelines: who may call, who acts, and what the pipeline gets to see.
+
+The first check that fails answers: route, method, size, API key, rate, handle, scope, content type, body.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from sojourn.core.errors import AmbiguousCredentials, InsufficientScope, Unauthorized
+from sojourn.core.ids import secret_hash
+from sojourn.engine.access import Access
+from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.rules import Rules
+from sojourn.http import gateway_replies as refusals
+from sojourn.http import handles
+from sojourn.http.body import check_announced, has_body, read_body
+from sojourn.http.call import Call
+from sojourn.http.cookies import without_ours
+from sojourn.http.crosssite import media_type
+from sojourn.http.errors import UnsupportedMediaType
+from sojourn.http.opening import Opener
+from sojourn.http.origin import check_realm_host
+from sojourn.http.outgoing import pipeline_reply
+from sojourn.http.replies import Reply
+from sojourn.model.realm import Realm
+from sojourn.pipelines.deployment import Deployment, Match
+from sojourn.pipelines.model import Trigger
+from sojourn.pipelines.request import PipelineRequest
+from sojourn.pipelines.runner import Runner
+
+PREFIX = "/pipeline/"
+
+_TARGET = re.compile(r"/pipeline/([^/]+)/v(0|[1-9][0-9]{0,8})/(.+)", re.DOTALL)
+_FORM = b"application/x-www-form-urlencoded"
+_NO_QUERY: Mapping[str, str] = {}
+_NEVER_SEEN = frozenset({b"apikey", b"x-session-id", b"cookie"})
+_NEVER_SEEN_WITH_TOKEN = _NEVER_SEEN | {b"authorization"}
+_CREDENTIAL_PARAMETERS = (handles.API_KEY, handles.SESSION_ID)
+
+
+class Gateway:
+    """Answers ``ANY /pipeline/{realm}/v{major}/{name or route}``."""
+
+    def __init__(self, rules: Rules, deployment: Deployment, runner: Runner, opener: Opener) -> None:
+        self._rules = rules
+        self._deployment = deployment
+        #: Pipelines by their whole path; only of paths without parameters, so there are few.
+        self._found: dict[str, Match] = {}
+        self._runner = runner
+        self._opener = opener
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Answer with other pipelines from now on."""
+        self._deployment = deployment
+        self._found.clear()
+
+    async def answer(self, call: Call) -> Reply:
+        """The pipeline's reply; raises ``Refused`` and the errors of :mod:`sojourn.http.errors`."""
+        match = self._find(call.path)
+        realm = self._rules.realms.get(match.plan.realm) if match else None
+        if match is None or realm is None or call.method not in match.plan.trigger.methods:
+            return refusals.NO_ROUTE
+        call.realm = realm
+        check_realm_host(realm, call.arrival)
+        trigger, head = match.plan.trigger, call.head
+        if head.has(b"content-length"):
+            await check_announced(call.receive, head, trigger.max_request_size)
+        consumer = await self._consumer(call, realm, match) if trigger.api_key else None
+        access = await self._access(call, realm, trigger) if trigger.token_jwt else None
+        if access is None and head.has(b"authorization") and len(head.all(b"authorization")) > 1:
+            raise AmbiguousCredentials
+        body = await _body(call, realm, trigger, access) if has_body(call.scope, head) else b""
+        request = _request(call, match, body, consumed=access is not None)
+        if access is not None and trigger.touch:
+            await self._rules.sessions.touch(access)
+        reply = await self._runner.run(match.plan, request, realm, access, consumer, call.device)
+        return pipeline_reply(reply, realm.name, personal=trigger.api_key or trigger.token_jwt)
+
+    def _find(self, path: str) -> Match | None:
+        found = self._found.get(path)
+        if found is not None:
+            return found
+        target = _TARGET.fullmatch(path)
+        found = self._deployment.match(target[1], int(target[2]), target[3]) if target else None
+        if found is not None and not found.path_params:
+            self._found[path] = found
+        return found
+
+    async def _consumer(self, call: Call, realm: Realm, match: Match) -> ApiKey:
+        text = handles.api_key(realm, call.head, call.query)
+        if text is None:
+            raise refusals.no_api_key(realm.name)
+        key = await self._rules.facts.current().api_key(realm, secret_hash(text))
+        if key is None:
+            raise refusals.bad_api_key(realm.name)
+        if key.pipelines and match.plan.name not in key.pipelines:
+            raise refusals.not_a_consumer()
+        return key
+
+    async def _access(self, call: Call, realm: Realm, trigger: Trigger) -> Access:
+        try:
+            shown = handles.shown(realm, call.head, call.query, https=call.arrival.https)
+            if shown.cookie.ambiguous:
+                await self._opener.note_cookie(call, realm)
+            access = await self._opener.by_token(realm, shown.token(), shown.cookie)
+        except Unauthorized as error:
+            raise refusals.bad_handle(error, realm.name, call.execution_key) from None
+        if access.kind not in trigger.principals:
+            raise refusals.not_a_consumer()
+        if not access.scope.issuperset(trigger.required_scopes):
+            raise InsufficientScope
+        return access
+
+
+async def _body(call: Call, realm: Realm, trigger: Trigger, access: Access | None) -> bytes:
+    kind, accepted = media_type(call.head), trigger.request_content_types
+    if accepted and kind.decode("latin-1") not in accepted:
+        raise UnsupportedMediaType
+    body = await read_body(call.receive, trigger.max_request_size)
+    if kind == _FORM and handles.takes_parameters(realm):
+        if access is not None and handles.form_handles(body):
+            raise AmbiguousCredentials
+        body = handles.without_credentials(body)
+    return body
+
+
+def _request(call: Call, match: Match, body: bytes, *, consumed: bool) -> PipelineRequest:
+    content_type = call.head.get(b"content-type")
+    return PipelineRequest(
+        call.method,
+        call.path,
+        match.path_params,
+        _query(call.query) if call.query else _NO_QUERY,
+        _headers(call, consumed=consumed),
+        content_type.decode("latin-1") if content_type else "",
+        body,
+        call.arrival.address,
+        call.execution_key,
+    )
+
+
+def _query(query: bytes) -> Mapping[str, str]:
+    return {name: value for name, value in handles.parse_query(query) if name not in _CREDENTIAL_PARAMETERS}
+
+
+def _headers(call: Call, *, consumed: bool) -> Mapping[str, str]:
+    """What authors see of the headers: no API key, no session, no cookie of ours, no token that was consumed."""
+    hidden = _NEVER_SEEN_WITH_TOKEN if consumed else _NEVER_SEEN
+    seen: dict[str, str] = {}
+    for name, value in call.head.raw:
+        if name not in hidden:
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            seen[key] = f"{seen[key]}, {text}" if key in seen else text
+    if call.head.has(b"cookie"):
+        kept = without_ours(call.head.all(b"cookie"))
+        if kept:
+            seen["cookie"] = kept.decode("latin-1")
+    return seen

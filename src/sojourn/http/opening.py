@@ -1,0 +1,72 @@
+"""Opening the session that a request shows: the one authority, the one check, and what is refused and audited."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sojourn.core.errors import AmbiguousCredentials, Unauthorized
+from sojourn.engine.access import Access
+from sojourn.engine.rules import Rules
+from sojourn.http import crosssite, handles
+from sojourn.http.call import Call
+from sojourn.http.cookies import SessionCookie
+from sojourn.model.realm import Realm
+
+
+class Opener:
+    """Opens sessions for requests."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+
+    async def open(self, call: Call, realm: Realm) -> Access:
+        """The session of whatever one handle the request shows.
+
+        Raises ``AmbiguousCredentials``, ``Unauthorized`` and its kinds, and ``CrossSiteWrite`` where a cookie
+        authenticates an unsafe request of another site; a safe one gets its session read-only.
+        """
+        shown = handles.shown(realm, call.head, call.query, https=call.arrival.https)
+        if shown.cookie.ambiguous:
+            await self.note_cookie(call, realm)
+        if shown.bearer is not None:
+            return await self.by_token(realm, shown.bearer, shown.cookie)
+        handle = shown.session_handle()
+        foreign = shown.via == "cookie" and crosssite.guard(call.head, call.arrival, call.method)
+        access = await self._rules.sessions.open(realm, handle, shown.via)
+        return replace(access, read_only=True) if foreign else access
+
+    async def by_token(self, realm: Realm, token: str, cookie: SessionCookie) -> Access:
+        """The session of a JWT; the cookie beside it may open nothing that belongs to somebody else.
+
+        Raises ``TokenRefused``, ``SessionEnded``, ``AmbiguousCredentials``.
+        """
+        claims = await self._rules.tokens.verify(realm, token)
+        access = await self._rules.sessions.open_token(realm, claims)
+        if cookie.handle is not None:
+            await self._check_beside(realm, access, cookie)
+        return access
+
+    async def current(self, call: Call, realm: Realm) -> Access | None:
+        """The session with which a client comes to log in; None without one and for a dead one."""
+        shown = handles.session_handle(realm, call.head, call.query, https=call.arrival.https)
+        if shown.cookie.ambiguous:
+            await self.note_cookie(call, realm)
+        if shown.handle is None:
+            return None
+        try:
+            return await self._rules.sessions.open(realm, shown.handle, shown.via)
+        except Unauthorized:
+            return None
+
+    async def note_cookie(self, call: Call, realm: Realm) -> None:
+        """Write into the audit log that it was not certain which cookie is ours."""
+        await self._rules.audit.refused("cookie.ambiguous", call.arrival.address, realm=realm.id)
+
+    async def _check_beside(self, realm: Realm, access: Access, cookie: SessionCookie) -> None:
+        assert cookie.handle is not None
+        try:
+            other = await self._rules.sessions.open(realm, cookie.handle, "cookie")
+        except Unauthorized:
+            return
+        if other.session.principal and other.session.principal != access.session.principal:
+            raise AmbiguousCredentials

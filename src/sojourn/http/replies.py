@@ -1,0 +1,107 @@
+"""Answers: status, headers and body as they go over the wire, with the headers that every answer carries."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sojourn.core.errors import SessionEnded, SojournError, TokenRefused, Unavailable
+from sojourn.core.json import encode
+from sojourn.http.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
+from sojourn.http.wire import WHOLE, Header, Scope, Send
+
+JSON: Header = (b"content-type", b"application/json")
+NO_STORE: Header = (b"cache-control", b"no-store")
+CLOSE: Header = (b"connection", b"close")
+
+_NO_SNIFF: Header = (b"x-content-type-options", b"nosniff")
+_POLICY: Header = (b"content-security-policy", b"frame-ancestors 'none'; object-src 'none'; base-uri 'none'")
+_REFERRER: Header = (b"referrer-policy", b"same-origin")
+_NO_REFERRER: Header = (b"referrer-policy", b"no-referrer")
+_HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
+
+
+def security_headers(*, https: bool, secret_url: bool = False) -> tuple[Header, ...]:
+    """The headers that every answer carries; ``secret_url``: the URL may hold a credential, so it goes nowhere."""
+    headers = (_NO_SNIFF, _NO_REFERRER if secret_url else _REFERRER, _POLICY)
+    return (*headers, _HSTS) if https else headers
+
+
+def _lines(headers: Sequence[Header]) -> bytes:
+    return b"".join([b"%s: %s\r\n" % header for header in headers])
+
+
+_SECURITY_LINES = {
+    (https, secret_url): _lines(security_headers(https=https, secret_url=secret_url))
+    for https in (False, True)
+    for secret_url in (False, True)
+}
+
+#: Seconds after which a client may try again.
+RETRY_AFTER = 1
+RETRY: Header = (b"retry-after", b"%d" % RETRY_AFTER)
+
+
+class Reply(NamedTuple):
+    """One whole answer."""
+
+    status: int
+    body: bytes = b""
+    #: In the order they are sent; the security headers are added when it is sent.
+    headers: tuple[Header, ...] = (JSON, NO_STORE)
+
+
+def json_reply(status: int, value: Any, *headers: Header) -> Reply:
+    """``value`` as JSON that no cache may keep."""
+    return Reply(status, encode(value), (JSON, NO_STORE, *headers))
+
+
+def error_reply(error: SojournError, execution_key: str, realm: str = "") -> Reply:
+    """What a client is told of ``error``: message, code, execution key; never where or how it happened."""
+    body: dict[str, Any] = {"message": _message(error), "code": error.code, "executionKey": execution_key}
+    if isinstance(error, SessionEnded | TokenRefused):
+        body["reason"] = error.reason
+    return json_reply(error.status, body, *_error_headers(error, realm))
+
+
+def _message(error: SojournError) -> str:
+    # What failed inside may be told in words that name a file or a host; the client gets the sentence of its class.
+    inside = error.status >= 500  # noqa: PLR2004 - the HTTP status is its own name
+    return inspect.getdoc(type(error)) or error.code if inside else error.message
+
+
+def _error_headers(error: SojournError, realm: str) -> tuple[Header, ...]:
+    if error.status == 401:  # noqa: PLR2004 - the HTTP status is its own name
+        return (challenge(realm),)
+    if isinstance(error, Unavailable):
+        return (RETRY,)
+    if isinstance(error, MethodNotAllowed):
+        return ((b"allow", ", ".join(error.allowed).encode()),)
+    if isinstance(error, BodyTooLarge | BodyTooSlow):
+        return (CLOSE,)
+    return ()
+
+
+def challenge(realm: str, scheme: bytes = b"Bearer") -> Header:
+    """``WWW-Authenticate`` for ``realm``, a realm's name or empty."""
+    return (b"www-authenticate", b'%s realm="%s"' % (scheme, (realm or "sojourn").encode("ascii", "ignore")))
+
+
+def _length(reply: Reply) -> tuple[Header, ...]:
+    # 204 has no content, so it has no length either [RFC 9110 8.6].
+    return () if reply.status == 204 else ((b"content-length", b"%d" % len(reply.body)),)  # noqa: PLR2004
+
+
+async def send_reply(scope: Scope, send: Send, reply: Reply, *, https: bool, secret_url: bool = False) -> None:
+    """Send ``reply`` with the security headers; without its body when only the head was asked for."""
+    length = _length(reply)
+    body = b"" if scope["method"] == "HEAD" else reply.body
+    if WHOLE in scope.get("extensions", ()):
+        head = _lines(reply.headers) + _SECURITY_LINES[https, secret_url] + _lines(length)
+        close = CLOSE in reply.headers
+        await send({"type": WHOLE, "status": reply.status, "head": head, "body": body, "close": close})
+        return
+    headers = [*reply.headers, *security_headers(https=https, secret_url=secret_url), *length]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

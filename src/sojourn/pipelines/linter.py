@@ -1,0 +1,162 @@
+"""What a pipeline must not say, and what it probably does not mean. A rule is a function that yields problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from sojourn.config.problems import Problem, Severity
+from sojourn.core.errors import SojournError
+from sojourn.model.realm import RealmConfig
+from sojourn.pipelines.components.assertion import Assert
+from sojourn.pipelines.components.jwt import Jwt, Operation, duration, scope_list
+from sojourn.pipelines.components.login import Login
+from sojourn.pipelines.components.session_management import Kind, SessionManagement, field_names
+from sojourn.pipelines.components.throw_error import ThrowError
+from sojourn.pipelines.issuing import lifetime
+from sojourn.pipelines.model import WEB, Plan, Step, walk
+from sojourn.pipelines.numbers import is_error_status, whole
+from sojourn.pipelines.powers import TokenOrder
+
+
+class _Subject(NamedTuple):
+    """What a rule looks at."""
+
+    plan: Plan
+    realm: RealmConfig
+
+    def steps(self) -> Iterator[Step]:
+        """All steps, those of subflows after their own."""
+        return walk(self.plan.flow)
+
+
+_Rule = Callable[[_Subject], Iterator[Problem]]
+
+
+def lint(plan: Plan, realm: RealmConfig) -> Iterator[Problem]:
+    """Everything that is wrong with ``plan`` in a realm with that configuration."""
+    subject = _Subject(plan, realm)
+    for rule in _RULES:
+        yield from rule(subject)
+
+
+def _problem(step: Step, message: str, severity: Severity = "error") -> Problem:
+    return Problem(step.file, step.line, f"step {step.name!r}: {message}", severity)
+
+
+def _sessions(subject: _Subject) -> Iterator[tuple[Step, SessionManagement]]:
+    for step in subject.steps():
+        if isinstance(step.bound.params, SessionManagement):
+            yield step, step.bound.params
+
+
+def _tokens(subject: _Subject) -> Iterator[tuple[Step, Jwt]]:
+    for step in subject.steps():
+        if isinstance(step.bound.params, Jwt):
+            yield step, step.bound.params
+
+
+def _global_needs_token(subject: _Subject) -> Iterator[Problem]:
+    trigger = subject.plan.trigger
+    for step, params in _sessions(subject):
+        if params.session_type is not Kind.GLOBAL:
+            continue
+        if trigger.type not in WEB or not trigger.token_jwt:
+            yield _problem(step, "a GLOBAL session needs a REST or HTTP trigger with tokenJwt: true")
+        if trigger.tokens:
+            yield _problem(step, "a GLOBAL session needs a JWT, and trigger.tokens admits other tokens")
+
+
+def _scoped_global(subject: _Subject) -> Iterator[Problem]:
+    for step, params in _sessions(subject):
+        if params.session_type is Kind.GLOBAL and params.scoped:
+            yield _problem(step, "scoped means nothing for a GLOBAL session", "warning")
+
+
+def _field_names(subject: _Subject) -> Iterator[Problem]:
+    for step, params in _sessions(subject):
+        names = field_names(params.fields)
+        if not names:
+            yield _problem(step, "no fields are named")
+        for name in names:
+            if "." in name or "$" in name:
+                yield _problem(step, f"field {name!r}: names are literal properties of the message, no paths")
+
+
+def _grants(subject: _Subject) -> Iterator[Problem]:
+    """Without a login step every session is an external principal's."""
+    if any(isinstance(step.bound.params, Login) for step in subject.steps()):
+        return
+    for step, params in _tokens(subject):
+        if (
+            params.operation is not Operation.GENERATE
+            or params.renew
+            or params.scopes is None
+            or not _fixed(step, "scopes")
+        ):
+            continue
+        for scope in _scopes(params):
+            if scope not in subject.plan.trigger.grants:
+                yield _problem(step, f"scope {scope!r} is not in the trigger's grants")
+
+
+def _scope_words(subject: _Subject) -> Iterator[Problem]:
+    for step, params in _tokens(subject):
+        if params.scopes is not None and _fixed(step, "scopes"):
+            try:
+                scope_list(params.scopes)
+            except SojournError as error:
+                yield _problem(step, error.message)
+
+
+def _lifetimes(subject: _Subject) -> Iterator[Problem]:
+    for step, params in _tokens(subject):
+        for attribute, check in (("expires_in", _check_life), ("idle", _check_idle)):
+            if _fixed(step, attribute):
+                try:
+                    check(params, subject.realm)
+                except SojournError as error:
+                    yield _problem(step, error.message)
+
+
+def _error_codes(subject: _Subject) -> Iterator[Problem]:
+    for step in subject.steps():
+        params = step.bound.params
+        if isinstance(params, Assert | ThrowError) and _fixed(step, "error_code"):
+            try:
+                valid = is_error_status(whole(params.error_code, "errorCode"))
+            except SojournError:
+                valid = False
+            if not valid:
+                yield _problem(step, f"errorCode {params.error_code!r} is no status from 400 to 599")
+
+
+def _check_life(params: Jwt, realm: RealmConfig) -> None:
+    lifetime(TokenOrder(expires_in=whole(params.expires_in, "expiresIn")), realm)
+
+
+def _check_idle(params: Jwt, _realm: RealmConfig) -> None:
+    duration(params.idle, "idle")
+
+
+def _scopes(params: Jwt) -> tuple[str, ...]:
+    try:
+        return scope_list(params.scopes or ())
+    except SojournError:
+        return ()
+
+
+def _fixed(step: Step, attribute: str) -> bool:
+    """Whether a parameter says the same for every message."""
+    return all(attribute != templated for templated, _, _ in step.bound.templates)
+
+
+_RULES: tuple[_Rule, ...] = (
+    _global_needs_token,
+    _scoped_global,
+    _field_names,
+    _scope_words,
+    _grants,
+    _lifetimes,
+    _error_codes,
+)

@@ -1,0 +1,57 @@
+"""What an execution can do in the world, as a port: the engine's rules when deployed, nothing in a test run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from sojourn.core.json import Json
+from sojourn.model.field import Field, Op
+from sojourn.model.user import Account
+
+
+class TokenOrder(msgspec.Struct, frozen=True):
+    """What a GENERATE step wants."""
+
+    #: The message: ``sub`` and the author's own claims.
+    claims: Json = None
+    #: None = all that the principal may have.
+    scopes: tuple[str, ...] | None = None
+    #: Life of the token in milliseconds; 0 = the realm's ``tokenLifetime``.
+    expires_in: int = 0
+    #: Idle limit of the session in milliseconds; 0 = none.
+    idle: int = 0
+    #: A new token of the request's own session instead of a new session.
+    renew: bool = False
+
+
+class Powers(Protocol):
+    """The acts behind the effects; always in the realm, and for the session, of one execution."""
+
+    async def fields(self) -> Mapping[str, Field]:
+        """The GLOBAL fields as they are now.
+
+        Raises ``NoSession`` without a session, ``SessionEnded``, ``StaleSession``.
+        """
+        ...
+
+    async def change(self, ops: Sequence[Op]) -> None:
+        """Apply all of ``ops`` to the GLOBAL fields or none.
+
+        Raises ``NoSession`` without a session, ``SessionEnded``, ``StaleSession``, ``FieldLimit``.
+        """
+        ...
+
+    async def authenticate(self, user_name: str, password: str) -> Account | None:
+        """The account when it may log in; it is then the account of this execution. None for every refusal alike."""
+        ...
+
+    async def generate(self, order: TokenOrder) -> str:
+        """A token; a session that an earlier call made is ended. Raises ``StepFailed`` for an order that is refused."""
+        ...
+
+    async def revoke(self) -> None:
+        """End the session of the request's token; raises ``StepFailed`` without one."""
+        ...

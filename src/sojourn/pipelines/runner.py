@@ -1,0 +1,112 @@
+"""Runs one pipeline for one request, in memory, on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from sojourn.core.errors import SojournError
+from sojourn.core.json import Json
+from sojourn.engine.access import Access
+from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.rules import Rules
+from sojourn.model.realm import Realm
+from sojourn.model.session import Device
+from sojourn.pipelines.errors import OWN_ERRORS, ExecutionOver, error_message
+from sojourn.pipelines.execution import Execution, Frame
+from sojourn.pipelines.flow import run_flow
+from sojourn.pipelines.local import LocalSession
+from sojourn.pipelines.model import Plan
+from sojourn.pipelines.replies import error_reply, normal_reply, timeout_reply
+from sojourn.pipelines.request import PipelineReply, PipelineRequest, input_message
+from sojourn.pipelines.session_powers import Caller, SessionPowers
+
+_logger = logging.getLogger("sojourn.pipelines")
+
+
+class Runner:
+    """Executes the plans of one engine."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+
+    async def run(  # noqa: PLR0917 - the gateway's findings, in the order in which it finds them
+        self,
+        plan: Plan,
+        request: PipelineRequest,
+        realm: Realm,
+        access: Access | None,
+        api_key: ApiKey | None,
+        device: Device,
+    ) -> PipelineReply:
+        """The reply of ``plan`` to ``request``; the gateway has checked who may call it.
+
+        What the flow does to itself is in the reply; after a timeout nothing of the execution acts any more. Raises
+        ``InvalidJson`` before the flow for a JSON body that does not parse, and what the engine raises when it refuses
+        an act of the session (``SessionEnded``, ``StaleSession``, ``StoreBusy`` …) unless the flow catches it.
+        """
+        message = input_message(request, parse_json=plan.trigger.type == "rest")
+        powers = SessionPowers(self._rules, plan.trigger, Caller(realm, access, api_key, device))
+        execution = Execution(
+            key=request.execution_key,
+            pipeline=plan.name,
+            powers=powers,
+            clock=self._rules.clock,
+            time=asyncio.get_running_loop().time,
+            timeout=plan.trigger.timeout,
+            globals_=realm.globals,
+            metadata=metadata(plan, request.execution_key, self._rules.clock.now(), "prod"),
+            claims=lambda: access.claims if access is not None else None,
+        )
+        try:
+            return await _reply(plan, execution, message)
+        except ExecutionOver:
+            _logger.warning("pipeline %s took too long", plan.name, extra={"executionKey": execution.key})
+            return timeout_reply(plan, execution.key)
+        except OWN_ERRORS as error:
+            await _discard(powers)
+            return error_reply(plan, execution.scope(error_message(error, execution.now())))
+        except SojournError:
+            await _discard(powers)
+            raise
+
+
+def metadata(plan: Plan, key: str, start: int, environment: str) -> Mapping[str, Json]:
+    """The scope ``metadata`` of one execution."""
+    return {
+        "pipeline": plan.metadata,
+        "runtime": {"environment": environment},
+        "execution": {
+            "key": key,
+            "timeout": plan.trigger.timeout,
+            "startTimestamp": start,
+            "redelivery": False,
+        },
+    }
+
+
+async def _reply(plan: Plan, execution: Execution, message: Json) -> PipelineReply:
+    flow = run_flow(plan.flow, Frame(execution, LocalSession()), message)
+    message = await (_limited(flow, plan.trigger.timeout) if plan.waits else flow)
+    execution.check()
+    return normal_reply(plan, execution.scope(message), execution.headers)
+
+
+async def _limited(flow: Coroutine[Any, Any, Json], milliseconds: int) -> Json:
+    """Break off a step that still waits when so much time is up."""
+    try:
+        async with asyncio.timeout(milliseconds / 1_000) as limit:
+            return await flow
+    except TimeoutError:
+        if limit.expired():
+            raise ExecutionOver from None
+        raise
+
+
+async def _discard(powers: SessionPowers) -> None:
+    """A token that is not handed out opens nothing; where its session cannot be ended now, it has no handle anyway."""
+    with contextlib.suppress(SojournError):
+        await powers.discard()

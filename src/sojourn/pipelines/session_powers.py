@@ -1,0 +1,147 @@
+"""What an execution can do in the world when it is deployed: the engine's rules, for its own realm and session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sojourn.core.errors import SojournError
+from sojourn.engine.access import Access
+from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.rules import Rules
+from sojourn.engine.tokens import Issued
+from sojourn.model.field import Field, Op
+from sojourn.model.realm import Realm
+from sojourn.model.session import Device, EndReason, Session
+from sojourn.model.user import Account
+from sojourn.pipelines.errors import NoSession, StepFailed
+from sojourn.pipelines.issuing import Login, account_login, external_login, lifetime
+from sojourn.pipelines.model import Trigger
+from sojourn.pipelines.powers import TokenOrder
+
+
+class Caller(NamedTuple):
+    """Who called, as the gateway found it."""
+
+    realm: Realm
+    #: The session of the request's token.
+    access: Access | None
+    api_key: ApiKey | None
+    device: Device
+
+
+class SessionPowers:
+    """The :class:`~sojourn.pipelines.powers.Powers` of one deployed execution."""
+
+    __slots__ = ("_account", "_caller", "_made", "_rules", "_trigger")
+
+    def __init__(self, rules: Rules, trigger: Trigger, caller: Caller) -> None:
+        self._rules = rules
+        self._trigger = trigger
+        self._caller = caller
+        #: The account of the last successful login of this execution.
+        self._account: Account | None = None
+        #: The session that this execution made.
+        self._made: Session | None = None
+
+    async def fields(self) -> Mapping[str, Field]:
+        """The GLOBAL fields as they are now."""
+        return await self._rules.sessions.fields(self._access())
+
+    async def change(self, ops: Sequence[Op]) -> None:
+        """Change GLOBAL fields in one act."""
+        await self._rules.sessions.change(self._access(), ops, touch=self._trigger.touch)
+
+    async def authenticate(self, user_name: str, password: str) -> Account | None:
+        """Check a login of the realm."""
+        realm, address = self._caller.realm, self._caller.device.address
+        account = await self._rules.logins.authenticate(realm, user_name, password, address)
+        self._account = account or self._account
+        return account
+
+    async def generate(self, order: TokenOrder) -> str:
+        """Make a token; the session of an earlier call is ended."""
+        before = self._made
+        expires_at = self._rules.clock.now() + lifetime(order, self._caller.realm.config)
+        if order.renew:
+            issued = await self._renew(order, expires_at)
+        else:
+            issued = await self._begin(self._login(order), order.idle, expires_at)
+        if before is not None:
+            await self._end(before, "replaced-by-login")
+        await self._audit(issued)
+        return issued.token
+
+    async def revoke(self) -> None:
+        """End the session of the request's token."""
+        if self._caller.access is None:
+            raise StepFailed("the request has no token", 401)
+        await self._rules.sessions.end(self._caller.access, "logout")
+
+    async def discard(self) -> None:
+        """End the session that this execution made, when its token is not handed out."""
+        if self._made is not None:
+            await self._end(self._made, "token-revoked")
+
+    def _access(self) -> Access:
+        if self._caller.access is None:
+            raise NoSession
+        return self._caller.access
+
+    async def _renew(self, order: TokenOrder, expires_at: int) -> Issued:
+        access = self._caller.access
+        if access is None:
+            raise StepFailed("the request has no session to renew", 401)
+        tokens = self._rules.tokens
+        issued = await tokens.renew(access, expires_at=expires_at, scope=order.scopes, consumer=self._consumer)
+        self._made = None
+        return issued
+
+    def _login(self, order: TokenOrder) -> Login:
+        now = self._rules.clock.now()
+        if self._account is not None:
+            return account_login(self._account, order, now)
+        return external_login(order, self._trigger.principal_space, self._trigger.grants, now)
+
+    async def _begin(self, login: Login, idle: int, expires_at: int) -> Issued:
+        """A session with its token, or neither."""
+        realm, sessions = self._caller.realm, self._rules.sessions
+        begun = await sessions.begin(
+            realm,
+            login.identity,
+            self._caller.device,
+            idle=idle,
+            absolute=expires_at,
+            authenticated=login.account,
+        )
+        try:
+            issued = await self._rules.tokens.issue(
+                realm,
+                begun.session,
+                scope=login.scope,
+                expires_at=expires_at,
+                extra=login.claims,
+                consumer=self._consumer,
+            )
+        except SojournError:
+            await self._end(begun.session, "token-revoked")
+            raise
+        self._made = begun.session
+        return issued
+
+    async def _audit(self, issued: Issued) -> None:
+        await self._rules.audit.record(
+            "TOKEN_ISSUE",
+            realm=self._caller.realm.id,
+            outcome="ok",
+            actor=str(issued.claims["sub"]),
+            session=str(issued.claims["sid"]),
+            address=self._caller.device.address,
+        )
+
+    @property
+    def _consumer(self) -> str:
+        return self._caller.api_key.name if self._caller.api_key else ""
+
+    async def _end(self, session: Session, reason: EndReason) -> None:
+        await self._rules.sessions.end_by_id(self._caller.realm, session.id, reason, actor="")

@@ -1,0 +1,51 @@
+"""The command line in this process, on a project of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import sojourn
+from sojourn.cli.app import app
+
+EXAMPLE = Path(sojourn.__file__).parent / "examples" / "shop"
+
+
+class Line:
+    """Runs commands on one project."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+
+    def run(self, *arguments: str, stdin: str = "") -> Result:
+        """A command as it is typed, with --project."""
+        return CliRunner().invoke(app, [*arguments, "--project", str(self.project)], input=stdin)
+
+    def json(self, *arguments: str, stdin: str = "") -> Any:
+        """The JSON document of a command that must succeed; standard output is exactly that."""
+        result = self.run(*arguments, "--json", stdin=stdin)
+        assert result.exit_code == 0, result.output
+        assert len(result.stdout.splitlines()) == 1
+        return json.loads(result.stdout)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who has nothing but this folder."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Line:
+    project = tmp_path / "project"
+    done = CliRunner().invoke(app, ["init", str(project)])
+    assert done.exit_code == 0, done.output
+    for part in ("realms", "pipelines"):
+        shutil.copytree(EXAMPLE / part, project / part, dirs_exist_ok=True)
+    return Line(project)

@@ -1,0 +1,82 @@
+"""What holds for each command alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sojourn.cli.app import app
+from tests.cli.conftest import Line
+
+#: Each command with arguments that it takes.
+COMMANDS = {
+    "users add": ["eve"],
+    "users list": [],
+    "users show": ["admin"],
+    "users lock": ["admin"],
+    "users unlock": ["admin"],
+    "users disable": ["admin"],
+    "users enable": ["admin"],
+    "users passwd": ["admin"],
+    "users delete": ["admin"],
+    "scopes grant": ["admin", "cart.read"],
+    "scopes revoke": ["admin", "cart.read"],
+    "scopes list": [],
+    "apikeys add": ["web", "--realm", "acme"],
+    "apikeys list": [],
+    "sessions list": [],
+    "sessions end": ["--user", "admin"],
+    "pipelines list": [],
+    "pipelines test": ["login.yaml"],
+}
+PASSWORD = "four plain words of ours"
+FAILS = {"pipelines test"}
+
+
+def _typed(command: str) -> list[str]:
+    extra = ["--password-stdin"] if command in {"users add", "users passwd"} else []
+    return [*command.split(), *COMMANDS[command], *extra]
+
+
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, "init", "check", "serve", "demo", "pipelines components", "sessions why"]
+)
+def test_it_explains_itself(command: str) -> None:
+    done = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert done.exit_code == 0
+    assert "Usage:" in done.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_with_json_standard_output_is_one_document(line: Line, command: str) -> None:
+    done = line.run(*_typed(command), "--json", stdin=PASSWORD)
+    assert done.exit_code == (1 if command in FAILS else 0), done.output
+    json.loads(done.stdout)
+    assert PASSWORD not in done.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_option_that_does_not_exist_is_a_usage_error(line: Line, command: str) -> None:
+    done = line.run(*_typed(command), "--nothing", stdin=PASSWORD)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_that_is_no_project_is_named(tmp_path: Path, command: str) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = Line(empty).run(*_typed(command), "--json", stdin=PASSWORD)
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["code"] == "config.invalid"
+    assert "sojourn.toml:1:" in done.stderr
+    assert list(empty.iterdir()) == []
+
+
+def test_without_a_terminal_a_password_has_to_come_from_standard_input(line: Line) -> None:
+    done = line.run("users", "add", "eve")
+    assert done.exit_code == 2
+    assert "--password-stdin" in done.stderr

@@ -1,0 +1,108 @@
+"""A shop with two accounts, made with the command line as an integrator would."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import sojourn
+from tests.e2e.process import Answer, EngineProcess, running
+from tests.e2e.process import sojourn as cli
+
+PASSWORD = "four plain words of ours"
+EXAMPLE = Path(sojourn.__file__).parent / "examples" / "shop"
+
+
+class Shop(NamedTuple):
+    """A project on disk, its home, and what a client needs to call it."""
+
+    folder: Path
+    home: Path
+    key: str
+
+    def engine(self, *options: str) -> EngineProcess:
+        return EngineProcess(self.folder, self.home, "serve", *options)
+
+    def run(self, *arguments: str, stdin: str = "") -> object:
+        """A command on this project; gives its JSON document."""
+        done = cli(self.home, *arguments, "--project", str(self.folder), "--json", stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def headers(self, token: str | None = None) -> dict[str, str]:
+        return {"apikey": self.key} | ({"authorization": f"Bearer {token}"} if token else {})
+
+
+class Client(NamedTuple):
+    """One guest of a running shop."""
+
+    shop: Shop
+    engine: EngineProcess
+    token: str
+
+    def add(self, sku: str, quantity: int = 1) -> Answer:
+        return self.call("POST", "cart-add", {"sku": sku, "qty": quantity})
+
+    def view(self) -> Answer:
+        return self.call("GET", "cart-view")
+
+    def logout(self) -> Answer:
+        return self.call("POST", "logout")
+
+    def call(self, method: str, pipeline: str, body: object = None) -> Answer:
+        return self.engine.request(method, f"/pipeline/acme/v1/{pipeline}", body, self.shop.headers(self.token))
+
+
+def make_shop(home: Path) -> Shop:
+    folder = home / "project"
+    done = cli(home, "init", str(folder), "--json")
+    assert done.returncode == 0, done.stderr
+    for part in ("realms", "pipelines"):
+        shutil.copytree(EXAMPLE / part, folder / part, dirs_exist_ok=True)
+    shop = Shop(folder, home, "")
+    for name in ("ana", "ben"):
+        shop.run(
+            "users", "add", name, "--password-stdin", "--scope", "cart.read", "--scope", "cart.write", stdin=PASSWORD
+        )
+    made = shop.run("apikeys", "add", "web", "--realm", "acme")
+    assert isinstance(made, dict)
+    return shop._replace(key=made["key"])
+
+
+def login(shop: Shop, engine: EngineProcess, name: str = "ana") -> Client:
+    answer = engine.post("/pipeline/acme/v1/login", {"userName": name, "password": PASSWORD}, shop.headers())
+    assert answer.status == 200, answer
+    return Client(shop, engine, answer.headers["authorization"].removeprefix("Bearer "))
+
+
+@pytest.fixture(scope="session")
+def pristine_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return make_shop(tmp_path_factory.mktemp("pristine"))
+
+
+@pytest.fixture
+def shop(pristine_shop: Shop, tmp_path: Path) -> Shop:
+    """A copy of its own for one test."""
+    shutil.copytree(pristine_shop.home, tmp_path, dirs_exist_ok=True)
+    return Shop(tmp_path / "project", tmp_path, pristine_shop.key)
+
+
+@pytest.fixture
+def engine(shop: Shop) -> Iterator[EngineProcess]:
+    with running(shop.engine()) as process:
+        yield process
+
+
+@pytest.fixture
+def ana(shop: Shop, engine: EngineProcess) -> Client:
+    return login(shop, engine, "ana")
+
+
+@pytest.fixture
+def ben(shop: Shop, engine: EngineProcess) -> Client:
+    return login(shop, engine, "ben")

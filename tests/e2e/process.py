@@ -1,0 +1,138 @@
+"""The real engine as a process of its own, started and killed as an operator would."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+READY_WITHIN = 30.0
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class EngineProcess:
+    """``sojourn serve`` (or ``demo``) on free ports, its log in a file."""
+
+    def __init__(self, folder: Path, home: Path, command: str = "serve", *options: str) -> None:
+        self.folder, self.home = folder, home
+        self.arguments = [sys.executable, "-m", "sojourn", command, str(folder), *options]
+        self.port, self.admin_port = free_port(), free_port()
+        self.log = home / "engine.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return environment(self.home) | {"SOJOURN_ADMIN_LISTEN": f"http://127.0.0.1:{self.admin_port}"}
+
+    def start(self) -> EngineProcess:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self.arguments, "--port", str(self.port)], stdout=log, stderr=log, env=self.environment
+            )
+        self.wait_until_ready()
+        return self
+
+    def wait_until_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + READY_WITHIN
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, self.log.read_text()
+            try:
+                if self.get("/health/ready").status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError(f"not ready within {READY_WITHIN} s:\n{self.log.read_text()}")
+
+    def kill(self) -> None:
+        """kill -9: nothing is flushed, nothing is said."""
+        self._stop(signal.SIGKILL)
+
+    def terminate(self) -> int:
+        """SIGTERM, as an init system sends it; gives the exit code."""
+        return self._stop(signal.SIGTERM)
+
+    def _stop(self, number: int) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(timeout=READY_WITHIN)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, *, admin: bool = False
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port if admin else self.port, timeout=30)
+        try:
+            sent = {"content-type": "application/json"} if body is not None else {}
+            payload = None if body is None else json.dumps(body)
+            connection.request(method, path, payload, sent | dict(headers or {}))
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None, *, admin: bool = False) -> Answer:
+        return self.request("GET", path, headers=headers, admin=admin)
+
+    def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+        return self.request("POST", path, body, headers)
+
+
+@contextmanager
+def running(engine: EngineProcess) -> Iterator[EngineProcess]:
+    """The engine for the length of a block; never left behind."""
+    try:
+        yield engine.start()
+    finally:
+        if engine.running:
+            engine.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a user who has nothing but this home."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOJOURN_", "XDG_"))}
+    return kept | {"HOME": str(home), "PYTHONUNBUFFERED": "1"}
+
+
+def sojourn(home: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """The command line, as a process."""
+    return subprocess.run(
+        [sys.executable, "-m", "sojourn", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(home),
+        check=False,
+    )

@@ -1,0 +1,49 @@
+"""The world in which the examples of components are executed: one account, one session, no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sojourn.core import json
+from sojourn.core.json import Json
+from sojourn.model.field import DEFAULT_LIMITS, Field, Op, apply
+from sojourn.model.user import Account
+from sojourn.pipelines.errors import NoSession, StepFailed
+from sojourn.pipelines.powers import TokenOrder
+
+CLAIMS: Mapping[str, Json] = {"sub": "ana", "realm": "acme"}
+ACCOUNT = Account(key=7, directory="main", name="ana", scopes=frozenset({"cart.read", "cart.write"}))
+
+
+class ExamplePowers:
+    """Powers over fields in memory."""
+
+    def __init__(self, fields: Mapping[str, Json] | None) -> None:
+        self._fields = None if fields is None else {name: _field(value) for name, value in fields.items()}
+
+    async def fields(self) -> Mapping[str, Field]:
+        if self._fields is None:
+            raise NoSession
+        return self._fields
+
+    async def change(self, ops: Sequence[Op]) -> None:
+        fields = dict(await self.fields())
+        for name, text in apply(ops, fields, DEFAULT_LIMITS).writes.items():
+            fields.pop(name, None)
+            if text is not None:
+                fields[name] = Field(1, text)
+        self._fields = fields
+
+    async def authenticate(self, user_name: str, password: str) -> Account | None:
+        return ACCOUNT if (user_name, password) == ("ana", "correct") else None
+
+    async def generate(self, order: TokenOrder) -> str:
+        return f"token of {order.claims}"
+
+    async def revoke(self) -> None:
+        if self._fields is None:
+            raise StepFailed("the request has no token", 401)
+
+
+def _field(value: Json) -> Field:
+    return Field(1, json.encode_text(value))
