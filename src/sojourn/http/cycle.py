@@ -6,9 +6,11 @@ that it leaves in one write. The server offers it as an extension of the ASGI sc
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from sojourn.http.wire import WHOLE
 
@@ -16,7 +18,27 @@ _CLOSE = b"connection: close\r\n"
 
 
 class Cycle(RequestResponseCycle):
-    """One request with its answer."""
+    """One request with its answer; what uvicorn's constructor sets to a constant stands in the class."""
+
+    access_log = False
+    disconnected = False
+    more_body = True
+    response_started = False
+    response_complete = False
+    chunked_encoding = None
+    expected_content_length = 0
+
+    def __init__(self, protocol: HttpToolsProtocol, on_response: Callable[[], None], *, keep_alive: bool) -> None:
+        self.scope = protocol.scope
+        self.transport = protocol.transport
+        self.flow = protocol.flow
+        self.logger = protocol.logger
+        self.default_headers = protocol.server_state.default_headers
+        self.message_event = asyncio.Event()
+        self.on_response = on_response
+        self.keep_alive = keep_alive
+        self.waiting_for_100_continue = protocol.expect_100_continue
+        self.body = bytearray()
 
     async def send(self, message: Any) -> None:
         """Take an ASGI event, or a whole answer."""

@@ -94,7 +94,8 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._complete_scope(cast("dict[str, Any]", self.scope))
         before: RequestResponseCycle | None = self.cycle
-        self.cycle = self._make_cycle()
+        keep_alive = self.scope["http_version"] != "1.0" and self.parser.should_keep_alive()
+        self.cycle = Cycle(self, self.on_response_complete, keep_alive=keep_alive)
         self.headers = []
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self.app)
@@ -118,28 +119,13 @@ class Protocol(HttpToolsProtocol):
     # --- parts ---
 
     def _complete_scope(self, scope: dict[str, Any]) -> None:
-        url = parse_url(self.url)
-        path = url.path.decode("ascii")
+        raw_path, query = _target(self.url)
+        path = raw_path.decode("ascii")
         scope["method"] = self.parser.get_method().decode("ascii")
         scope["http_version"] = self.parser.get_http_version()
         scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
-        scope["query_string"] = url.query or b""
-
-    def _make_cycle(self) -> Cycle:
-        return Cycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
-        )
+        scope["raw_path"] = raw_path
+        scope["query_string"] = query
 
     def _refuse(self, status: bytes, message: str) -> None:
         # While another answer is on its way, a second one in between would only confuse its reader.
@@ -161,3 +147,12 @@ class Protocol(HttpToolsProtocol):
 
     def _unset_keepalive_if_required(self) -> None:
         """Nothing: there is no such timer."""
+
+
+def _target(url: bytes) -> tuple[bytes, bytes]:
+    """Path and query of a request target; raises ``HttpParserError`` for what is no URL."""
+    if url.startswith(b"/") and b"#" not in url:
+        path, _, query = url.partition(b"?")
+        return path, query
+    parsed = parse_url(url)
+    return parsed.path, parsed.query or b""
