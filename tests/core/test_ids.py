@@ -11,6 +11,10 @@ def test_identifiers_have_256_bits_and_never_repeat() -> None:
     assert {len(token) for token in tokens} == {43}
 
 
+def test_no_public_id_looks_like_an_option_of_a_command() -> None:
+    assert not any(new_handle().id.startswith("-") for _ in range(1000))
+
+
 def test_a_handle_is_read_back_as_it_was_written() -> None:
     handle = new_handle()
     assert parse_handle(str(handle)) == handle

@@ -36,9 +36,16 @@ def new_token() -> str:
     return base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
 
 
+def new_id() -> str:
+    """A public id: like :func:`new_token`, and never taken for an option on a command line."""
+    while (token := new_token()).startswith("-"):
+        pass
+    return token
+
+
 def new_handle() -> SessionHandle:
     """A fresh public id with a fresh secret."""
-    return SessionHandle(new_token(), new_token())
+    return SessionHandle(new_id(), new_token())
 
 
 def is_id(text: str) -> bool:
