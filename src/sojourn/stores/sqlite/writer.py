@@ -2,7 +2,8 @@
 
 An act is a plain function of a connection. Whatever was asked for while the last transaction was being committed runs in
 the next one: ``BEGIN IMMEDIATE`` and the acts on the event loop, a few microseconds each, then the COMMIT, which waits for
-the disk, in a thread. So an act costs no switch between threads, and nobody waits for company.
+the disk, in a thread. So an act costs no switch between threads. Nobody waits for company that is not there: a
+transaction begins when a turn of the loop has brought no further act.
 """
 
 from __future__ import annotations
@@ -108,6 +109,7 @@ class Writer:
 
     async def _work(self) -> None:
         while await self._next():
+            await self._gather()
             try:
                 await self._acquire()
             except OSError as error:
@@ -127,6 +129,13 @@ class Writer:
             self._wanted.clear()
             await self._wanted.wait()
         return True
+
+    async def _gather(self) -> None:
+        """Let the requests that have arrived come to their acts, as long as each turn of the loop brings one."""
+        seen = 0
+        while seen < len(self._pending) < _MOST:
+            seen = len(self._pending)
+            await asyncio.sleep(0)
 
     async def _acquire(self) -> None:
         if not self._lock.try_acquire():
