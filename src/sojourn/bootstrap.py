@@ -36,6 +36,8 @@ from sojourn.model.session import Device
 from sojourn.pipelines.deployment import Deployment, load_pipelines
 from sojourn.pipelines.runner import Runner
 from sojourn.stores.base import Lifecycle, SessionStore
+from sojourn.stores.memory import MemoryStore
+from sojourn.stores.sqlite import SqliteStore
 
 _NO_DEVICE = Device()
 
@@ -129,11 +131,7 @@ async def open_store(url: str, project: Path = Path()) -> SessionStore:
     """
     place = parse_store_url("session", url, project)
     if place.path is None:
-        from sojourn.stores.memory import MemoryStore
-
         return MemoryStore()
-    from sojourn.stores.sqlite import SqliteStore
-
     _make_private_folder(place.path.parent)
     return await SqliteStore.open(place.path)
 
