@@ -1,11 +1,13 @@
-"""Conditions of a choice, compiled when the pipeline is loaded."""
+"""Conditions of a choice, compiled when the pipeline is loaded: Double Braces, or the Simple language with ``#{path}``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sojourn.pipelines.errors import ExpressionFailed
-from sojourn.pipelines.expressions import ExpressionError, Scope, Template, parse_template
+from sojourn.pipelines.expressions import ExpressionError, Scope, parse_template
+from sojourn.pipelines.expressions.simple import parse_condition
 
 
 class Condition(NamedTuple):
@@ -13,12 +15,12 @@ class Condition(NamedTuple):
 
     #: How it is called in errors: ``when[0]``.
     name: str
-    template: Template
+    test: Callable[[Scope], bool]
 
     def holds(self, scope: Scope) -> bool:
         """Whether it is true; anything but ``true`` is not. Raises :class:`ExpressionFailed`."""
         try:
-            return self.template.render(scope) is True
+            return self.test(scope)
         except ExpressionError as error:
             raise ExpressionFailed(f"condition {self.name}: {error.located}") from error
 
@@ -30,4 +32,7 @@ def when_name(number: int) -> str:
 
 def compile_condition(name: str, text: str | bool) -> Condition:  # noqa: FBT001 - YAML's true is a condition
     """The condition that ``text`` spells; raises :class:`ExpressionError`."""
-    return Condition(name, parse_template(text, as_json=True))
+    if isinstance(text, str) and "#{" in text:
+        return Condition(name, parse_condition(text).holds)
+    template = parse_template(text, as_json=True)
+    return Condition(name, lambda scope: template.render(scope) is True)
