@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from sojourn.config.problems import ConfigError
 from sojourn.core.errors import SojournError
@@ -44,6 +42,10 @@ def reply_rows(as_json: bool, rows: Sequence[Row], columns: Sequence[str]) -> No
     if as_json:
         print(encode_text(list(rows)))
         return
+    # Only tables need it, and it takes its time to load.
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
