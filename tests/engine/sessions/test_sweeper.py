@@ -1,0 +1,80 @@
+"""The sweeper only cleans up: nothing lives or dies because of it."""
+
+import asyncio
+
+import pytest
+
+from sojourn.core.clock import DAY, ManualClock
+from sojourn.core.errors import StoreUnavailable
+from sojourn.engine import sweeper
+from sojourn.engine.rules import Rules
+from sojourn.engine.sweeper import Sweeper
+from sojourn.model.realm import Realm
+from sojourn.model.session import Device, Identity
+from sojourn.stores.base import Swept
+from sojourn.stores.memory import MemoryStore
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def broom(rules: Rules) -> Sweeper:
+    return Sweeper(rules.store, rules.journal, rules.clock)
+
+
+async def begin(rules: Rules, realm: Realm, count: int) -> list[str]:
+    begun = [await rules.sessions.begin(realm, Identity(), Device()) for _ in range(count)]
+    return [one.session.id for one in begun]
+
+
+async def test_a_round_buries_all_that_is_past_its_limits_and_nothing_else(
+    rules: Rules, realm: Realm, clock: ManualClock, broom: Sweeper
+) -> None:
+    old = await begin(rules, realm, 120)
+    clock.advance(realm.session_idle)
+    young = await begin(rules, realm, 3)
+    assert await broom.round() == 120
+    assert broom.handled == 120
+    ended = [await rules.sessions.why(realm, sid) for sid in old]
+    assert {tombstone.end.reason for tombstone in ended if tombstone} == {"idle"}
+    assert {session.id for session in await rules.sessions.list(realm)} == set(young)
+    assert await broom.round() == 0
+
+
+async def test_a_tombstone_and_the_journal_are_forgotten_after_thirty_days(
+    rules: Rules, realm: Realm, clock: ManualClock, broom: Sweeper
+) -> None:
+    (sid,) = await begin(rules, realm, 1)
+    await rules.sessions.end_by_id(realm, sid, "dropped", actor="host")
+    clock.advance(30 * DAY - 1)
+    await broom.round()
+    assert await rules.sessions.why(realm, sid)
+    assert len(await rules.journal.since(0)) == 1
+    clock.advance(1)
+    await broom.round()
+    assert await rules.sessions.why(realm, sid) is None
+    assert await rules.journal.since(0) == []
+
+
+class Away(MemoryStore):
+    """A store that cannot be reached at first."""
+
+    tries = 0
+
+    async def sweep(self, now: int, most: int = 50) -> Swept:
+        self.tries += 1
+        if self.tries == 1:
+            raise StoreUnavailable
+        return await super().sweep(now, most)
+
+
+async def test_a_store_that_is_away_is_tried_again(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeper, "LOOK_EVERY", 0.0)
+    store = Away()
+    task = asyncio.create_task(Sweeper(store, rules.journal, rules.clock).run())
+    async with asyncio.timeout(10):
+        while store.tries < 3:
+            await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
