@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from sojourn.core.errors import BadRequest
 from sojourn.http.errors import BodyTooLarge, BodyTooSlow, ClientGone
 from sojourn.http.wire import Head, Receive, Scope
+from sojourn.pipelines.deadlines import Overdue, within
 
 #: Most bytes of the body of a login or logout.
 SMALL = 65_536
@@ -54,9 +53,8 @@ async def read_body(receive: Receive, most: int) -> bytes:
     Raises ``BodyTooLarge``, ``BodyTooSlow``, and ``ClientGone`` when the client leaves before the end.
     """
     try:
-        async with asyncio.timeout(PATIENCE):
-            return await _read(receive, most)
-    except TimeoutError:
+        return await within(PATIENCE, _read(receive, most))
+    except Overdue:
         raise BodyTooSlow from None
 
 

@@ -105,7 +105,7 @@ class Frame:
         #: How many subflows are around it.
         self.depth = depth
         self._local = local
-        self._scoped = LocalSession() if scoped is None else scoped
+        self._scoped = scoped
 
     def invocation(self) -> Frame:
         """The frame of a subflow called from here: unscoped values are shared, scoped ones are its own."""
@@ -113,8 +113,12 @@ class Frame:
 
     def branch(self) -> Frame:
         """The frame of a track of this very invocation: it shares both LOCAL sessions."""
-        return Frame(self.execution, self._local, self._scoped, self.depth + 1)
+        return Frame(self.execution, self._local, self.local(scoped=True), self.depth + 1)
 
     def local(self, *, scoped: bool) -> LocalSession:
         """The LOCAL session of a step: that of the execution, or with ``scoped`` that of this invocation."""
-        return self._scoped if scoped else self._local
+        if not scoped:
+            return self._local
+        if self._scoped is None:
+            self._scoped = LocalSession()
+        return self._scoped

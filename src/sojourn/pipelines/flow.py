@@ -9,7 +9,7 @@ from sojourn.core.errors import BadRequest, SojournError
 from sojourn.core.json import Json
 from sojourn.pipelines.component import Outcome, View
 from sojourn.pipelines.errors import ExpressionFailed, StepFailed, error_message, failure_message, status_of
-from sojourn.pipelines.execution import Frame
+from sojourn.pipelines.execution import Execution, Frame
 from sojourn.pipelines.model import Flow, Step
 
 _logger = logging.getLogger("sojourn.pipelines.flow")
@@ -17,33 +17,31 @@ _logger = logging.getLogger("sojourn.pipelines.flow")
 
 async def run_flow(flow: Flow, frame: Frame, message: Json) -> Json:
     """The message after the last step; raises what a step raised."""
-    trace = frame.execution.trace
+    execution = frame.execution
     for step in flow:
-        message = await _run_step(step, frame, message)
-        if trace is not None:
-            trace(step.name, step.component.name, frame.depth, message)
+        execution.enter_step()
+        try:
+            outcome = _outcome(step, execution, message)
+            message = await _apply(outcome, frame) if outcome.effects else outcome.message
+        except (StepFailed, BadRequest) as error:
+            message = _failure(error, step)
+        else:
+            if outcome.enter:
+                message = await _enter(step, outcome, frame, message)
+        if execution.trace is not None:
+            execution.trace(step.name, step.component.name, frame.depth, message)
     return message
 
 
-async def _run_step(step: Step, frame: Frame, message: Json) -> Json:
-    execution = frame.execution
-    execution.enter_step()
-    try:
-        outcome = _outcome(step, frame, message)
-        message = outcome.message
-        for effect in outcome.effects:
-            execution.check()
-            message = await effect.apply(frame, message)
-    except (StepFailed, BadRequest) as error:
-        failure = _named(error, step)
-        if step.fails:
-            raise failure from error
-        return failure_message(failure)
-    return await _enter(step, outcome, frame, message) if outcome.enter else message
+async def _apply(outcome: Outcome, frame: Frame) -> Json:
+    message = outcome.message
+    for effect in outcome.effects:
+        frame.execution.check()
+        message = await effect.apply(frame, message)
+    return message
 
 
-def _outcome(step: Step, frame: Frame, message: Json) -> Outcome:
-    execution = frame.execution
+def _outcome(step: Step, execution: Execution, message: Json) -> Outcome:
     bound = step.bound
     if step.conditions:
         scope = execution.scope(message)
@@ -63,6 +61,14 @@ async def _enter(step: Step, outcome: Outcome, frame: Frame, message: Json) -> J
         if rescue is None:
             raise
         return await run_flow(rescue, inner, error_message(error, frame.execution.now()))
+
+
+def _failure(error: StepFailed | BadRequest, step: Step) -> Json:
+    """The message that ``error`` becomes; raises it where it ends the flow."""
+    failure = _named(error, step)
+    if step.fails:
+        raise failure from error
+    return failure_message(failure)
 
 
 def _named(error: StepFailed | BadRequest, step: Step) -> StepFailed:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sojourn.core import json
 from sojourn.core.errors import SojournError
 from sojourn.core.json import Json
 from sojourn.pipelines.errors import ExpressionFailed, FlowError, StepFailed
+from sojourn.pipelines.execution import Execution
 from sojourn.pipelines.expressions import ExpressionError, Scope
 from sojourn.pipelines.model import Plan
 from sojourn.pipelines.numbers import is_error_status, whole
@@ -24,7 +25,7 @@ _LOWEST, _HIGHEST = 200, 599
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:\s*;[\x20-\x7e]*)?")
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 
-Headers = Iterator[tuple[str, str]]
+Headers = Iterable[tuple[str, str]]
 
 
 class BadEnvelope(FlowError):
@@ -33,20 +34,19 @@ class BadEnvelope(FlowError):
     code = "pipeline.bad_envelope"
 
 
-def normal_reply(plan: Plan, scope: Scope, headers: dict[str, str]) -> PipelineReply:
+def normal_reply(plan: Plan, execution: Execution, message: Json) -> PipelineReply:
     """The reply of a flow that came to its end; raises :class:`FlowError` for a message that cannot be sent."""
-    extra = (*headers.items(), *_declared(plan, scope))
+    extra = (*execution.headers.items(), *_declared(plan, execution, message))
     if plan.trigger.type == "http":
-        return _enveloped(plan, scope.message, extra)
-    return PipelineReply(200, (JSON_TYPE, *extra), _encoded(scope.message))
+        return _enveloped(plan, message, extra)
+    return PipelineReply(200, (JSON_TYPE, *extra), _encoded(message))
 
 
-def error_reply(plan: Plan, scope: Scope) -> PipelineReply:
-    """The reply of a flow that ended with the error message in ``scope``."""
-    message = scope.message
+def error_reply(plan: Plan, execution: Execution, message: Json) -> PipelineReply:
+    """The reply of a flow that ended with the error ``message``."""
     status = message.get("code") if isinstance(message, dict) and "error" in message else None
     number = status if isinstance(status, int) and is_error_status(status) else 500
-    return PipelineReply(number, (JSON_TYPE, *_declared(plan, scope)), _encoded(message))
+    return PipelineReply(number, (JSON_TYPE, *_declared(plan, execution, message)), _encoded(message))
 
 
 def timeout_reply(plan: Plan, execution_key: str) -> PipelineReply:
@@ -89,8 +89,12 @@ def _status(code: Json) -> int:
     return status
 
 
-def _declared(plan: Plan, scope: Scope) -> Headers:
+def _declared(plan: Plan, execution: Execution, message: Json) -> Headers:
     """The trigger's own headers; one that cannot be evaluated for this message is left out."""
+    return _rendered(plan, execution.scope(message)) if plan.trigger.response_headers else ()
+
+
+def _rendered(plan: Plan, scope: Scope) -> Iterator[tuple[str, str]]:
     for name, template in plan.trigger.response_headers:
         try:
             yield name, _UNSENDABLE.sub("?", str(template.render(scope)))

@@ -46,7 +46,7 @@ def input_message(request: PipelineRequest, *, parse_json: bool) -> dict[str, An
     return {
         "body": _body(request.body, essence, parse_json=parse_json),
         "form": _form(request.body) if essence == _FORM else {},
-        "headers": dict(request.headers),
+        "headers": request.headers,
         "queryAndPath": {**request.query, **request.path_params},
         "method": request.method,
         "contentType": request.content_type,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from sojourn.core.errors import SojournError
 from sojourn.core.json import Json
@@ -15,6 +14,7 @@ from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.rules import Rules
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device
+from sojourn.pipelines.deadlines import Overdue, within
 from sojourn.pipelines.errors import OWN_ERRORS, ExecutionOver, error_message
 from sojourn.pipelines.execution import Execution, Frame
 from sojourn.pipelines.flow import run_flow
@@ -63,12 +63,12 @@ class Runner:
         )
         try:
             return await _reply(plan, execution, message)
-        except ExecutionOver:
+        except (ExecutionOver, Overdue):
             _logger.warning("pipeline %s took too long", plan.name, extra={"executionKey": execution.key})
             return timeout_reply(plan, execution.key)
         except OWN_ERRORS as error:
             await _discard(powers)
-            return error_reply(plan, execution.scope(error_message(error, execution.now())))
+            return error_reply(plan, execution, error_message(error, execution.now()))
         except SojournError:
             await _discard(powers)
             raise
@@ -90,20 +90,10 @@ def metadata(plan: Plan, key: str, start: int, environment: str) -> Mapping[str,
 
 async def _reply(plan: Plan, execution: Execution, message: Json) -> PipelineReply:
     flow = run_flow(plan.flow, Frame(execution, LocalSession()), message)
-    message = await (_limited(flow, plan.trigger.timeout) if plan.waits else flow)
+    # A step that still waits when the time is up is broken off.
+    message = await (within(plan.trigger.timeout / 1_000, flow) if plan.waits else flow)
     execution.check()
-    return normal_reply(plan, execution.scope(message), execution.headers)
-
-
-async def _limited(flow: Coroutine[Any, Any, Json], milliseconds: int) -> Json:
-    """Break off a step that still waits when so much time is up."""
-    try:
-        async with asyncio.timeout(milliseconds / 1_000) as limit:
-            return await flow
-    except TimeoutError:
-        if limit.expired():
-            raise ExecutionOver from None
-        raise
+    return normal_reply(plan, execution, message)
 
 
 async def _discard(powers: SessionPowers) -> None:

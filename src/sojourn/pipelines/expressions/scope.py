@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from sojourn.core.clock import Clock, SystemClock
 from sojourn.core.ids import new_execution_key
@@ -15,18 +16,17 @@ from sojourn.pipelines.expressions.limits import MAX_STEPS, MAX_TEXT
 SCOPES = ("message", "global", "metadata")
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """The values that paths lead into, and where time and identifiers come from. Nothing of it is ever changed."""
 
     #: What the step received.
     message: Json
     #: Globals of the realm, text by name.
-    globals: Mapping[str, str] = field(default_factory=dict)
+    globals: Mapping[str, str] = {}
     #: Facts about pipeline and execution: ``{"pipeline": {"name": …}, "execution": {"key": …}}``.
-    metadata: Mapping[str, Json] = field(default_factory=dict)
+    metadata: Mapping[str, Json] = {}
     #: What ``NOW()`` reads.
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = msgspec.field(default_factory=SystemClock)
     #: What ``UUID()`` calls.
     new_uuid: Callable[[], str] = new_execution_key
 

@@ -15,6 +15,11 @@ from sojourn.pipelines.expressions.scope import Run
 #: Types whose values cannot be changed and may be shared.
 SCALARS = frozenset((type(None), bool, int, Decimal, str))
 
+# What JSON decodes to is tried first: to ask for an abstract class takes longer.
+_PLAIN_CONTAINERS = frozenset((dict, list))
+_OBJECTS = (dict, Mapping)
+_CONTAINERS = (*_OBJECTS, list, tuple)
+
 #: Steps of comparing two values and of writing one as JSON: they take longer than copying one.
 _COMPARISON = 4
 _ENCODING = 4
@@ -60,14 +65,15 @@ def fresh(value: Any, run: Run, depth: int = 0) -> Any:
     """
     if type(value) in SCALARS:
         return value
-    if isinstance(value, float):
-        return _finite(value)
-    if not isinstance(value, Mapping | list | tuple):
-        raise ExpressionError("this is not a JSON value")
+    if type(value) not in _PLAIN_CONTAINERS:
+        if isinstance(value, float):
+            return _finite(value)
+        if not isinstance(value, _CONTAINERS):
+            raise ExpressionError("this is not a JSON value")
     if depth >= MAX_DEPTH:
         raise ExpressionLimit(f"the result nests deeper than {MAX_DEPTH}")
     run.charge(len(value))
-    if isinstance(value, Mapping):
+    if isinstance(value, _OBJECTS):
         return {key: item if type(item) in SCALARS else fresh(item, run, depth + 1) for key, item in value.items()}
     return [item if type(item) in SCALARS else fresh(item, run, depth + 1) for item in value]
 
