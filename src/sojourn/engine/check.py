@@ -10,6 +10,7 @@ from sojourn.engine.claims import Claims
 from sojourn.engine.fences import Fence
 from sojourn.model.realm import Realm
 from sojourn.model.session import REPLACED_FOR, End, IssuedToken, Loaded, Session, Tombstone
+from sojourn.model.user import Account
 from sojourn.stores.base import SessionStore, Tombstones
 
 
@@ -32,7 +33,9 @@ class Check:
         if not same(shown, session.secret):
             replaced = now - session.replaced_at < REPLACED_FOR and same(shown, session.replaced)
             raise SessionReplaced if replaced else SessionUnknown
-        return await self._admit(realm, loaded, via)
+        standing = self._fence.passed(realm, session)
+        account = standing.account if standing else await self._fence.check(realm, session)
+        return _access(realm, loaded, account, via=via)
 
     async def token(self, realm: Realm, claims: Claims) -> Access:
         """Open by a verified token."""
@@ -45,7 +48,9 @@ class Check:
             raise TokenRefused("unlisted")
         if claims.space != loaded.session.identity.space:
             raise TokenRefused("issuer")
-        return await self._admit(realm, loaded, "jwt", claims, issued)
+        standing = self._fence.passed(realm, loaded.session)
+        account = standing.account if standing else await self._fence.check(realm, loaded.session)
+        return _access(realm, loaded, account, via="jwt", token=claims, issued=issued)
 
     async def again(self, access: Access) -> Loaded:
         """The session of ``access`` as it is now, while it is the same and lives."""
@@ -58,7 +63,8 @@ class Check:
             raise StaleSession(loaded.session.epoch)
         if access.token and _listed(loaded.session, access.token.token_hash) is None:
             raise TokenRefused("unlisted")
-        await self._fence.check(realm, loaded.session)
+        if self._fence.passed(realm, loaded.session) is None:
+            await self._fence.check(realm, loaded.session)
         return loaded
 
     async def tombstone(self, realm: Realm, sid: str) -> Tombstone | None:
@@ -74,22 +80,6 @@ class Check:
             return None
         return tombstone.end
 
-    async def _admit(
-        self, realm: Realm, loaded: Loaded, via: Via, token: Claims | None = None, issued: IssuedToken | None = None
-    ) -> Access:
-        session = loaded.session
-        account = await self._fence.check(realm, session)
-        return Access(
-            realm=realm,
-            session=session,
-            fields=loaded.fields,
-            via=via,
-            scope=effective_scope(session, account, issued),
-            delegated=issued is not None and not issued.full_scope,
-            account=account,
-            token=token,
-        )
-
     async def _dead_token(self, realm: Realm, claims: Claims, now: int) -> SojournError:
         tombstone = await self.tombstone(realm, claims.sid)
         if tombstone is None or _listed(tombstone.session, claims.token_hash) is None:
@@ -97,6 +87,28 @@ class Check:
         if tombstone.end.reason == "absolute" and now >= claims.expires_at:
             return TokenRefused("expired")
         return _gone(tombstone.end)
+
+
+def _access(
+    realm: Realm,
+    loaded: Loaded,
+    account: Account | None,
+    *,
+    via: Via,
+    token: Claims | None = None,
+    issued: IssuedToken | None = None,
+) -> Access:
+    session, fields = loaded
+    return Access(
+        realm=realm,
+        session=session,
+        fields=fields,
+        via=via,
+        scope=effective_scope(session, account, issued),
+        delegated=issued is not None and not issued.full_scope,
+        account=account,
+        token=token,
+    )
 
 
 def _gone(end: End | None) -> SojournError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sojourn.core.clock import Clock, Ms
 from sojourn.engine import lookups
@@ -16,7 +16,7 @@ from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.lookups import SigningKeyRow
 from sojourn.model.realm import Realm
-from sojourn.model.session import Fences
+from sojourn.model.session import ANONYMOUS_KEY, Fences
 from sojourn.model.user import Account
 
 #: Entries of one kind that a snapshot keeps; beyond it begins anew.
@@ -24,6 +24,14 @@ _MOST = 20_000
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+class Standing(NamedTuple):
+    """How it stands with an account: what the one check asks for."""
+
+    #: None without an account, and when it is unknown or deleted.
+    account: Account | None
+    fences: Fences
 
 
 class Facts:
@@ -69,6 +77,7 @@ class Snapshot:
         self._accounts: dict[tuple[str, str, int], Account | None] = {}
         self._api_keys: dict[tuple[str, bytes], ApiKey | None] = {}
         self._fences: dict[tuple[str, int], Fences] = {}
+        self._standings: dict[tuple[str, str, int], Standing] = {}
         self._rings: dict[str, Sequence[SigningKeyRow]] = {}
 
     async def account(self, realm: Realm, key: int) -> Account | None:
@@ -103,6 +112,16 @@ class Snapshot:
         except KeyError:
             found = await self._db.read(lambda connection: lookups.fences(connection, realm, account_key))
             return _remember(self._fences, at, found)
+
+    def standing(self, realm: Realm, account_key: int) -> Standing | None:
+        """What :meth:`read_standing` has found before; None = nobody has asked yet."""
+        return self._standings.get((realm.id, realm.config.directory, account_key))
+
+    async def read_standing(self, realm: Realm, account_key: int) -> Standing:
+        """Fences and account as :meth:`fences` and :meth:`account` give them; -1 = no account."""
+        fences = await self.fences(realm, account_key)
+        account = None if account_key == ANONYMOUS_KEY else await self.account(realm, account_key)
+        return _remember(self._standings, (realm.id, realm.config.directory, account_key), Standing(account, fences))
 
     async def ring(self, realm: Realm) -> Sequence[SigningKeyRow]:
         """The signing keys of ``realm`` in every state, oldest first."""

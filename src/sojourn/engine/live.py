@@ -22,6 +22,9 @@ from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
 from sojourn.model.session import EndReason
 
+#: Integers below this, the everyday ones, need no decimal to be spelled.
+_SMALL = 2**63
+
 
 class Versioned(NamedTuple):
     """The value of a field with the version that :meth:`Fields.put_if` compares; version 0 = absent."""
@@ -207,4 +210,6 @@ def _text(value: Any) -> str:
 
 def _plain(number: float | Decimal) -> str:
     """``number`` without an exponent, as increments take it; the store refuses what is not finite or too long."""
+    if type(number) is int and abs(number) < _SMALL:
+        return str(number)
     return format(Decimal(repr(number)) if isinstance(number, float) else Decimal(number), "f")

@@ -6,8 +6,8 @@ the engine database as they are now.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import (
@@ -70,36 +70,41 @@ class Sessions:
 
     # --- the one check ---
 
-    async def open(self, realm: Realm, handle: SessionHandle, via: Via) -> Access:
+    def open(self, realm: Realm, handle: SessionHandle, via: Via) -> Coroutine[Any, Any, Access]:
         """The live session that ``handle`` opens in ``realm``.
 
         Raises :class:`SessionUnknown` (also for a session of another realm), :class:`SessionReplaced` for a secret that
         was rotated away less than a minute ago, and :class:`SessionEnded` with the reason, told only to who holds the
         last secret.
         """
-        return await self._check.handle(realm, handle, via)
+        return self._check.handle(realm, handle, via)
 
-    async def open_token(self, realm: Realm, claims: Claims) -> Access:
+    def open_token(self, realm: Realm, claims: Claims) -> Coroutine[Any, Any, Access]:
         """The live session that a verified token names, if it lists the token.
 
         Raises :class:`SessionEnded` with the reason for a token that its session had listed when it ended, else
         :class:`TokenRefused`: ``unlisted``; ``issuer`` when ``iss`` names another kind of principal than the session
         has; ``expired`` when the session ended with the token, at its ``exp``.
         """
-        return await self._check.token(realm, claims)
+        return self._check.token(realm, claims)
 
     async def touch(self, access: Access) -> None:
         """Record the access when the recorded one is older than the realm's ``touchEvery``. Never an error."""
-        session, now = access.session, self._clock.now()
+        if not self.touch_due(access):
+            return
+        session = access.session
+        try:
+            await self._store.change(access.realm.id, session.id, session.epoch, (), self._clock.now())
+        except SojournError:
+            return
+
+    def touch_due(self, access: Access) -> bool:
+        """Whether :meth:`touch` has something to do."""
+        session = access.session
         every = access.realm.touch_every
         if session.idle:
             every = min(every, max(SECOND, session.idle // 20))
-        if now - session.last < every:
-            return
-        try:
-            await self._store.change(access.realm.id, session.id, session.epoch, (), now)
-        except SojournError:
-            return
+        return self._clock.now() - session.last >= every
 
     async def check(self, access: Access) -> None:
         """The one check again, before an act for the session.
@@ -122,8 +127,9 @@ class Sessions:
         ``BadOperand``, ``FieldLimit``.
         """
         access.writable()
-        await self._fence.check(access.realm, access.session)
         session = access.session
+        if self._fence.passed(access.realm, session) is None:
+            await self._fence.check(access.realm, session)
         return await self._store.change(
             session.realm,
             session.id,

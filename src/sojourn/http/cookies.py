@@ -46,6 +46,10 @@ def read_session_cookie(headers: Sequence[bytes], name: bytes) -> SessionCookie:
     """The session cookie ``name`` in the ``Cookie`` headers of a request."""
     if not headers:
         return NO_COOKIE
+    if len(headers) == 1 and b";" not in headers[0]:
+        known, _, value = headers[0].partition(b"=")
+        if known == name:
+            return SessionCookie(present=True, handle=_handle(value), ambiguous=False)
     found: bytes | None = None
     ours = _looks(name)
     for pair in _pairs(headers):

@@ -94,7 +94,7 @@ class Visit:
 
     async def read(self) -> Mapping[str, Field]:
         """The fields as this request sees them."""
-        access = await self.open()
+        access = self.access if self._opened else await self.open()
         if self._fields is None and access is not None:
             self._fields = dict(await self._rules.sessions.fields(access))
         return self._fields or {}
@@ -104,7 +104,7 @@ class Visit:
 
         Raises the reason for which a session that was shown cannot be opened: it is never replaced in silence.
         """
-        access = await self.open()
+        access = self.access if self._opened else await self.open()
         if access is None:
             return await self._begin(ops)
         changed = await self._rules.sessions.change(access, ops)
@@ -175,7 +175,8 @@ class Visit:
             self.lost = error
             await self._rules.audit.refused(error.code, self.arrival.address, realm=self._realm.id)
             return
-        await self._rules.sessions.touch(access)
+        if self._rules.sessions.touch_due(access):
+            await self._rules.sessions.touch(access)
         self._hold(access if self._ours() else replace(access, read_only=True))
 
     def _hold(self, access: Access) -> None:

@@ -8,13 +8,14 @@ are the reference's RealmConfig, the rest are ours. Which of them have an effect
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from sojourn.core.clock import DAY, HOUR, MINUTE, SECOND
-from sojourn.model.field import Limits
+from sojourn.model.field import DEFAULT_LIMITS, Limits
 
 #: A JWT may live a year at most.
 MAX_TOKEN_LIFETIME = 365 * DAY
@@ -136,8 +137,8 @@ NOT_IN_EFFECT = frozenset(
 )
 
 
-class Realm(msgspec.Struct, frozen=True, kw_only=True):
-    """One realm of a running engine."""
+class Realm(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One realm of a running engine. What follows from the properties is worked out once: every request asks for it."""
 
     #: Key of its row in the engine database, never used twice.
     key: int
@@ -149,51 +150,51 @@ class Realm(msgspec.Struct, frozen=True, kw_only=True):
     #: The platform's *Globals*: text values for ``{{ global.name }}``.
     globals: Mapping[str, str] = {}
 
-    @property
+    @cached_property
     def stateful(self) -> bool:
         """Whether its sessions own an environment."""
         return self.config.environment_type == "stateful"
 
-    @property
+    @cached_property
     def tracks(self) -> bool:
         """Whether its sessions travel in a cookie."""
         chosen = self.config.session_tracking_enabled
         return self.stateful if chosen is None else chosen
 
-    @property
+    @cached_property
     def cookies_authenticate(self) -> bool:
         """Whether a session cookie opens a session here."""
         return self.tracks and not self.config.cross_site_clients
 
-    @property
+    @cached_property
     def session_idle(self) -> int:
         """Idle limit of a session in milliseconds, 0 = none."""
         if self.config.session_idle is not None:
             return self.config.session_idle
         return self.config.max_inactive_time if self.stateful else 15 * MINUTE
 
-    @property
+    @cached_property
     def session_lifetime(self) -> int:
         """Absolute limit of a session in milliseconds, > 0."""
         if self.config.session_lifetime:
             return self.config.session_lifetime
         return (self.config.max_life_time or 30 * DAY) if self.stateful else DAY
 
-    @property
+    @cached_property
     def touch_every(self) -> int:
         """How stale the recorded last access may get, in milliseconds; 0 = record every request."""
         if self.config.touch_every is not None:
             return self.config.touch_every
         return max(SECOND, self.session_idle // 20)
 
-    @property
+    @cached_property
     def kept_at_login(self) -> frozenset[str] | None:
         """Names of the fields that survive a login by cookie; None = all."""
         if self.config.keep_at_login is not None:
             return frozenset(self.config.keep_at_login)
         return None if self.tracks else frozenset()
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """What the GLOBAL fields of one session may hold."""
-        return Limits()
+        return DEFAULT_LIMITS

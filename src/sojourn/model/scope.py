@@ -60,7 +60,7 @@ def narrow(handle: ScopeSet | None, session: ScopeSet | None, account: ScopeSet 
     conditions, not rights, and are kept.
     """
     terms = [term for term in (handle, session, account) if term is not None]
-    if not terms:
-        return NO_SCOPE
+    if len(terms) <= 1:
+        return terms[0] if terms else NO_SCOPE
     kept = frozenset(scope for term in terms[:2] for scope in term if is_condition(scope))
     return terms[0].intersection(*terms[1:]) | kept
