@@ -24,8 +24,9 @@ class Lagging(sqlite3.Connection):
         if sql != SQL.seen:
             return cursor
         past: dict[str, Any] = self.__dict__.setdefault("past", {})
+        sid = parameters[0]
         rows = cursor.fetchall()
-        before, past[parameters["id"]] = past.get(parameters["id"], rows), rows
+        before, past[sid] = past.get(sid, rows), rows
         return Rows(before)
 
 

@@ -61,9 +61,9 @@ def create(db: sqlite3.Connection, session: Session, fields: Mapping[str, str]) 
 def change(db: sqlite3.Connection, target: Target, wanted: Change) -> Changed:
     """Apply all of the operations or none; without any (and without a token) it is a touch."""
     if not wanted.ops and wanted.token is None:
-        return insist(db, target, lambda: _touch_once(db, target, wanted))
+        return insist(db, target, _touch_once, wanted)
     try:
-        return insist(db, target, lambda: _change_once(db, target, wanted))
+        return insist(db, target, _change_once, wanted)
     except (FieldConflict, BadOperand, FieldLimit):
         refuse(db, target)  # a dead or another session is the better answer
         raise
@@ -76,7 +76,7 @@ def _touch_once(db: sqlite3.Connection, target: Target, wanted: Change) -> Chang
 
 
 def _change_once(db: sqlite3.Connection, target: Target, wanted: Change) -> Changed | None:
-    found = db.execute(SQL.seen, target.key).fetchall()
+    found = db.execute(SQL.seen, (target.sid, target.realm)).fetchall()
     if not found:
         return None
     n, version, weight, large, doc, about = found[0]
@@ -86,18 +86,10 @@ def _change_once(db: sqlite3.Connection, target: Target, wanted: Change) -> Chan
     written = bag.write(version + 1, applied.writes, old)
     if wanted.ops:
         check_total(wanted.ops[-1].name, written.fields, written.bytes, wanted.limits)
-    row = {
-        "n": n,
-        "version": version,
-        "epoch": target.epoch,
-        "now": target.now,
-        "last": target.now if wanted.touch else 0,
-        "fields": written.fields,
-        "bytes": written.bytes,
-        "large": written.large,
-        "doc": written.doc,
-        "about": _listed(about, wanted.token, target.now) if wanted.token else about,
-    }
+    if wanted.token:
+        about = _listed(about, wanted.token, target.now)
+    accessed = target.now if wanted.touch else 0
+    row = (n, version, target.epoch, target.now, accessed, *written, about)
     if not db.execute(SQL.change, row).rowcount:
         return None
     bag.store_large(n)
@@ -111,11 +103,11 @@ def _listed(text: str, token: IssuedToken, now: int) -> str:
 
 def rotate(db: sqlite3.Connection, target: Target, to: Rotation) -> Session:
     """Replace secret and identity; the record as it is afterwards."""
-    return insist(db, target, lambda: _rotate_once(db, target, to))
+    return insist(db, target, _rotate_once, to)
 
 
 def _rotate_once(db: sqlite3.Connection, target: Target, to: Rotation) -> Session | None:
-    found = db.execute(SQL.seen, target.key).fetchall()
+    found = db.execute(SQL.seen, (target.sid, target.realm)).fetchall()
     if not found:
         return None
     n, version, weight, large, doc, _ = found[0]
@@ -152,7 +144,7 @@ def _rotate_once(db: sqlite3.Connection, target: Target, to: Rotation) -> Sessio
 def end(db: sqlite3.Connection, target: Target, how: End) -> Ended | None:
     """End it for good; None when unknown, the first end when it was ended before."""
     try:
-        return insist(db, target, lambda: _end_once(db, target, how))
+        return insist(db, target, _end_once, how)
     except SessionUnknown:
         return None
     except SessionEnded:

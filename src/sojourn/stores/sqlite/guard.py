@@ -11,6 +11,7 @@ from sojourn.model.session import TOMBSTONE_FOR, End
 from sojourn.stores.sqlite import rows
 from sojourn.stores.sqlite.statements import SQL
 
+_A = TypeVar("_A")
 _T = TypeVar("_T")
 
 # A guarded statement that meets no row although nothing speaks against it can only follow a read that was out of date.
@@ -58,10 +59,12 @@ def bury(db: sqlite3.Connection, n: int, end: End, now: int) -> bool:
     return True
 
 
-def insist(db: sqlite3.Connection, target: Target, attempt: Callable[[], _T | None]) -> _T:
-    """What ``attempt`` gives; when that is None, what speaks against it is raised."""
+def insist(
+    db: sqlite3.Connection, target: Target, attempt: Callable[[sqlite3.Connection, Target, _A], _T | None], what: _A
+) -> _T:
+    """What ``attempt(db, target, what)`` gives; when that is None, what speaks against it is raised."""
     for _ in range(_TRIES):
-        done = attempt()
+        done = attempt(db, target, what)
         if done is not None:
             return done
         refuse(db, target)

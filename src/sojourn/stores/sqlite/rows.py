@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -55,7 +56,7 @@ _values = msgspec.json.Decoder(dict[str, str])
 def record(row: Row) -> Session:
     """The record in the first ten columns of ``row``."""
     sid, realm, secret, created, last, idle, absolute, epoch, version, text = row[:_RECORD]
-    about = _about.decode(text)
+    about = decode_about(text)
     return Session(
         id=sid,
         realm=realm,
@@ -119,8 +120,9 @@ def about_of(session: Session) -> str:
     return encode_about(about)
 
 
+@lru_cache(maxsize=2048)
 def decode_about(text: str) -> About:
-    """Column ``about``."""
+    """Column ``about``. It cannot be changed and says nothing of whether the session lives, so equal texts share it."""
     return _about.decode(text)
 
 

@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import msgspec
 
 from sojourn.core.errors import OutcomeUnknown, SojournError, StoreBusy, StoreCorrupt, StoreUnavailable
 from sojourn.stores.sqlite.checkpoint import Checkpoints
@@ -37,18 +39,22 @@ _IMPATIENT = "PRAGMA busy_timeout=0"
 _PATIENT = f"PRAGMA busy_timeout={int(WAIT * 1000)}"
 
 
-class _Job(NamedTuple):
+class _Job(msgspec.Struct):
     future: asyncio.Future[Any]
     act: Callable[..., Any]
     args: Sequence[Any]
     #: When it has waited too long, by the loop's clock.
     due: float
-
-
-class _Outcome(NamedTuple):
-    job: _Job
+    #: The outcome: the result unless there is an error.
     result: Any = None
     error: Exception | None = None
+
+    def attempt(self, db: sqlite3.Connection) -> None:
+        """Act; a refusal is an outcome like another."""
+        try:
+            self.result, self.error = self.act(db, *self.args), None
+        except SojournError as refusal:
+            self.error = refusal
 
 
 class Writer:
@@ -113,13 +119,13 @@ class Writer:
             try:
                 await self._acquire()
             except OSError as error:
-                self._answer([_Outcome(job, error=typed(error)) for job in self._batch()])
+                self._answer(_failed(self._batch(), error))
                 continue
             try:
-                outcomes = await self._transact(self._batch())
+                done = await self._transact(self._batch())
             finally:
                 self._lock.release()
-            self._answer(outcomes)
+            self._answer(done)
 
     async def _next(self) -> bool:
         """Wait until something is to be done; False when the store is closed and nothing is left."""
@@ -146,21 +152,22 @@ class Writer:
             return [self._alone.popleft()]
         return [self._pending.popleft() for _ in range(min(_MOST, len(self._pending)))]
 
-    async def _transact(self, jobs: Sequence[_Job]) -> Sequence[_Outcome]:
+    async def _transact(self, jobs: Sequence[_Job]) -> Sequence[_Job]:
         try:
             await self._begin()
         except Exception as error:  # noqa: BLE001 - whatever it is, the callers learn it
             self._roll_back()
-            return [_Outcome(job, error=typed(error)) for job in jobs]
+            return _failed(jobs, error)
         try:
-            outcomes = [self._attempt(job) for job in jobs]
+            for job in jobs:
+                job.attempt(self._db)
         except Exception as error:  # noqa: BLE001 - one act is sick; the healthy ones must not pay for it
             self._roll_back()
             if len(jobs) == 1:
-                return [_Outcome(jobs[0], error=typed(error))]
+                return _failed(jobs, error)
             self._alone.extend(jobs)
             return ()
-        return await self._loop.run_in_executor(self._thread, self._commit, outcomes)
+        return await self._loop.run_in_executor(self._thread, self._commit, jobs)
 
     async def _begin(self) -> None:
         try:
@@ -181,39 +188,32 @@ class Writer:
         finally:
             self._db.execute(_IMPATIENT)
 
-    def _attempt(self, job: _Job) -> _Outcome:
-        try:
-            return _Outcome(job, job.act(self._db, *job.args))
-        except SojournError as refusal:
-            return _Outcome(job, error=refusal)
-
-    def _commit(self, outcomes: Sequence[_Outcome]) -> Sequence[_Outcome]:
+    def _commit(self, jobs: Sequence[_Job]) -> Sequence[_Job]:
         """In the thread: make it durable, and keep the log small while the lock is held."""
         try:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            failed = typed(error) if primary_code(error) in _NOT_COMMITTED else OutcomeUnknown()
-            return [_Outcome(job, error=failed) for job, _, _ in outcomes]
+            return _failed(jobs, error if primary_code(error) in _NOT_COMMITTED else OutcomeUnknown())
         self.commits += 1
-        self.acts += len(outcomes)
+        self.acts += len(jobs)
         with suppress(sqlite3.Error, OSError):  # the log stays valid, and grows
             self._checkpoints.consider(self._db)
-        return outcomes
+        return jobs
 
     def _roll_back(self) -> None:
         with suppress(sqlite3.Error):
             self._db.rollback()
 
-    def _answer(self, outcomes: Sequence[_Outcome]) -> None:
-        for job, result, error in outcomes:
+    def _answer(self, jobs: Sequence[_Job]) -> None:
+        for job in jobs:
             if job.future.done():
                 continue
-            if error is None:
-                job.future.set_result(result)
+            if job.error is None:
+                job.future.set_result(job.result)
             else:
-                self.damaged = self.damaged or isinstance(error, StoreCorrupt)
-                job.future.set_exception(error)
+                self.damaged = self.damaged or isinstance(job.error, StoreCorrupt)
+                job.future.set_exception(job.error)
 
     def _refuse_late(self) -> None:
         """Give up on acts that have waited too long; none of them was begun."""
@@ -223,3 +223,10 @@ class Writer:
             if not job.future.done():
                 job.future.set_exception(StoreBusy())
         self._watch = self._loop.call_later(WAIT / 5, self._refuse_late) if self._pending else None
+
+
+def _failed(jobs: Sequence[_Job], error: Exception) -> Sequence[_Job]:
+    """``jobs``, none of which has happened because of ``error``."""
+    for job in jobs:
+        job.error = typed(error)
+    return jobs
