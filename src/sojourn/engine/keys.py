@@ -21,7 +21,7 @@ from sojourn.engine import lookups
 from sojourn.engine.compact import decode_part, encode_part
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.database.schema import signing_key
-from sojourn.engine.facts import Facts
+from sojourn.engine.facts import Facts, Snapshot
 from sojourn.engine.lookups import SigningKeyRow
 from sojourn.model.realm import MAX_TOKEN_LIFETIME, Realm
 
@@ -71,6 +71,8 @@ class _Ring:
 
     def __init__(self, rows: Sequence[SigningKeyRow], now: int) -> None:
         self.rows = rows
+        #: The facts that were the present ones when the rows were looked at last.
+        self.seen: Snapshot | None = None
         self.verify = {row.kid: _verify_key(row) for row in rows if _verifies(row, now)}
         self.signing: SigningKey | None = None
 
@@ -109,6 +111,19 @@ class KeyRings:
             ring.signing = SigningKey(row.kid, self._open(realm, row))
         return ring.signing
 
+    def known(self, realm: Realm, kid: str) -> VerifyKey | None:
+        """As :meth:`find`, without waiting: None also when the ring has to be read first, see :meth:`refresh`."""
+        ring = self._rings.get(realm.id)
+        return ring.verify.get(kid) if ring is not None and ring.seen is self._facts.current() else None
+
+    async def refresh(self, realm: Realm) -> bool:
+        """Read the ring of ``realm`` unless it is known as it is now; whether that was needed."""
+        ring = self._rings.get(realm.id)
+        if ring is not None and ring.seen is self._facts.current():
+            return False
+        await self._ring(realm)
+        return True
+
     async def find(self, realm: Realm, kid: str) -> VerifyKey | None:
         """The key ``kid`` when it may verify now; None when it is unknown, revoked or of another realm."""
         found = (await self._ring(realm)).verify.get(kid)
@@ -136,11 +151,12 @@ class KeyRings:
         await self._db.write(lambda connection: self._revoke(connection, realm, kid))
 
     async def _ring(self, realm: Realm) -> _Ring:
-        rows = await self._facts.current().ring(realm)
+        facts = self._facts.current()
+        rows = await facts.ring(realm)
         ring = self._rings.get(realm.id)
         if ring is None or (ring.rows is not rows and ring.rows != rows):
             ring = self._rings[realm.id] = _Ring(rows, self._clock.now())
-        ring.rows = rows
+        ring.rows, ring.seen = rows, facts
         return ring
 
     def _ensure(self, connection: Connection, realm: Realm) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -181,7 +180,11 @@ class Tokens:
         ``form``, ``algorithm``, ``issuer-missing``, ``issuer``, ``key``, ``signature``, ``type``, ``claims``,
         ``audience``, ``expired`` or ``not-yet``; the first that is found.
         """
-        claims = await self._signed(realm, token)
+        claims = self._remembered(realm, token)
+        if claims is None and await self._rings.refresh(realm):
+            claims = self._remembered(realm, token)
+        if claims is None:
+            claims = await self._check_signature(realm, token)
         if claims.issuer != self.issuer(realm, claims.space):
             raise TokenRefused("issuer")
         if claims.audience != self.audience(realm):
@@ -189,18 +192,15 @@ class Tokens:
         claims.window.check(self._clock.now())
         return claims
 
-    async def _signed(self, realm: Realm, token: str) -> Claims:
-        """The claims of a token whose signature is right, remembered; key and state are looked up each time."""
+    def _remembered(self, realm: Realm, token: str) -> Claims | None:
+        """The claims of a token whose signature was right; key and state are looked up each time."""
         if len(token) > MAX_TOKEN or not token.isascii():
             raise TokenRefused("form")
         kid = self._kids.get(token[: token.find(".")])
-        key = await self._rings.find(realm, kid) if kid is not None else None
-        if kid is not None and key is not None:
-            place = (realm.id, ACCESS_TYPE, kid, key.state, hashlib.sha256(token.encode()).digest())
-            found = self._verified.get(place)
-            if found is not None:
-                return found
-        return await self._check_signature(realm, token)
+        key = self._rings.known(realm, kid) if kid is not None else None
+        if kid is None or key is None:
+            return None
+        return self._verified.get((realm.id, ACCESS_TYPE, kid, key.state, secret_hash(token)))
 
     async def _check_signature(self, realm: Realm, token: str) -> Claims:
         compact = read(token)
@@ -218,7 +218,7 @@ class Tokens:
         if len(self._kids) >= _MOST_HEADS:
             self._kids.clear()
         self._kids[compact.head] = kid
-        place = (realm.id, ACCESS_TYPE, kid, key.state, hashlib.sha256(token.encode()).digest())
+        place = (realm.id, ACCESS_TYPE, kid, key.state, secret_hash(token))
         self._verified.put(place, claims)
         return claims
 

@@ -69,7 +69,7 @@ class Gateway:
             await check_announced(call.receive, head, trigger.max_request_size)
         consumer = await self._consumer(call, realm, match) if trigger.api_key else None
         access = await self._access(call, realm, trigger) if trigger.token_jwt else None
-        if access is None and head.has(b"authorization") and len(head.all(b"authorization")) > 1:
+        if head.repeats and access is None and len(head.all(b"authorization")) > 1:
             raise AmbiguousCredentials
         body = await _body(call, realm, trigger, access) if has_body(call.scope, head) else b""
         request = _request(call, match, body, consumed=access is not None)
@@ -151,8 +151,9 @@ def _headers(call: Call, *, consumed: bool) -> Mapping[str, str]:
     seen: dict[str, str] = {}
     for name, value in call.head.raw:
         if name not in hidden:
-            key, text = name.decode("latin-1"), value.decode("latin-1")
-            seen[key] = f"{seen[key]}, {text}" if key in seen else text
+            seen[name.decode("latin-1")] = value.decode("latin-1")
+    if call.head.repeats:
+        seen = {name: b", ".join(call.head.all(name.encode("latin-1"))).decode("latin-1") for name in seen}
     if call.head.has(b"cookie"):
         kept = without_ours(call.head.all(b"cookie"))
         if kept:

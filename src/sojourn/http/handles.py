@@ -19,6 +19,7 @@ from sojourn.model.realm import Realm
 API_KEY = "apikey"
 SESSION_ID = "ngin_sid"
 
+_HANDLE_HEADERS = frozenset({b"cookie", b"x-session-id"})
 _MAX_PARAMETERS = 1_000
 _Via = Literal["cookie", "header", "parameter"]
 
@@ -88,6 +89,8 @@ def shown(realm: Realm, head: Head, query: bytes, *, https: bool) -> Shown:
 
 def session_handle(realm: Realm, head: Head, query: bytes, *, https: bool) -> Shown:
     """The same without ``Authorization``, for the login, which does not consume it."""
+    if not query and not head.has_any(_HANDLE_HEADERS):
+        return _NOTHING
     cookie = read_cookie(realm, head, https=https)
     others = _others(realm, head, query) if takes_parameters(realm) else []
     if cookie is NO_COOKIE and not others:
@@ -105,11 +108,11 @@ def bearer_token(head: Head) -> str | None:
 
     Raises ``AmbiguousCredentials`` for more than one header, ``Unauthorized`` for another scheme.
     """
-    if not head.has(b"authorization"):
-        return None
     value = head.get(b"authorization")
     if value is None:
-        raise AmbiguousCredentials
+        if head.has(b"authorization"):
+            raise AmbiguousCredentials
+        return None
     scheme, _, token = value.partition(b" ")
     if scheme.lower() != b"bearer":
         raise Unauthorized
@@ -118,8 +121,11 @@ def bearer_token(head: Head) -> str | None:
 
 def api_key(realm: Realm, head: Head, query: bytes) -> str | None:
     """The API key, None without one; raises ``AmbiguousCredentials`` for more than one."""
+    if not (realm.config.api_key_in_query and query) and not head.repeats:
+        value = head.get(b"apikey")
+        return value.decode("latin-1") if value is not None else None
     keys = [value.decode("latin-1") for value in head.all(b"apikey")]
-    if realm.config.api_key_in_query and query:
+    if realm.config.api_key_in_query:
         keys += [value for name, value in parse_query(query) if name == API_KEY]
     if len(keys) > 1:
         raise AmbiguousCredentials

@@ -32,10 +32,11 @@ _OURS_ALONE = frozenset(
 
 def pipeline_reply(reply: PipelineReply, realm: str, *, personal: bool) -> Reply:
     """``reply`` of a pipeline of ``realm`` for the wire; ``personal`` answers are kept by no cache."""
-    if len(reply.headers) == 1 and reply.status == 200 and not personal:  # noqa: PLR2004 - the HTTP status is its own name
+    if len(reply.headers) == 1 and reply.status == 200:  # noqa: PLR2004 - the HTTP status is its own name
         name, value = reply.headers[0]
         if name == "content-type":
-            return Reply(200, reply.body, _content_type(value))
+            kind = _content_type(value)
+            return Reply(200, reply.body, (*kind, NO_STORE) if personal else kind)
     headers: list[Header] = []
     for name, value in reply.headers:
         lower = name.lower()

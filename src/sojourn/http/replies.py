@@ -88,20 +88,25 @@ def challenge(realm: str, scheme: bytes = b"Bearer") -> Header:
     return (b"www-authenticate", b'%s realm="%s"' % (scheme, (realm or "sojourn").encode("ascii", "ignore")))
 
 
-def _length(reply: Reply) -> tuple[Header, ...]:
+def _has_length(reply: Reply) -> bool:
     # 204 has no content, so it has no length either [RFC 9110 8.6].
-    return () if reply.status == 204 else ((b"content-length", b"%d" % len(reply.body)),)  # noqa: PLR2004
+    return reply.status != 204  # noqa: PLR2004 - the HTTP status is its own name
+
+
+def _whole(reply: Reply, *, https: bool, secret_url: bool) -> bytes:
+    lines = _lines(reply.headers) + _SECURITY_LINES[https, secret_url]
+    return b"%bcontent-length: %d\r\n" % (lines, len(reply.body)) if _has_length(reply) else lines
 
 
 async def send_reply(scope: Scope, send: Send, reply: Reply, *, https: bool, secret_url: bool = False) -> None:
     """Send ``reply`` with the security headers; without its body when only the head was asked for."""
-    length = _length(reply)
     body = b"" if scope["method"] == "HEAD" else reply.body
     if WHOLE in scope.get("extensions", ()):
-        head = _lines(reply.headers) + _SECURITY_LINES[https, secret_url] + _lines(length)
-        close = CLOSE in reply.headers
+        head, close = _whole(reply, https=https, secret_url=secret_url), CLOSE in reply.headers
         await send({"type": WHOLE, "status": reply.status, "head": head, "body": body, "close": close})
         return
-    headers = [*reply.headers, *security_headers(https=https, secret_url=secret_url), *length]
+    headers = [*reply.headers, *security_headers(https=https, secret_url=secret_url)]
+    if _has_length(reply):
+        headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -21,22 +21,22 @@ WHOLE = "sojourn.whole"
 class Head:
     """The request headers, read once. Names are lower-case bytes; nothing is decoded, trimmed or joined."""
 
-    __slots__ = ("_raw", "_values")
+    __slots__ = ("_raw", "_values", "repeats")
 
     def __init__(self, raw: Sequence[Header]) -> None:
         self._raw = raw
         self._values = dict(raw)
+        #: Whether any name stands more than once.
+        self.repeats = len(self._values) != len(raw)
 
     def get(self, name: bytes) -> bytes | None:
         """The value of ``name``; None when it is absent **or stands more than once**."""
         value = self._values.get(name)
-        if value is not None and len(self._values) != len(self._raw) and len(self.all(name)) > 1:
-            return None
-        return value
+        return None if self.repeats and value is not None and len(self.all(name)) > 1 else value
 
     def all(self, name: bytes) -> Sequence[bytes]:
         """Every value of ``name``, in the order of arrival."""
-        if len(self._values) != len(self._raw):
+        if self.repeats:
             return [value for known, value in self._raw if known == name]
         value = self._values.get(name)
         return () if value is None else (value,)

@@ -42,7 +42,7 @@ def input_message(request: PipelineRequest, *, parse_json: bool) -> dict[str, An
 
     With ``parse_json`` (REST) a JSON body becomes a value; any other body is text; no body is null.
     """
-    essence = request.content_type.partition(";")[0].strip().lower()
+    essence = request.content_type.partition(";")[0].strip().lower() if request.content_type else ""
     return {
         "body": _body(request.body, essence, parse_json=parse_json),
         "form": _form(request.body) if essence == _FORM else {},

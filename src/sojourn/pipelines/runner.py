@@ -48,21 +48,15 @@ class Runner:
         ``InvalidJson`` before the flow for a JSON body that does not parse, and what the engine raises when it refuses
         an act of the session (``SessionEnded``, ``StaleSession``, ``StoreBusy`` …) unless the flow catches it.
         """
-        message = input_message(request, parse_json=plan.trigger.type == "rest")
+        message: Json = input_message(request, parse_json=plan.trigger.type == "rest")
         powers = SessionPowers(self._rules, plan.trigger, Caller(realm, access, api_key, device))
-        execution = Execution(
-            key=request.execution_key,
-            pipeline=plan.name,
-            powers=powers,
-            clock=self._rules.clock,
-            time=asyncio.get_running_loop().time,
-            timeout=plan.trigger.timeout,
-            globals_=realm.globals,
-            metadata=metadata(plan, request.execution_key, self._rules.clock.now(), "prod"),
-            claims=lambda: access.claims if access is not None else None,
-        )
+        execution = self._execution(plan, request.execution_key, powers, realm, access)
+        flow = run_flow(plan.flow, Frame(execution, LocalSession()), message)
         try:
-            return await _reply(plan, execution, message)
+            # A step that still waits when the time is up is broken off.
+            message = await (within(plan.trigger.timeout / 1_000, flow) if plan.waits else flow)
+            execution.check()
+            return normal_reply(plan, execution, message)
         except (ExecutionOver, Overdue):
             _logger.warning("pipeline %s took too long", plan.name, extra={"executionKey": execution.key})
             return timeout_reply(plan, execution.key)
@@ -72,6 +66,20 @@ class Runner:
         except SojournError:
             await _discard(powers)
             raise
+
+    def _execution(self, plan: Plan, key: str, powers: SessionPowers, realm: Realm, access: Access | None) -> Execution:
+        clock = self._rules.clock
+        return Execution(
+            key=key,
+            pipeline=plan.name,
+            powers=powers,
+            clock=clock,
+            time=asyncio.get_running_loop().time,
+            timeout=plan.trigger.timeout,
+            globals_=realm.globals,
+            metadata=metadata(plan, key, clock.now(), "prod"),
+            claims=lambda: access.claims if access is not None else None,
+        )
 
 
 def metadata(plan: Plan, key: str, start: int, environment: str) -> Mapping[str, Json]:
@@ -86,14 +94,6 @@ def metadata(plan: Plan, key: str, start: int, environment: str) -> Mapping[str,
             "redelivery": False,
         },
     }
-
-
-async def _reply(plan: Plan, execution: Execution, message: Json) -> PipelineReply:
-    flow = run_flow(plan.flow, Frame(execution, LocalSession()), message)
-    # A step that still waits when the time is up is broken off.
-    message = await (within(plan.trigger.timeout / 1_000, flow) if plan.waits else flow)
-    execution.check()
-    return normal_reply(plan, execution, message)
 
 
 async def _discard(powers: SessionPowers) -> None:
