@@ -201,7 +201,8 @@ def _incremented(op: Op, old: str) -> str:
     if not (is_plain_number(old) and is_plain_number(op.text)):
         raise BadOperand(op.name, op.kind)
     total = add(old, op.text)
-    if not is_plain_number(total):
+    # Whatever is short enough fits, digits and all.
+    if len(total) > _INT64_DIGITS and not is_plain_number(total):
         raise BadOperand(op.name, op.kind)
     return total
 
