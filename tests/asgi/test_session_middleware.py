@@ -166,6 +166,31 @@ async def test_end_is_final_and_expires_the_cookie(engine: Engine) -> None:
     assert after.cookies == []
 
 
+async def test_a_refusal_after_login_still_carries_the_new_cookie(engine: Engine) -> None:
+    before = await begun(engine, n=1)
+
+    async def login_and_fail(session: RequestSession) -> Any:
+        await session.login("ana", PASSWORD)
+        await session.fields.put_if("n", 2, version=99)
+
+    answer = await behind(engine, login_and_fail).post("/", OURS, before)
+    assert answer.status == 409
+    again = await behind(engine, lambda session: session.fields.get("n")).get("/", cookie_of(answer))
+    assert again.json() == 1
+
+
+async def test_another_site_cannot_make_a_dead_cookie_expire(engine: Engine) -> None:
+    cookie = await begun(engine, n=1)
+
+    async def end(session: RequestSession) -> Any:
+        await session.end()
+
+    assert len((await behind(engine, end).post("/", OURS, cookie)).cookies) == 1
+    elsewhere = ("sec-fetch-site", "cross-site")
+    assert (await behind(engine, end).get("/", elsewhere, cookie)).cookies == []
+    assert len((await behind(engine, end).get("/", OURS, cookie)).cookies) == 1
+
+
 async def test_a_slow_request_cannot_bring_an_ended_session_back(engine: Engine) -> None:
     cookie = await begun(engine)
 

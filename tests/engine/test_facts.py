@@ -76,7 +76,7 @@ from sojourn.engine import epochs
 from sojourn.engine.database import EngineDatabase
 async def main():
     db = await EngineDatabase.open("sqlite:///var/engine.db", pathlib.Path(sys.argv[1]))
-    await db.write(lambda connection: epochs.raise_account_epoch(connection, int(sys.argv[2])))
+    await db.write(lambda connection: epochs.raise_account_epoch(connection, int(sys.argv[2]), "dropped"))
     await db.close()
 asyncio.run(main())
 """
@@ -104,7 +104,7 @@ async def test_each_fence_moves_alone(facts: Facts, users: Users, realms: Realms
     acme, other = realms.get("acme"), realms.get("other")
     assert acme is not None
     assert other is not None
-    await db.write(lambda connection: epochs.raise_account_epoch(connection, ann.key))
+    await db.write(lambda connection: epochs.raise_account_epoch(connection, ann.key, "dropped"))
     assert await facts.current().fences(acme, ann.key) == Fences(1, 0, 0)
     assert await facts.current().fences(acme, bob.key) == Fences(0, 0, 0)
     await db.write(lambda connection: epochs.raise_realm_epoch(connection, acme.id))

@@ -51,7 +51,7 @@ async def test_a_name_that_comes_back_gets_a_new_id_and_the_old_sessions_stay_de
     await realms.sync({"other": folder("other")}, 2)
     assert realms.get("acme") is None
     assert realms.by_id(old.id) is None
-    assert (await facts.current().fences(old, -1)).realm == 1
+    assert (await facts.current().fences(old, -1)).realm == -1
     assert (await facts.current().fences(other, -1)).realm == 0
     await realms.sync({"acme": folder("acme"), "other": folder("other")}, 3)
     new = realms.get("acme")
@@ -60,7 +60,7 @@ async def test_a_name_that_comes_back_gets_a_new_id_and_the_old_sessions_stay_de
     assert new.key > old.key
     assert realms.get("other") == other
     assert (await facts.current().fences(new, -1)).realm == 0
-    assert (await facts.current().fences(old, -1)).realm == 1
+    assert (await facts.current().fences(old, -1)).realm == -1
 
 
 async def test_two_processes_that_sync_one_project_agree(db: EngineDatabase) -> None:

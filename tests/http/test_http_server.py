@@ -162,6 +162,42 @@ def test_a_head_that_never_ends_is_cut_off(running: Server) -> None:
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431")
 
 
+ENDLESS = 64_000_000
+
+
+def bytes_taken(running: Server, head: bytes, part: bytes) -> int:
+    """How much of an endless request the server reads before it hangs up."""
+    taken = 0
+    with running.connect() as connection, suppress(OSError):
+        connection.sendall(head)
+        while taken < ENDLESS:
+            connection.sendall(part)
+            taken += len(part)
+    return taken
+
+
+@pytest.mark.parametrize("trailer", [b"X: y\r\n" * 2000, b"a" * 12_000], ids=["many", "one that is endless"])
+def test_trailers_that_never_end_are_cut_off(running: Server, trailer: bytes) -> None:
+    head = b"POST /health/live HTTP/1.1\r\nHost: " + running.host + b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    assert bytes_taken(running, head, trailer) < ENDLESS
+    assert running.alive()
+
+
+def test_a_body_of_many_small_chunks_is_read(running: Server) -> None:
+    head = b"POST /realms/web/login HTTP/1.1\r\nHost: " + running.host + b"\r\nContent-Type: application/json\r\n"
+    chunks = b"1\r\n \r\n" * 3000
+    answer = running.say(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks, b"2\r\n{}\r\n0\r\n\r\n")
+    assert b"expected" in answer or b"userName" in answer
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
+def test_the_host_of_an_absolute_target_is_the_one_that_counts(running: Server) -> None:
+    elsewhere = LIVE.replace(b"/health", b"http://elsewhere.example/health") % running.host
+    assert running.say(elsewhere, finish=False).startswith(b"HTTP/1.1 421")
+    ours = LIVE.replace(b"/health", b"http://" + running.host + b"/health") % b"elsewhere.example"
+    assert running.say(ours, finish=False).startswith(b"HTTP/1.1 200")
+
+
 def test_bytes_that_are_no_http_get_a_json_message(running: Server) -> None:
     answer = running.say(b"NONSENSE\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400")

@@ -135,6 +135,15 @@ async def test_logout_ends_every_handle_of_the_session(client: Client) -> None:
         assert after.cookies == []
 
 
+async def test_logout_by_token_leaves_the_cookie_of_another_session_alone(client: Client) -> None:
+    kept, ended = [await client.post("/realms/web/login", value=GOOD) for _ in range(2)]
+    token = ("authorization", f"Bearer {ended.json()['token']}")
+    answer = await client.post("/realms/web/logout", cookie_of(kept), token, OURS)
+    assert (answer.status, answer.json()["sessionId"]) == (200, ended.json()["sessionId"])
+    assert answer.cookies == []
+    assert (await client.get("/realms/web/session", cookie_of(kept))).status == 200
+
+
 async def test_a_second_logout_says_why_and_touches_no_cookie(client: Client) -> None:
     cookie = await web_cookie(client)
     await client.post("/realms/web/logout", cookie, OURS)

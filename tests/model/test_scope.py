@@ -59,3 +59,9 @@ def test_script_scopes_are_conditions_and_are_kept() -> None:
     handle = frozenset({"a", "ufs:/x.js"})
     assert narrow(handle, None, frozenset({"a"})) == handle
     assert is_condition("vfs:ikey?1")
+
+
+def test_script_scopes_of_the_account_come_by_its_own_handles_only() -> None:
+    assert narrow(frozenset(), None, frozenset({"ufs:/x.js"})) == NO_SCOPE
+    assert narrow(None, frozenset({"a"}), frozenset({"a", "ufs:/x.js"})) == {"a"}
+    assert narrow(None, None, frozenset({"ufs:/x.js"})) == {"ufs:/x.js"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sojourn.core import json
@@ -216,6 +218,17 @@ async def test_a_flow_that_ends_with_an_error_hands_out_no_token(gate: Gate) -> 
     answer = await gate.call("p")
     assert (answer.status, "Authorization" in answer.headers) == (402, False)
     assert not await gate.rules.sessions.list(gate.engine.realm("acme"))
+
+
+async def test_a_session_whose_token_did_not_come_in_time_is_ended(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_arguments: object, **_options: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(gate.rules.tokens, "issue", never)
+    gate.deploy(plan(make({"sub": "u-1"}), generate(), timeout=50))
+    assert (await gate.call("p")).status == 500
+    assert await begun(gate) == 1
+    assert await gate.rules.sessions.list(gate.engine.realm("acme")) == []
 
 
 async def test_the_account_is_that_of_the_last_successful_login(gate: Gate) -> None:

@@ -30,7 +30,7 @@ def with_engine(project: Path, work: Callable[[Engine], Awaitable[R]]) -> R:
     """Run ``work`` with the engine of ``project``."""
 
     async def run() -> R:
-        async with Engine.open(project) as engine:
+        async with Engine.open(project, recover=False) as engine:
             return await work(engine)
 
     return asyncio.run(run())

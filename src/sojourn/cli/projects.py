@@ -44,7 +44,7 @@ async def _first_account(folder: Path) -> str:
     project = load_project(folder, os.environ)
     await install(project.settings)
     password = secrets.token_urlsafe(18)
-    async with Engine.open(project) as engine:
+    async with Engine.open(project, recover=False) as engine:
         await engine.rules.users.add("main", ADMINISTRATOR, password, actor=ACTOR)
         await engine.rules.grants.grant(ADMINISTRATOR, ROOT_SCOPE, actor=ACTOR)
     return password

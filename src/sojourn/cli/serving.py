@@ -30,8 +30,8 @@ _REALM = "acme"
 _SCOPES = ("cart.read", "cart.write")
 
 HostOption = Annotated[str | None, typer.Option("--host", metavar="H", help="Address of the application listener.")]
-PortOption = Annotated[int | None, typer.Option("--port", metavar="P", help="Its port.")]
-WorkersOption = Annotated[int | None, typer.Option("--workers", metavar="N", help="Processes that serve.")]
+PortOption = Annotated[int | None, typer.Option("--port", metavar="P", min=1, max=65_535, help="Its port.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", metavar="N", min=1, help="Processes that serve.")]
 NodeOption = Annotated[str | None, typer.Option("--node", metavar="NAME", help="Name of this node in logs.")]
 
 
@@ -72,7 +72,7 @@ def demo(
 async def _prepare(project: Project) -> str:
     """Fresh passwords and a fresh API key for the example; gives the tour that uses them."""
     await install(project.settings)
-    async with Engine.open(project) as engine:
+    async with Engine.open(project, recover=False) as engine:
         guests = [await _fresh_guest(engine, name) for name in _GUESTS]
         realm = engine.realm(_REALM)
         try:

@@ -142,7 +142,7 @@ class Ends:
         )
 
         def work(connection: Connection) -> None:
-            epochs.raise_account_epoch(connection, account_key)
+            epochs.raise_account_epoch(connection, account_key, end.reason)
             connection.execute(row)
 
         await self._db.write(work)

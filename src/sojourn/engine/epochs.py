@@ -9,11 +9,13 @@ from sqlalchemy import Connection, Update, update
 
 from sojourn.core.errors import NotFound
 from sojourn.engine.database.schema import account, installation, realm
+from sojourn.model.session import EndReason
 
 
-def raise_account_epoch(connection: Connection, key: int) -> int:
-    """End all of an account; the new number. Raises ``NotFound``."""
-    raised = update(account).where(account.c.key == key).values(auth_epoch=account.c.auth_epoch + 1)
+def raise_account_epoch(connection: Connection, key: int, reason: EndReason) -> int:
+    """End all of an account, for ``reason``; the new number. Raises ``NotFound``."""
+    values = {"auth_epoch": account.c.auth_epoch + 1, "ended_reason": reason}
+    raised = update(account).where(account.c.key == key).values(values)
     return _raise(connection, raised.returning(account.c.auth_epoch))
 
 

@@ -16,7 +16,7 @@ from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.lookups import SigningKeyRow
 from sojourn.model.realm import Realm
-from sojourn.model.session import ANONYMOUS_KEY, Fences
+from sojourn.model.session import ANONYMOUS_KEY, EndReason, Fences
 from sojourn.model.user import Account
 
 #: Entries of one kind that a snapshot keeps; beyond it begins anew.
@@ -54,6 +54,10 @@ class Facts:
             self._of_turn = self._read()
             asyncio.get_running_loop().call_soon(self._forget_turn)
         return self._of_turn
+
+    async def ended_reason(self, account_key: int) -> EndReason:
+        """Why the account's ``authEpoch`` was raised last; read anew, because who asks has found that it moved."""
+        return await self._db.read(lambda connection: lookups.ended_reason(connection, account_key))
 
     def _forget_turn(self) -> None:
         self._of_turn = None

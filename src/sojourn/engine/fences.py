@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from sojourn.core.clock import Clock
 from sojourn.core.errors import SessionEnded, SessionUnknown, StaleSession
 from sojourn.engine.ends import Ends
 from sojourn.engine.facts import Facts, Standing
+from sojourn.engine.lookups import UNKNOWN_EPOCH
 from sojourn.model.realm import Realm
 from sojourn.model.session import ANONYMOUS_KEY, End, EndReason, Fences, Identity, Session
 from sojourn.model.user import Account
@@ -24,7 +22,6 @@ class Fence:
         self._facts = facts
         self._ends = ends
         self._clock = clock
-        self._explained: dict[int, EndReason] = {}
 
     async def now(self, realm: Realm, identity: Identity, authenticated: Account | None = None) -> Fences:
         """The numbers that a session begun now is made under; the account's as it was when ``authenticated``."""
@@ -43,7 +40,7 @@ class Fence:
             facts, key = self._facts.current(), session.identity.user_key
             standing = await facts.read_standing(realm, key)
             if not _passes(session, standing):
-                raise await self._end(session, self._reason(session, *standing))
+                raise await self._end(session, await self._reason(session, *standing))
         return standing.account
 
     def passed(self, realm: Realm, session: Session) -> Standing | None:
@@ -54,23 +51,17 @@ class Fence:
         standing = self._facts.current().standing(realm, session.identity.user_key)
         return standing if standing is not None and _passes(session, standing) else None
 
-    @contextmanager
-    def explained(self, account_key: int, reason: EndReason) -> Iterator[None]:
-        """While sessions of the account are being ended one by one, who finds one first gives the same reason."""
-        self._explained[account_key] = reason
-        try:
-            yield
-        finally:
-            self._explained.pop(account_key, None)
-
-    def _reason(self, session: Session, account: Account | None, fences: Fences) -> EndReason:
+    async def _reason(self, session: Session, account: Account | None, fences: Fences) -> EndReason:
+        """Why, the same for whoever finds it first: what raised the fence wrote its reason beside it."""
         key = session.identity.user_key
+        if fences.realm == UNKNOWN_EPOCH:
+            return "realm-removed"
         if key != ANONYMOUS_KEY and account is None:
             return "user-deleted"
         if account is not None and account.state not in _LIVE_STATES:
             return "user-disabled"
         if fences.account != session.fences.account:
-            return self._explained.get(key, "password-changed")
+            return await self._facts.ended_reason(key)
         return "ended-everywhere"
 
     async def _end(self, session: Session, reason: EndReason) -> SessionEnded | StaleSession | SessionUnknown:
@@ -86,4 +77,5 @@ class Fence:
 def _passes(session: Session, standing: Standing) -> bool:
     account, fences = standing
     live = account.state in _LIVE_STATES if account is not None else session.identity.user_key == ANONYMOUS_KEY
-    return live and fences == session.fences
+    # A realm that is gone has no number; a session that was begun in it after that has none either.
+    return live and fences == session.fences and fences.realm != UNKNOWN_EPOCH

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Label, ScalarSelect, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, bindparam, func, or_, select
 
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import schema
 from sojourn.model.realm import Realm
-from sojourn.model.session import ANONYMOUS_KEY, Fences
+from sojourn.model.session import ANONYMOUS_KEY, EndReason, Fences
 from sojourn.model.user import Account
 
 #: ``realm`` of a grant that holds in every realm.
@@ -62,6 +62,12 @@ def fences(connection: Connection, realm: Realm, account_key: int) -> Fences:
     return Fences(account=of_account, realm=row.realm, engine=row.engine)
 
 
+def ended_reason(connection: Connection, account_key: int) -> EndReason:
+    """Why the account's ``authEpoch`` was raised last."""
+    wanted = select(schema.account.c.ended_reason).where(schema.account.c.key == account_key)
+    return cast("EndReason", connection.execute(wanted).scalar_one())
+
+
 def ring(connection: Connection, realm: Realm) -> Sequence[SigningKeyRow]:
     """The signing keys of ``realm``, oldest first."""
     return tuple(SigningKeyRow._make(row) for row in connection.execute(_RING, {"within": realm.id}))
@@ -100,9 +106,14 @@ def _fences() -> Select[int, int, int]:
     account, realm, engine = schema.account, schema.realm, schema.installation
     return select(
         _or_unknown(select(account.c.auth_epoch).where(account.c.key == bindparam("of")).scalar_subquery(), "account"),
-        _or_unknown(select(realm.c.auth_epoch).where(realm.c.id == bindparam("within")).scalar_subquery(), "realm"),
+        _or_unknown(select(realm.c.auth_epoch).where(*_live_realm()).scalar_subquery(), "realm"),
         _or_unknown(select(engine.c.auth_epoch).scalar_subquery(), "engine"),
     )
+
+
+def _live_realm() -> tuple[ColumnElement[bool], ...]:
+    realm = schema.realm
+    return realm.c.id == bindparam("within"), realm.c.live_name.is_not(None)
 
 
 def _or_unknown(epoch: ScalarSelect[int], name: str) -> Label[int]:

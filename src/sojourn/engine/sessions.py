@@ -236,9 +236,7 @@ class Sessions:
 
     async def end_all(self, realm: Realm | None, account_key: int, reason: EndReason, *, actor: str) -> int:
         """End all sessions of an account, see :meth:`Ends.all_of`; how many lived."""
-        end = End(reason, self._clock.now(), actor)
-        with self._fence.explained(account_key, reason):
-            return await self._ends.all_of(realm, account_key, end)
+        return await self._ends.all_of(realm, account_key, End(reason, self._clock.now(), actor))
 
     async def replay_journal(self) -> int:
         """Before serving: end again what the journal says, see :meth:`Ends.replay`."""

@@ -102,7 +102,7 @@ class Users:
             before = _known(connection, key)
             self._set(connection, key, {"state": state})
             if state == "disabled" and before.state != "disabled":
-                epochs.raise_account_epoch(connection, key)
+                epochs.raise_account_epoch(connection, key, "user-disabled")
             kind = _kind_of_change(before.state, state)
             self._audited(connection, kind, state, before.name, actor)
             return _known(connection, key)
@@ -116,7 +116,7 @@ class Users:
 
         def work(connection: Connection) -> Account:
             self._set(connection, key, {"password": stored})
-            epochs.raise_account_epoch(connection, key)
+            epochs.raise_account_epoch(connection, key, "password-changed")
             changed = _known(connection, key)
             self._audited(connection, "PASSWORD_CHANGE", "set", changed.name, actor)
             return changed
@@ -135,7 +135,7 @@ class Users:
                 connection.execute(delete(table).where(table.c.account == key))
             erased = {"state": "deleted", "live_name": None, "email": "", "live_email": None, "password": None}
             self._set(connection, key, erased)
-            epochs.raise_account_epoch(connection, key)
+            epochs.raise_account_epoch(connection, key, "user-deleted")
             self._audited(connection, "USER_CHANGE", "deleted", account.name, actor)
 
         await self._db.write(work)

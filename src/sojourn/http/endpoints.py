@@ -17,7 +17,7 @@ from sojourn.http.body import SMALL, check_announced, has_body, read_body
 from sojourn.http.call import Call
 from sojourn.http.cookies import cookie_name, expire_session_cookie, set_session_cookie
 from sojourn.http.errors import LoginRefused, UnsupportedMediaType
-from sojourn.http.handles import takes_parameters
+from sojourn.http.handles import read_cookie, takes_parameters
 from sojourn.http.opening import Opener
 from sojourn.http.origin import Origins
 from sojourn.http.replies import JSON, Reply, json_reply
@@ -66,7 +66,7 @@ class Endpoints:
         end = await self._rules.sessions.end(access, "logout")
         body = {"sessionId": access.session.id, "reason": end.reason, "endedAt": iso(end.at)}
         clear: Header = (b"clear-site-data", _CLEAR[realm.config.clear_site_data])
-        return json_reply(200, body, clear, *_expired_cookies(call, realm))
+        return json_reply(200, body, clear, *_expired_cookies(call, realm, access))
 
     async def session(self, call: Call, realm: Realm) -> Reply:
         """``GET …/session``: who am I, and what would end this session next."""
@@ -115,8 +115,10 @@ def _handle_headers(realm: Realm, logged: LoggedIn, *, secure: bool) -> tuple[He
     return ()
 
 
-def _expired_cookies(call: Call, realm: Realm) -> tuple[Header, ...]:
-    if not realm.cookies_authenticate:
+def _expired_cookies(call: Call, realm: Realm, ended: Access) -> tuple[Header, ...]:
+    """The cookie of the session that was ended expires; one of another session beside a token stays."""
+    shown = read_cookie(realm, call.head, https=call.arrival.https)
+    if shown.handle is None or shown.handle.id != ended.session.id:
         return ()
     return (expire_session_cookie(cookie_name(realm.name, secure=call.arrival.https)),)
 

@@ -110,7 +110,7 @@ class SessionLayer:
         except SojournError as error:
             if visit.answering:
                 raise
-            await self._answer(scope, send, error)
+            await self._answer(scope, _sender(visit, send), error)
 
     async def _answer(self, scope: Scope, send: Send, error: SojournError) -> None:
         reply = error_reply(error, new_execution_key(), self._realm.name)

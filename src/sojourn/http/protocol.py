@@ -36,6 +36,9 @@ class Protocol(HttpToolsProtocol):
 
     _head_bytes = 0
     _in_head = False
+    #: In a body: what brings no part of it is a trailer or an extension of a chunk, and counts as a head does.
+    _in_body = False
+    _got_body = False
     _answered = False
     _since = 0.0
     _look: asyncio.TimerHandle | None = None
@@ -56,6 +59,7 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and let no head grow for ever."""
+        self._got_body = False
         try:
             self.parser.feed_data(data)
         except HttpParserError:
@@ -64,8 +68,8 @@ class Protocol(HttpToolsProtocol):
         except HttpParserUpgrade:
             # The request is answered as it stands; what comes after it would be another protocol.
             self.cycle.keep_alive = False
-        if self._in_head:
-            self._head_bytes += len(data)
+        if self._in_head or self._in_body:
+            self._head_bytes = 0 if self._got_body else self._head_bytes + len(data)
             if self._head_bytes > MAX_HEAD:
                 self._refuse(_TOO_LARGE, "The request head is too large.")
 
@@ -74,6 +78,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         self._in_head = True
+        self._since = self.loop.time()
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
@@ -88,9 +93,26 @@ class Protocol(HttpToolsProtocol):
             "extensions": _EXTENSIONS,
         }
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; a trailer is none."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._got_body = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        self._in_body = False
+        self._head_bytes = 0
+        super().on_message_complete()
+
     def on_headers_complete(self) -> None:
         """The head is complete: what comes now as a trailer is no header of the request."""
         self._in_head = self._answered = False
+        self._in_body = True
         self._head_bytes = 0
         self._complete_scope(cast("dict[str, Any]", self.scope))
         before: RequestResponseCycle | None = self.cycle
@@ -119,7 +141,10 @@ class Protocol(HttpToolsProtocol):
     # --- parts ---
 
     def _complete_scope(self, scope: dict[str, Any]) -> None:
-        raw_path, query = _target(self.url)
+        raw_path, query, authority = _target(self.url)
+        if authority:
+            # RFC 9112, 3.2.2: the host of an absolute target is the one that counts.
+            self.headers[:] = [(b"host", authority), *(header for header in self.headers if header[0] != b"host")]
         path = raw_path.decode("ascii")
         scope["method"] = self.parser.get_method().decode("ascii")
         scope["http_version"] = self.parser.get_http_version()
@@ -149,10 +174,16 @@ class Protocol(HttpToolsProtocol):
         """Nothing: there is no such timer."""
 
 
-def _target(url: bytes) -> tuple[bytes, bytes]:
-    """Path and query of a request target; raises ``HttpParserError`` for what is no URL."""
+def _target(url: bytes) -> tuple[bytes, bytes, bytes]:
+    """Path, query and authority of a request target, the last empty where it names none.
+
+    Raises ``HttpParserError`` for what is no URL.
+    """
     if url.startswith(b"/") and b"#" not in url:
         path, _, query = url.partition(b"?")
-        return path, query
+        return path, query, b""
     parsed = parse_url(url)
-    return parsed.path, parsed.query or b""
+    authority = parsed.host or b""
+    if authority and parsed.port:
+        authority += b":%d" % parsed.port
+    return parsed.path, parsed.query or b"", authority

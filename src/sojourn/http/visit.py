@@ -135,12 +135,12 @@ class Visit:
         await self._adopt(begun.handle)
 
     async def end(self) -> None:
-        """End the session for good and let the browser forget it, a dead one too."""
+        """End the session for good and let the browser forget it, a dead one too, but never for another site."""
         access = await self.open()
         if access is not None:
             await self._rules.sessions.end(access)
             self.access, self._fields = None, {}
-        if self.cookie.present and not self.answering:
+        if self.cookie.present and not self.answering and self._ours():
             name = cookie_name(self._realm.name, secure=self.arrival.https)
             self.headers = (expire_session_cookie(name), _CLEAR, NO_STORE)
 

@@ -62,5 +62,6 @@ def narrow(handle: ScopeSet | None, session: ScopeSet | None, account: ScopeSet 
     terms = [term for term in (handle, session, account) if term is not None]
     if len(terms) <= 1:
         return terms[0] if terms else NO_SCOPE
-    kept = frozenset(scope for term in terms[:2] for scope in term if is_condition(scope))
+    limits = [term for term in (handle, session) if term is not None]
+    kept = frozenset(scope for term in limits for scope in term if is_condition(scope))
     return terms[0].intersection(*terms[1:]) | kept

@@ -59,6 +59,7 @@ class Runner:
             return normal_reply(plan, execution, message)
         except (ExecutionOver, Overdue):
             _logger.warning("pipeline %s took too long", plan.name, extra={"executionKey": execution.key})
+            await _discard(powers)
             return timeout_reply(plan, execution.key)
         except OWN_ERRORS as error:
             await _discard(powers)

@@ -114,6 +114,8 @@ class SessionPowers:
             absolute=expires_at,
             authenticated=login.account,
         )
+        # From here on it is this execution's to end, also when it is broken off before the token is there.
+        self._made = begun.session
         try:
             issued = await self._rules.tokens.issue(
                 realm,
@@ -124,9 +126,9 @@ class SessionPowers:
                 consumer=self._consumer,
             )
         except SojournError:
+            self._made = None
             await self._end(begun.session, "token-revoked")
             raise
-        self._made = begun.session
         return issued
 
     async def _audit(self, issued: Issued) -> None:

@@ -85,6 +85,8 @@ account = _table(
     Column("password", Text),
     Column("state", Text, nullable=False),
     Column("auth_epoch", BigInteger, nullable=False, server_default="0"),
+    #: Why the number was raised last: the reason of the sessions that this ended.
+    Column("ended_reason", Text, nullable=False, server_default=""),
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
     UniqueConstraint("directory", "live_name"),

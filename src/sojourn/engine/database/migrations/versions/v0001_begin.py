@@ -85,6 +85,7 @@ def _make_accounts() -> None:
         _text("password", nullable=True),
         _text("state"),
         _number("auth_epoch", server_default="0"),
+        _text("ended_reason", server_default=""),
         _number("created"),
         _number("changed"),
         sa.UniqueConstraint("directory", "live_name"),
