@@ -13,10 +13,9 @@ import os
 import re
 from typing import NamedTuple
 
-_ID = re.compile(r"[A-Za-z0-9_-]{43}")
-_ID_LENGTH = 43
-_HANDLE_LENGTH = 2 * _ID_LENGTH + 1
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_TEXT = r"[A-Za-z0-9_-]{43}"
+_ID = re.compile(_TEXT)
+_HANDLE = re.compile(rf"({_TEXT})\.({_TEXT})")
 
 
 class SessionHandle(NamedTuple):
@@ -56,12 +55,8 @@ def is_id(text: str) -> bool:
 
 def parse_handle(text: str) -> SessionHandle | None:
     """The handle that ``text`` spells, or None when it has another form. Nothing is trimmed or decoded."""
-    if len(text) != _HANDLE_LENGTH or text[_ID_LENGTH] != "." or not text.isascii():
-        return None
-    # What is left without the letters of ids: a third of the time of a regular expression, and each request does it.
-    if text.encode().translate(None, _ALPHABET) != b".":
-        return None
-    return SessionHandle(text[:_ID_LENGTH], text[_ID_LENGTH + 1 :])
+    match = _HANDLE.fullmatch(text)
+    return SessionHandle(*match.groups()) if match else None
 
 
 def secret_hash(secret: str) -> bytes:
