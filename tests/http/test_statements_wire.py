@@ -15,6 +15,7 @@ from sojourn.core.clock import SECOND, ManualClock
 from sojourn.pipelines.deployment import load_pipelines
 from tests.http.conftest import bearer
 from tests.http.wire_client import Client, Pair
+from tests.pipelines.gate import locked
 
 pytestmark = pytest.mark.anyio
 
@@ -144,8 +145,9 @@ async def test_36_a_body_over_the_limit_is_413_before_any_step(client: Client) -
     assert (answer.status, answer.json()["message"]) == (413, "Request size limit exceeded")
 
 
-async def test_37_a_flow_over_its_time_is_500_with_an_empty_body(client: Client, token: Pair) -> None:
-    answer = await client.post("/pipeline/acme/v1/slow", token)
+async def test_37_a_flow_over_its_time_is_500_with_an_empty_body(client: Client, token: Pair, folder: Path) -> None:
+    with locked(folder):
+        answer = await client.post("/pipeline/acme/v1/slow", token)
     assert (answer.status, answer.body) == (500, b"")
     assert answer.header("x-content-type-options") == "nosniff"
 
