@@ -11,10 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from sojourn.core.errors import OutcomeUnknown, StoreBusy, StoreCorrupt, StoreUnavailable, StoreVersion
+from sojourn.core.errors import (
+    OutcomeUnknown,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFull,
+    StoreReadOnly,
+    StoreUnavailable,
+    StoreVersion,
+)
 from sojourn.model.field import put
 from sojourn.stores.sqlite import SqliteStore, writer
-from sojourn.stores.sqlite.failures import StoreFull, typed
+from sojourn.stores.sqlite.failures import typed
 from sojourn.testing.law import HERE, LOGOUT, T, a_rotation, a_session, created, texts
 
 pytestmark = pytest.mark.anyio
@@ -106,14 +114,14 @@ async def test_the_database_of_somebody_else_is_left_alone(path: Path) -> None:
 
 
 async def test_a_newer_file_is_not_opened(store: SqliteStore, path: Path) -> None:
-    execute(path, "PRAGMA user_version = 2")
+    execute(path, "PRAGMA user_version = 99")
     with pytest.raises(StoreVersion):
         await SqliteStore.open(path)
 
 
 async def test_an_open_store_stops_writing_when_the_file_becomes_newer(store: SqliteStore, path: Path) -> None:
     session = await created(store, {"x": "1"})
-    execute(path, "PRAGMA user_version = 2")
+    execute(path, "PRAGMA user_version = 99")
     with pytest.raises(StoreVersion):
         await store.change(HERE, session.id, 1, [put("x", "2")], T)
     assert await texts(store, session) == {"x": "1"}
@@ -136,13 +144,13 @@ def test_a_place_that_holds_no_file_is_unavailable(tmp_path: Path) -> None:
             asyncio.run(SqliteStore.open(place))
 
 
-async def test_a_read_only_file_is_unavailable_for_writing(store: SqliteStore, path: Path) -> None:
+async def test_a_read_only_file_says_so(store: SqliteStore, path: Path) -> None:
     await created(store)
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     with pytest.raises(sqlite3.OperationalError) as refusal:
         db.execute("DELETE FROM session")
     db.close()
-    assert isinstance(typed(refusal.value), StoreUnavailable)
+    assert isinstance(typed(refusal.value), StoreReadOnly)
 
 
 async def test_a_defect_of_the_engine_is_not_hidden_as_trouble_of_the_file() -> None:

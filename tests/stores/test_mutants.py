@@ -46,7 +46,7 @@ GUARD = "epoch = ?3 AND ended IS NULL AND ?4 < dies"
 
 MEMORY = [
     Mutant("confirms the end of what it does not know", "GET-1", "store.py", "return None\n        except SessionEnded:\n            return Ended", "return Ended(now=True, end=end)\n        except SessionEnded:\n            return Ended"),
-    Mutant("gives the id of a dead session away", "INS-2", "store.py", "if session.id in kept:", "if session.id in kept and kept[session.id].end is None:"),
+    Mutant("gives the id of a dead session away", "INS-2", "store.py", "if session.id in records.by_id:", "if session.id in records.by_id and records.by_id[session.id].end is None:"),
     Mutant("hands out its own dict", "ALI-1", "store.py", "dict(kept.fields))", "kept.fields)"),
     Mutant("trims names", "KEY-1", "store.py", "{name: Field(version, text) for name, text in fields.items()}", "{name.strip(): Field(version, text) for name, text in fields.items()}"),
     Mutant("does not delete", "OPS-1", "store.py", "for name, field in kept.fields.items() if name not in writes}", "for name, field in kept.fields.items()}"),
@@ -56,17 +56,17 @@ MEMORY = [
     Mutant("gives every field the new version", "VER-1", "store.py", "        fields = {name: field for name, field in kept", "        fields = {name: Field(version, field.text) for name, field in kept"),
     Mutant("reads, waits, writes", "CON-2 CON-3", "store.py", "kept.fields = fields\n        kept.session", "await __import__('asyncio').sleep(0)\n        kept.fields = fields\n        kept.session"),
     Mutant("allows one byte too many", "BIG-1", "store.py", "len(fields), total, limits", "len(fields), total - 1, limits"),
-    Mutant("counts a touch as a version", "TCH-2", "store.py", "session.version + 1 if ops or token else session.version", "session.version + 1"),
+    Mutant("counts a touch as a version", "TCH-2", "store.py", "session.version + 1 if ops or token or idle is not None else session.version", "session.version + 1"),
     Mutant("lists tokens for ever", "TOK-1", "store.py", "list_token(session.tokens, token, now) if token", "(*session.tokens, token) if token"),
-    Mutant("names the latest end", "END-1", "store.py", "Ended(now=False, end=self._end_of(sid))", "Ended(now=False, end=end)"),
+    Mutant("names the latest end", "END-1", "store.py", "Ended(now=False, end=records.end_of(sid))", "Ended(now=False, end=end)"),
     Mutant("forgets the replaced secret", "ROT-1", "store.py", "            replaced=old.secret,\n", ""),
-    Mutant("rotates whoever asks", "ROT-2 ROT-3", "store.py", "self._alive(realm, sid, now, epoch)\n        old", "self._alive(realm, sid, now)\n        old"),
-    Mutant("keeps idle limits in whole seconds", "EXP-2", "store.py", "idle=session.idle, absolute=session.absolute, now", "idle=session.idle // 1000 * 1000, absolute=session.absolute, now"),
+    Mutant("rotates whoever asks", "ROT-2 ROT-3", "store.py", "records.alive(realm, sid, now, epoch)\n        old", "records.alive(realm, sid, now)\n        old"),
+    Mutant("keeps idle limits in whole seconds", "EXP-2", "records.py", "idle=session.idle, absolute=session.absolute, now", "idle=session.idle // 1000 * 1000, absolute=session.absolute, now"),
     Mutant("sweeps one too many", "EXP-3", "store.py", "if handled == most:", "if handled > most:"),
-    Mutant("lets accesses move the absolute limit", "EXP-5", "store.py", "absolute=session.absolute, now=now", "absolute=session.absolute + session.last - session.created, now=now"),
+    Mutant("lets accesses move the absolute limit", "EXP-5", "records.py", "absolute=session.absolute, now=now", "absolute=session.absolute + session.last - session.created, now=now"),
     Mutant("keeps the idle limit of before the rotation", "EXP-6", "store.py", "idle=to.idle,", "idle=old.idle,"),
     Mutant("keeps tombstones for seconds, not milliseconds", "WHY-4", "store.py", "kept.end.at + TOMBSTONE_FOR", "kept.end.at + TOMBSTONE_FOR // 1000"),
-    Mutant("opens again by itself", "CLO-1", "store.py", "self._kept = None\n\n    async def ping", "self._kept = {}\n\n    async def ping"),
+    Mutant("opens again by itself", "CLO-1", "store.py", "self._records = None\n\n    async def ping", "self._records = Records()\n\n    async def ping"),
 ]  # fmt: skip
 
 SQLITE = [
@@ -78,7 +78,7 @@ SQLITE = [
     Mutant("does not look at the version of put_if", "CON-1", "acts.py", "apply(wanted.ops, old", "apply([op._replace(kind='put') if op.kind == 'put_if' else op for op in wanted.ops], old"),
     Mutant("changes for every epoch", "EPO-1 STA-1 TOK-2 ROT-2", "change", "epoch = ?3 AND ", ""),
     Mutant("touches for every epoch", "EPO-1", "touch", "epoch = :epoch AND ", ""),
-    Mutant("weighs what is removed twice", "BIG-2", "bag.py", "self._weight -= weight", "self._weight -= 2 * weight"),
+    Mutant("weighs what is removed twice", "BIG-2", "stored.py", "self._weight -= weight", "self._weight -= 2 * weight"),
     Mutant("writes a large value once", "BIG-3", "put_value", "DO UPDATE SET value = excluded.value", "DO NOTHING"),
     Mutant("always touches", "TCH-1", "acts.py", "last = target.now if wanted.touch else 0", "last = target.now"),
     Mutant("changes the dead", "RES-1", "change", "ended IS NULL AND ", ""),
@@ -86,7 +86,7 @@ SQLITE = [
     Mutant("ends for every epoch", "END-2", "end", "epoch = coalesce(:epoch, epoch) AND ", ""),
     Mutant("ends the ended", "END-1 END-3", "end", "ended IS NULL AND ", ""),
     Mutant("rotates for every epoch", "ROT-2 ROT-3 STA-1", "rotate", "epoch = :epoch AND ", ""),
-    Mutant("keeps all fields at a rotation", "ROT-4", "acts.py", "bag.keep(to.keep)", "bag.columns()"),
+    Mutant("keeps all fields at a rotation", "ROT-4", "acts.py", "stored.keep(to.keep)", "stored.columns()"),
     Mutant("loads at the very instant", "EXP-1", "load", "?3 < dies", "?3 <= dies"),
     Mutant("touches at the very instant", "EXP-1", "touch", ":now < dies", ":now <= dies"),
     Mutant("changes after the limit", "EXP-1", "change", " AND ?4 < dies", ""),
@@ -99,7 +99,7 @@ SQLITE = [
     Mutant("sweeps by the old limits", "EXP-6", "rotate", "sweep_at = min(sweep_at, :sweep_at),", ""),
     Mutant("pages by time alone", "IDX-1", "list_of", "(created, id) > (:created, :id)", "created > :created"),
     Mutant("orders by id alone", "IDX-1", "list", "ORDER BY created, id", "ORDER BY id"),
-    Mutant("lists under the principal of before", "IDX-2", "rotate", "principal = :principal,", ""),
+    Mutant("lists under the owner of before", "IDX-2", "rotate", "owner = :owner,", ""),
     Mutant("gives the expired a place", "IDX-3", "store.py", "while len(live) < limit:", "for _ in range(1):"),
     Mutant("lists the creation as the last access", "IDX-4", "list_of", "created, last,", "created, created,"),
     Mutant("ends without a new epoch", "WHY-1", "end", "epoch = epoch + 1, ", ""),
@@ -109,7 +109,7 @@ SQLITE = [
     Mutant("lets itself be adopted twice", "MRK-1", "adopt", " AND value = ''", ""),
     Mutant("counts by two", "MRK-2", "advance", "value + 1", "value + 2"),
     Mutant("leaves a cursor half read", "DUR-1", "reads.py", "found = self._db.execute(SQL.load", "self._cursor = self._db.execute('SELECT n FROM session')\n        self._cursor.fetchone()\n        found = self._db.execute(SQL.load"),
-    Mutant("commits a change in two parts", "ATO-1", "acts.py", "    bag.store_large(n)\n    return Changed", "    db.execute('COMMIT')\n    __import__('time').sleep(0.005)\n    db.execute('BEGIN IMMEDIATE')\n    bag.store_large(n)\n    return Changed"),
+    Mutant("commits a change in two parts", "ATO-1", "acts.py", "    stored.store_large(n)\n    if wanted", "    db.execute('COMMIT')\n    __import__('time').sleep(0.005)\n    db.execute('BEGIN IMMEDIATE')\n    stored.store_large(n)\n    if wanted"),
 ]  # fmt: skip
 
 MUTANTS = [("memory", mutant) for mutant in MEMORY] + [("sqlite", mutant) for mutant in SQLITE]

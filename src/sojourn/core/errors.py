@@ -94,12 +94,16 @@ class SessionEnded(Unauthorized):
 
     code = "session.ended"
 
-    def __init__(self, reason: str, at: int = 0) -> None:
+    def __init__(self, reason: str, at: int = 0, *, by_operator: bool = False, text: str = "") -> None:
         super().__init__()
         #: Why it ended: ``logout``, ``idle``, ``absolute`` …
         self.reason = reason
         #: When, in milliseconds since 1970.
         self.at = at
+        #: Whether somebody else than its user ended it; who that was is told to operators only.
+        self.by_operator = by_operator
+        #: What the operator said to its user, empty for nothing.
+        self.text = text
 
 
 class TokenRefused(Unauthorized):
@@ -222,6 +226,18 @@ class StoreUnavailable(Unavailable):
     """The session store cannot be reached; nothing was written."""
 
     code = "store.unavailable"
+
+
+class StoreFull(Unavailable):
+    """The session store has no room left; nothing was written."""
+
+    code = "store.full"
+
+
+class StoreReadOnly(Unavailable):
+    """The session store takes no writes now; nothing was written."""
+
+    code = "store.read_only"
 
 
 class StoreBusy(Unavailable):

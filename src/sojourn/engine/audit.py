@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Insert, insert, select
@@ -18,6 +17,7 @@ from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import Unavailable
 from sojourn.core.json import Json
 from sojourn.engine.database import EngineDatabase, schema
+from sojourn.model.address import address_block
 
 #: The log types; those of the reference, and ours for what it has no name for.
 Kind = Literal[
@@ -183,16 +183,6 @@ class _Refusals:
             return False
         self._written[pair] += 1
         return True
-
-
-def address_block(address: str) -> str:
-    """The neighbourhood of a client: its /24 (IPv4, also mapped) or /64 (IPv6); the text itself when it is neither."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    mapped = found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
-    return str(ip_network((mapped, 24 if isinstance(mapped, IPv4Address) else 64), strict=False))
 
 
 def escaped(text: str) -> str:

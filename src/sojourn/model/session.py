@@ -7,13 +7,18 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from sojourn.core.errors import SessionEnded
+from sojourn.model.address import address_block
 from sojourn.model.field import Field
 
 ANONYMOUS_KEY = -1
 ANONYMOUS_NAME = "anonymous"
 
+#: Owners of anonymous sessions begin with this; see :attr:`Session.owner`.
+NOBODY = "n:"
+
 #: Why a session ended. ``replaced-by-login`` and ``session-limit`` make room for another session of the same client
-#: or account; ``revoked`` follows a refused signing key.
+#: or owner; ``revoked`` follows a refused signing key; ``restored`` a store that was put back to an older state.
 EndReason = Literal[
     "logout",
     "idle",
@@ -28,6 +33,7 @@ EndReason = Literal[
     "ended-everywhere",
     "token-revoked",
     "revoked",
+    "restored",
 ]
 
 #: How many live JWTs a session lists; the oldest is dropped.
@@ -47,6 +53,11 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True):
     actor: str = ""
     #: Free text of the operator, or the rule that fired.
     rule: str = ""
+
+    def error(self) -> SessionEnded:
+        """What who holds a handle of the session is told: never a name, and of the text only what was meant for the user."""
+        text = self.rule if self.reason == "dropped" else ""
+        return SessionEnded(self.reason, self.at, by_operator=bool(self.actor), text=text)
 
 
 class Fences(msgspec.Struct, frozen=True):
@@ -77,6 +88,13 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     login_at: int = 0
     #: Claims that an external principal's pipeline put into the token, as JSON text.
     claims: str = ""
+
+    @property
+    def kind(self) -> Literal["anonymous", "account", "external"]:
+        """Whether it is nobody, an account of the engine, or somebody whom a pipeline vouched for."""
+        if self.principal.startswith("a:"):
+            return "account"
+        return "external" if self.principal.startswith("x:") else "anonymous"
 
 
 class Device(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -133,6 +151,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return self.identity.principal
 
     @property
+    def owner(self) -> str:
+        """The key under which a store indexes and limits sessions: see :func:`owner_of`."""
+        return owner_of(self.identity, self.device)
+
+    @property
     def dies_at(self) -> int:
         """The instant at which it is dead when nothing touches it."""
         return min(self.absolute, self.last + self.idle) if self.idle else self.absolute
@@ -164,6 +187,11 @@ class Tombstone(NamedTuple):
 
     session: Session
     end: End
+
+
+def owner_of(identity: Identity, device: Device) -> str:
+    """Whose sessions are limited together: those of a principal, else the anonymous ones of an address block."""
+    return identity.principal or NOBODY + address_block(device.address)
 
 
 #: How long a tombstone is kept, in milliseconds.

@@ -7,13 +7,25 @@ An act that finds a session past its limits writes the tombstone before it answe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from sojourn.model.field import DEFAULT_LIMITS, Changed, Limits, Op
+from sojourn.core.errors import Conflict
+from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Limits, Op
 from sojourn.model.session import End, IssuedToken, Loaded, Rotation, Session, Tombstone
 
 #: Where a list goes on: (created, id) of the last session seen.
 Cursor = tuple[int, str]
+
+
+class SessionLimit(Conflict):
+    """The limit of live sessions is reached."""
+
+    code = "session.limit"
+
+    def __init__(self, live: Sequence[Session]) -> None:
+        super().__init__()
+        #: The live sessions of the owner, ordered by (created, id); at least as many as the limit allows.
+        self.live = tuple(live)
 
 
 class Ended(NamedTuple):
@@ -36,10 +48,14 @@ class Swept(NamedTuple):
 class SessionStore(Protocol):
     """Keeps sessions and their fields. ``realm`` is the realm's immutable id, ``now`` the store's time."""
 
-    async def create(self, session: Session, fields: Mapping[str, str], now: int) -> None:
+    async def create(self, session: Session, fields: Mapping[str, str], now: int, *, most: int | None = None) -> None:
         """Add a session with its first fields (name -> JSON text).
 
-        Raises ``SessionExists`` when the id is known, alive or dead; the first one stays.
+        With ``most`` (≥ 1) never more than that many sessions of its :attr:`~sojourn.model.session.Session.owner` live
+        in its realm at any moment, however many creates run at once: else :class:`SessionLimit` with those that live,
+        and nothing was written. Who shall make room is for the rules above; the store evicts nobody.
+
+        Raises ``SessionExists`` when the id is known, alive or dead; the first one stays. Raises ``FieldLimit``.
         """
         ...
 
@@ -61,19 +77,25 @@ class SessionStore(Protocol):
         touch: bool = True,
         limits: Limits = DEFAULT_LIMITS,
         token: IssuedToken | None = None,
+        idle: int | None = None,
     ) -> Changed:
         """Apply all of ``ops`` or none, atomically; ``touch`` records the access; ``token`` is listed in the record.
 
+        ``idle`` replaces the idle limit from this act on (milliseconds, 0 = none); the act itself is judged by the old one.
+
         Guarded by the epoch and the expiry in the same act. Raises ``SessionUnknown`` (absent, other realm),
         ``SessionEnded``, ``StaleSession`` (other epoch), ``FieldConflict``, ``BadOperand``, ``FieldLimit``.
-        Without ops and token it is a touch and leaves the version as it is.
+        Without ops, token and idle it is a touch and leaves the version as it is.
         """
         ...
 
-    async def rotate(self, realm: str, sid: str, epoch: int, to: Rotation, now: int) -> Session:
+    async def rotate(
+        self, realm: str, sid: str, epoch: int, to: Rotation, now: int, *, most: int | None = None
+    ) -> Session:
         """Replace secret and identity, bump the epoch, keep the named fields: one act.
 
-        The old secret is dead afterwards. Raises ``SessionUnknown``, ``SessionEnded``, ``StaleSession``.
+        The old secret is dead afterwards. ``most`` as in :meth:`create`, for the new owner; the session itself does not
+        count. Raises ``SessionUnknown``, ``SessionEnded``, ``StaleSession``, :class:`SessionLimit`.
         """
         ...
 
@@ -85,9 +107,9 @@ class SessionStore(Protocol):
         ...
 
     async def list(
-        self, realm: str, principal: str | None, now: int, *, after: Cursor | None = None, limit: int = 50
+        self, realm: str, owner: str | None, now: int, *, after: Cursor | None = None, limit: int = 50
     ) -> Sequence[Session]:
-        """Live sessions of one principal (None = of all), ordered by (created, id). Empty when there are none."""
+        """Live sessions of one owner (None = of all), ordered by (created, id). Empty when there are none."""
         ...
 
     async def sweep(self, now: int, most: int = 50) -> Swept:
@@ -104,9 +126,9 @@ class Tombstones(Protocol):
         ...
 
     async def list_ended(
-        self, realm: str, principal: str | None, *, after: Cursor | None = None, limit: int = 50
+        self, realm: str, owner: str | None, *, after: Cursor | None = None, limit: int = 50
     ) -> Sequence[Tombstone]:
-        """Tombstones ordered by (created, id)."""
+        """Tombstones of one last owner (None = of all), ordered by (created, id)."""
         ...
 
 
@@ -123,12 +145,86 @@ class Lifecycle(Protocol):
         ...
 
 
+@runtime_checkable
+class Bags(Protocol):
+    """A store that keeps one shared bag of fields for each principal (realm setting ``globalSession: user``).
+
+    A bag lives while a session of its principal lives, and ``idle`` milliseconds after the last one died or became
+    another's. Then it reads as empty, a session that begins later does not find it again, and a sweep deletes it. Deaths
+    that nobody has seen yet count as well. Its fields have versions of its own.
+    """
+
+    async def read_bag(self, realm: str, principal: str, now: int) -> Mapping[str, Field]:
+        """The fields of the bag, as copies; empty when there is none."""
+        ...
+
+    async def change_bag(
+        self,
+        realm: str,
+        sid: str,
+        epoch: int,
+        ops: Sequence[Op],
+        now: int,
+        *,
+        idle: int,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Changed:
+        """Apply all of ``ops`` or none to the bag of the principal of session ``sid``, atomically.
+
+        Guarded by that session's life and epoch: once its end or rotation was acknowledged, nothing is written under the
+        old epoch. The session itself is left as it is. ``idle`` is how long the bag outlives the last session of its
+        principal. Raises as ``change`` does; ``SessionUnknown`` also for a session without a principal.
+        """
+        ...
+
+    async def drop_bag(self, realm: str, principal: str) -> None:
+        """Forget the bag and what is in it; no error when there is none."""
+        ...
+
+
+class Count(NamedTuple):
+    """How many sessions of one kind live in one realm."""
+
+    #: Immutable id of the realm.
+    realm: str
+    kind: Literal["anonymous", "account", "external"]
+    live: int
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A store that can count without listing."""
+
+    async def count(self, now: int) -> Sequence[Count]:
+        """Live sessions by realm and kind, without those of zero. Sessions past their limits may count until swept."""
+        ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A store on another machine, with a clock of its own."""
+
+    async def time(self) -> int:
+        """The store's clock, milliseconds since 1970."""
+        ...
+
+
 class Contract(NamedTuple):
     """What a store promises, as ``sojourn store check`` and the start log print it."""
 
     name: str
     durability: str
     facts: Mapping[str, str]
+
+
+class Finding(NamedTuple):
+    """One thing that ``sojourn store check`` found."""
+
+    level: Literal["ok", "warning", "failure"]
+    #: What was looked at, in a word or two: ``synchronous``, ``maxmemory-policy``, ``TLS`` …
+    what: str
+    #: What was found, and for a warning or failure what follows from it and what to do.
+    text: str
 
 
 @runtime_checkable
@@ -143,6 +239,22 @@ class Described(Protocol):
         """Monotonic counters for metrics: ``commits``, ``changes`` …"""
         ...
 
+    async def check(self) -> Sequence[Finding]:
+        """What this configuration really promises, probed now: nothing is taken from settings on faith."""
+        ...
+
+
+class Mark(NamedTuple):
+    """By which a store is recognised, and by which it is seen that it went back in time."""
+
+    #: Id of the installation, empty before :meth:`Marked.adopt`.
+    installation: str
+    #: Only grows.
+    counter: int
+    #: Which run or line of history of the server this is: another one may have lost writes. Empty where the store has
+    #: no server.
+    run: str = ""
+
 
 @runtime_checkable
 class Marked(Protocol):
@@ -152,8 +264,8 @@ class Marked(Protocol):
         """Write the id of the installation if none is there yet; returns the one that the store belongs to."""
         ...
 
-    async def identity(self) -> tuple[str, int]:
-        """Id of the installation (empty before :meth:`adopt`) and the counter."""
+    async def mark(self) -> Mark:
+        """The mark as it is now."""
         ...
 
     async def advance(self) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
-from sojourn.core.errors import SessionEnded, SessionExists, SessionUnknown, StaleSession, StoreUnavailable
+from sojourn.core.errors import SessionEnded, SessionExists, SessionUnknown, StoreUnavailable
 from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Limits, Op, apply, check_limits, check_total, size
 from sojourn.model.session import (
     TOMBSTONE_FOR,
@@ -17,46 +17,40 @@ from sojourn.model.session import (
     Rotation,
     Session,
     Tombstone,
-    death,
     list_token,
+    owner_of,
 )
-from sojourn.stores.base import Contract, Cursor, Ended, Swept
-
-
-@dataclass(slots=True)
-class _Kept:
-    """What is kept under one id. Sessions, fields and ends are immutable, so sharing them is as good as a copy."""
-
-    session: Session
-    fields: Mapping[str, Field]
-    end: End | None = None
+from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept
+from sojourn.stores.memory.records import Kept, Records
 
 
 class MemoryStore:
     """Keeps sessions in this process; implements every port of :mod:`sojourn.stores.base`."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] | None = {}
+        self._records: Records | None = Records()
         self._counters = {"commits": 0, "changes": 0, "batches": 0, "loads": 0}
         self._installation = ""
         self._mark = 0
 
-    async def create(self, session: Session, fields: Mapping[str, str], now: int) -> None:  # noqa: ARG002 - the port's
+    async def create(self, session: Session, fields: Mapping[str, str], now: int, *, most: int | None = None) -> None:
         """See :meth:`sojourn.stores.base.SessionStore.create`."""
-        kept = self._open()
+        records = self._open()
         check_limits(fields, DEFAULT_LIMITS)
-        if session.id in kept:
+        if session.id in records.by_id:
             raise SessionExists
+        records.admit(session.realm, session.owner, now, most)
+        records.join(session.realm, session.principal, now)
         version = max(session.version, 1) if fields else session.version
         new = msgspec.structs.replace(session, version=version)
-        kept[session.id] = _Kept(new, {name: Field(version, text) for name, text in fields.items()})
-        self._count("commits")
+        records.by_id[session.id] = Kept(new, {name: Field(version, text) for name, text in fields.items()})
+        self._note("commits")
 
     async def load(self, realm: str, sid: str, now: int) -> Loaded | None:
         """See :meth:`sojourn.stores.base.SessionStore.load`."""
-        self._count("loads")
+        self._note("loads")
         try:
-            kept = self._alive(realm, sid, now)
+            kept = self._open().alive(realm, sid, now)
         except (SessionUnknown, SessionEnded):
             return None
         return Loaded(kept.session, dict(kept.fields))
@@ -72,12 +66,13 @@ class MemoryStore:
         touch: bool = True,
         limits: Limits = DEFAULT_LIMITS,
         token: IssuedToken | None = None,
+        idle: int | None = None,
     ) -> Changed:
         """See :meth:`sojourn.stores.base.SessionStore.change`."""
-        kept = self._alive(realm, sid, now, epoch)
+        kept = self._open().alive(realm, sid, now, epoch)
         session = kept.session
         writes, values = apply(ops, kept.fields, limits)
-        version = session.version + 1 if ops or token else session.version
+        version = session.version + 1 if ops or token or idle is not None else session.version
         fields = {name: field for name, field in kept.fields.items() if name not in writes}
         fields |= {name: Field(version, text) for name, text in writes.items() if text is not None}
         if ops:
@@ -89,14 +84,20 @@ class MemoryStore:
             version=version,
             last=max(session.last, now) if touch else session.last,
             tokens=list_token(session.tokens, token, now) if token else session.tokens,
+            idle=session.idle if idle is None else idle,
         )
-        self._count("commits", "changes")
+        self._note("commits", "changes")
         return Changed(version, values)
 
-    async def rotate(self, realm: str, sid: str, epoch: int, to: Rotation, now: int) -> Session:
+    async def rotate(
+        self, realm: str, sid: str, epoch: int, to: Rotation, now: int, *, most: int | None = None
+    ) -> Session:
         """See :meth:`sojourn.stores.base.SessionStore.rotate`."""
-        kept = self._alive(realm, sid, now, epoch)
+        records = self._open()
+        kept = records.alive(realm, sid, now, epoch)
         old = kept.session
+        records.admit(realm, owner_of(to.identity, to.device), now, most, but=sid)
+        records.join(realm, to.identity.principal, now)
         kept.session = Session(
             id=old.id,
             realm=old.realm,
@@ -115,27 +116,30 @@ class MemoryStore:
             version=old.version + 1,
         )
         kept.fields = {name: field for name, field in kept.fields.items() if to.keep is None or name in to.keep}
-        self._count("commits")
+        if kept.session.principal != old.principal:
+            records.bags.left(realm, old.principal, now)
+        self._note("commits")
         return kept.session
 
     async def end(self, realm: str, sid: str, end: End, now: int, *, epoch: int | None = None) -> Ended | None:
         """See :meth:`sojourn.stores.base.SessionStore.end`."""
+        records = self._open()
         try:
-            kept = self._alive(realm, sid, now, epoch)
+            kept = records.alive(realm, sid, now, epoch)
         except SessionUnknown:
             return None
         except SessionEnded:
-            return Ended(now=False, end=self._end_of(sid))
-        self._bury(kept, end)
+            return Ended(now=False, end=records.end_of(sid))
+        records.bury(kept, end)
         return Ended(now=True, end=end)
 
     async def list(
-        self, realm: str, principal: str | None, now: int, *, after: Cursor | None = None, limit: int = 50
+        self, realm: str, owner: str | None, now: int, *, after: Cursor | None = None, limit: int = 50
     ) -> Sequence[Session]:
         """See :meth:`sojourn.stores.base.SessionStore.list`."""
         live: list[Session] = []
-        for kept in self._ordered(realm, principal, after):
-            self._settle(kept, now)
+        for kept in self._open().ordered(realm, owner, after):
+            self._open().settle(kept, now)
             if kept.end is None and len(live) < limit:
                 live.append(kept.session)
         return live
@@ -143,42 +147,78 @@ class MemoryStore:
     async def sweep(self, now: int, most: int = 50) -> Swept:
         """See :meth:`sojourn.stores.base.SessionStore.sweep`."""
         handled = 0
-        for sid, kept in list(self._open().items()):
+        records = self._open()
+        for sid, kept in list(records.by_id.items()):
             if handled == most:
                 break
             if kept.end is None:
-                self._settle(kept, now)
+                records.settle(kept, now)
                 handled += kept.end is not None
             elif now >= kept.end.at + TOMBSTONE_FOR:
-                del self._open()[sid]
+                del records.by_id[sid]
                 handled += 1
+        records.sweep_bags(now)
         return Swept(handled, handled == most)
 
     async def why(self, realm: str, sid: str, now: int) -> Tombstone | None:
         """See :meth:`sojourn.stores.base.Tombstones.why`."""
+        records = self._open()
         try:
-            self._alive(realm, sid, now)
+            records.alive(realm, sid, now)
         except SessionEnded:
-            return Tombstone(self._open()[sid].session, self._end_of(sid))
+            return Tombstone(records.by_id[sid].session, records.end_of(sid))
         except SessionUnknown:
             return None
         return None
 
     async def list_ended(
-        self, realm: str, principal: str | None, *, after: Cursor | None = None, limit: int = 50
+        self, realm: str, owner: str | None, *, after: Cursor | None = None, limit: int = 50
     ) -> Sequence[Tombstone]:
         """See :meth:`sojourn.stores.base.Tombstones.list_ended`."""
-        found = self._ordered(realm, principal, after)
+        found = self._open().ordered(realm, owner, after)
         return [Tombstone(kept.session, kept.end) for kept in found if kept.end is not None][:limit]
+
+    async def read_bag(self, realm: str, principal: str, now: int) -> Mapping[str, Field]:
+        """See :meth:`sojourn.stores.base.Bags.read_bag`."""
+        return self._open().read_bag(realm, principal, now)
+
+    async def change_bag(
+        self,
+        realm: str,
+        sid: str,
+        epoch: int,
+        ops: Sequence[Op],
+        now: int,
+        *,
+        idle: int,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Changed:
+        """See :meth:`sojourn.stores.base.Bags.change_bag`."""
+        records = self._open()
+        principal = records.alive(realm, sid, now, epoch).session.principal
+        if not principal:
+            raise SessionUnknown
+        self._note("commits", "changes")
+        return records.bags.change((realm, principal), ops, now, idle=idle, limits=limits)
+
+    async def drop_bag(self, realm: str, principal: str) -> None:
+        """See :meth:`sojourn.stores.base.Bags.drop_bag`."""
+        self._open().bags.drop(realm, principal)
+
+    async def count(self, now: int) -> Sequence[Count]:  # noqa: ARG002 - the port's; the expired count until swept
+        """See :meth:`sojourn.stores.base.Counted.count`."""
+        sessions = [kept.session for kept in self._open().by_id.values() if kept.end is None]
+        counted = Counter((session.realm, session.identity.kind) for session in sessions)
+        return [Count(realm, kind, live) for (realm, kind), live in sorted(counted.items())]
 
     async def adopt(self, installation: str) -> str:
         """See :meth:`sojourn.stores.base.Marked.adopt`."""
         self._installation = self._installation or installation
         return self._installation
 
-    async def identity(self) -> tuple[str, int]:
-        """See :meth:`sojourn.stores.base.Marked.identity`."""
-        return self._installation, self._mark
+    async def mark(self) -> Mark:
+        """See :meth:`sojourn.stores.base.Marked.mark`."""
+        return Mark(self._installation, self._mark)
 
     async def advance(self) -> int:
         """See :meth:`sojourn.stores.base.Marked.advance`."""
@@ -187,7 +227,7 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Forget everything."""
-        self._kept = None
+        self._records = None
 
     async def ping(self) -> None:
         """Raise ``StoreUnavailable`` after :meth:`close`."""
@@ -199,51 +239,18 @@ class MemoryStore:
 
     def counters(self) -> Mapping[str, int]:
         """Every act counts as a commit of its own."""
-        return dict(self._counters)
+        buried = self._records.buried if self._records is not None else 0
+        return {**self._counters, "commits": self._counters["commits"] + buried}
 
-    def _open(self) -> dict[str, _Kept]:
-        if self._kept is None:
+    async def check(self) -> Sequence[Finding]:
+        """See :meth:`sojourn.stores.base.Described.check`."""
+        return [Finding("warning", "durability", "nothing is kept: all sessions are gone when this process ends")]
+
+    def _open(self) -> Records:
+        if self._records is None:
             raise StoreUnavailable("the session store is closed")
-        return self._kept
+        return self._records
 
-    def _count(self, *names: str) -> None:
+    def _note(self, *names: str) -> None:
         for name in names:
             self._counters[name] += 1
-
-    def _alive(self, realm: str, sid: str, now: int, epoch: int | None = None) -> _Kept:
-        kept = self._open().get(sid)
-        if kept is None or kept.session.realm != realm:
-            raise SessionUnknown
-        self._settle(kept, now)
-        if kept.end is not None:
-            raise SessionEnded(kept.end.reason, kept.end.at)
-        if epoch is not None and kept.session.epoch != epoch:
-            raise StaleSession(kept.session.epoch)
-        return kept
-
-    def _settle(self, kept: _Kept, now: int) -> None:
-        """An expiry that is seen is written: it cannot be unseen."""
-        session = kept.session
-        end = death(kept.end, last=session.last, idle=session.idle, absolute=session.absolute, now=now)
-        if kept.end is None and end is not None:
-            self._bury(kept, end)
-
-    def _bury(self, kept: _Kept, end: End) -> None:
-        kept.end = end
-        kept.session = msgspec.structs.replace(kept.session, epoch=kept.session.epoch + 1)
-        kept.fields = {}
-        self._count("commits")
-
-    def _end_of(self, sid: str) -> End:
-        end = self._open()[sid].end
-        assert end is not None
-        return end
-
-    def _ordered(self, realm: str, principal: str | None, after: Cursor | None) -> Sequence[_Kept]:
-        found = [
-            kept
-            for kept in self._open().values()
-            if kept.session.realm == realm and principal in (None, kept.session.principal)
-        ]
-        found.sort(key=lambda kept: (kept.session.created, kept.session.id))
-        return [kept for kept in found if after is None or (kept.session.created, kept.session.id) > after]

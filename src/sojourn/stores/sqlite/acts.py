@@ -14,12 +14,20 @@ import msgspec
 
 from sojourn.core.errors import BadOperand, FieldConflict, FieldLimit, SessionEnded, SessionExists, SessionUnknown
 from sojourn.model.field import DEFAULT_LIMITS, Changed, Limits, Op, apply, check_limits, check_total
-from sojourn.model.session import TOMBSTONE_FOR, End, IssuedToken, Rotation, Session, list_token
+from sojourn.model.session import TOMBSTONE_FOR, End, IssuedToken, Rotation, Session, list_token, owner_of
 from sojourn.stores.base import Ended
 from sojourn.stores.sqlite import rows
-from sojourn.stores.sqlite.bag import Bag, new_bag
-from sojourn.stores.sqlite.guard import Target, insist, refuse
+from sojourn.stores.sqlite.guard import Target, clear_up, insist, leave, refuse
+from sojourn.stores.sqlite.owners import admit, join
 from sojourn.stores.sqlite.statements import SQL
+from sojourn.stores.sqlite.stored import StoredFields, no_fields
+
+
+class Login(NamedTuple):
+    """The arguments of one rotation."""
+
+    to: Rotation
+    most: int | None
 
 
 class Change(NamedTuple):
@@ -29,17 +37,25 @@ class Change(NamedTuple):
     touch: bool
     limits: Limits
     token: IssuedToken | None
+    idle: int | None
 
 
-def create(db: sqlite3.Connection, session: Session, fields: Mapping[str, str]) -> None:
-    """Add ``session``; raises ``SessionExists`` or ``FieldLimit``."""
+def create(
+    db: sqlite3.Connection, session: Session, fields: Mapping[str, str], now: int, most: int | None = None
+) -> None:
+    """Add ``session``; raises ``SessionExists``, ``SessionLimit`` or ``FieldLimit``."""
     check_limits(fields, DEFAULT_LIMITS)
+    owner = session.owner
+    if most is not None:
+        if db.execute(SQL.known, {"id": session.id}).fetchall():
+            raise SessionExists
+        admit(db, session.realm, owner, now, most)
     version = max(session.version, 1) if fields else session.version
-    bag = new_bag(db)
+    stored = no_fields(db)
     row = {
         "id": session.id,
         "realm": session.realm,
-        "principal": session.principal,
+        "owner": owner,
         "secret": session.secret,
         "created": session.created,
         "last": session.last,
@@ -49,18 +65,19 @@ def create(db: sqlite3.Connection, session: Session, fields: Mapping[str, str]) 
         "version": version,
         "sweep_at": session.dies_at,
         "about": rows.about_of(session),
-        **bag.write(version, fields, {})._asdict(),
+        **stored.write(version, fields, {})._asdict(),
     }
+    join(db, session.realm, owner, now)
     inserted = db.execute(SQL.create, row)
     if not inserted.rowcount:
         raise SessionExists
     assert inserted.lastrowid is not None
-    bag.store_large(inserted.lastrowid)
+    stored.store_large(inserted.lastrowid)
 
 
 def change(db: sqlite3.Connection, target: Target, wanted: Change) -> Changed:
-    """Apply all of the operations or none; without any (and without a token) it is a touch."""
-    if not wanted.ops and wanted.token is None:
+    """Apply all of the operations or none; without any (nor token nor idle limit) it is a touch."""
+    if not wanted.ops and wanted.token is None and wanted.idle is None:
         return insist(db, target, _touch_once, wanted)
     try:
         return insist(db, target, _change_once, wanted)
@@ -80,10 +97,10 @@ def _change_once(db: sqlite3.Connection, target: Target, wanted: Change) -> Chan
     if not found:
         return None
     n, version, weight, large, doc, about = found[0]
-    bag = Bag(db, n, doc, weight, large)
-    old = bag.read({op.name for op in wanted.ops})
+    stored = StoredFields(db, n, doc, weight, large)
+    old = stored.read({op.name for op in wanted.ops})
     applied = apply(wanted.ops, old, wanted.limits)
-    written = bag.write(version + 1, applied.writes, old)
+    written = stored.write(version + 1, applied.writes, old)
     if wanted.ops:
         check_total(wanted.ops[-1].name, written.fields, written.bytes, wanted.limits)
     if wanted.token:
@@ -92,7 +109,9 @@ def _change_once(db: sqlite3.Connection, target: Target, wanted: Change) -> Chan
     row = (n, version, target.epoch, target.now, accessed, *written, about)
     if not db.execute(SQL.change, row).rowcount:
         return None
-    bag.store_large(n)
+    stored.store_large(n)
+    if wanted.idle is not None:
+        db.execute(SQL.set_idle, {"n": n, "idle": wanted.idle})
     return Changed(version + 1, applied.values)
 
 
@@ -101,9 +120,12 @@ def _listed(text: str, token: IssuedToken, now: int) -> str:
     return rows.encode_about(msgspec.structs.replace(about, tokens=list_token(about.tokens, token, now)))
 
 
-def rotate(db: sqlite3.Connection, target: Target, to: Rotation) -> Session:
+def rotate(db: sqlite3.Connection, target: Target, wanted: Login) -> Session:
     """Replace secret and identity; the record as it is afterwards."""
-    return insist(db, target, _rotate_once, to)
+    if wanted.most is not None:
+        refuse(db, target)  # a dead or another session is the better answer than a full owner
+        admit(db, target.realm, owner_of(wanted.to.identity, wanted.to.device), target.now, wanted.most, but=target.sid)
+    return insist(db, target, _rotate_once, wanted.to)
 
 
 def _rotate_once(db: sqlite3.Connection, target: Target, to: Rotation) -> Session | None:
@@ -111,34 +133,41 @@ def _rotate_once(db: sqlite3.Connection, target: Target, to: Rotation) -> Sessio
     if not found:
         return None
     n, version, weight, large, doc, _ = found[0]
-    bag = Bag(db, n, doc, weight, large)
-    kept = bag.columns() if to.keep is None else bag.keep(to.keep)
+    stored = StoredFields(db, n, doc, weight, large)
+    kept = stored.columns() if to.keep is None else stored.keep(to.keep)
     old = rows.record(db.execute(SQL.record, target.key).fetchall()[0])
-    about = rows.About(
-        identity=to.identity,
-        device=to.device,
-        fences=to.fences,
-        tokens=to.tokens,
-        replaced=old.secret,
-        replaced_at=target.now,
-    )
+    owner = owner_of(to.identity, to.device)
     row = {
         "n": n,
         "version": version,
         "epoch": target.epoch,
         "now": target.now,
         "secret": to.secret,
-        "principal": to.identity.principal,
+        "owner": owner,
         "idle": to.idle,
         "absolute": to.absolute,
         "sweep_at": min(to.absolute, target.now + to.idle) if to.idle else to.absolute,
-        "about": rows.encode_about(about),
+        "about": rows.encode_about(_rotated(old, to, target.now)),
         **kept._asdict(),
     }
+    join(db, target.realm, owner, target.now)
     if not db.execute(SQL.rotate, row).rowcount:
         return None
-    bag.store_large(n)
+    stored.store_large(n)
+    if old.owner != owner:
+        leave(db, target.realm, old.owner, target.now)
     return rows.record(db.execute(SQL.record, target.key).fetchall()[0])
+
+
+def _rotated(old: Session, to: Rotation, now: int) -> rows.About:
+    return rows.About(
+        identity=to.identity,
+        device=to.device,
+        fences=to.fences,
+        tokens=to.tokens,
+        replaced=old.secret,
+        replaced_at=now,
+    )
 
 
 def end(db: sqlite3.Connection, target: Target, how: End) -> Ended | None:
@@ -153,11 +182,8 @@ def end(db: sqlite3.Connection, target: Target, how: End) -> Ended | None:
 
 def _end_once(db: sqlite3.Connection, target: Target, how: End) -> Ended | None:
     row = {**target.guard, "ended": rows.end_text(how), "sweep_at": how.at + TOMBSTONE_FOR}
-    found = db.execute(SQL.end, row).fetchall()
-    if not found:
-        return None
-    db.execute(SQL.delete_values, {"n": found[0][0]})
-    return Ended(now=True, end=how)
+    ended = clear_up(db, db.execute(SQL.end, row).fetchall(), how.at)
+    return Ended(now=True, end=how) if ended else None
 
 
 def _end_of(db: sqlite3.Connection, target: Target) -> End:

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sojourn.core.errors import StoreCorrupt, StoreUnavailable, StoreVersion
+from sojourn.model.address import address_block
 from sojourn.stores.sqlite.lock import WriterLock
 
 #: ``user_version`` that this engine reads and writes.
-SCHEMA = 1
+SCHEMA = 2
 
 #: Seconds that SQLite waits for somebody who holds the file without our lock, such as its own command line.
 WAIT = 5.0
@@ -19,7 +20,7 @@ WAIT = 5.0
 #: Files up to this many bytes are checked at every opening.
 _CHECKED = 64 * 1024 * 1024
 
-_SCHEMAS = ("schema_1.sql",)
+_SCHEMAS = ("schema_1.sql", "schema_2.sql")
 
 # Automatic checkpoints are off: SQLite before 3.51.3 may lose a commit when one of them resets the log beside a writer,
 # so the writer checkpoints while it holds the lock. fullfsync has a meaning on macOS only.
@@ -35,7 +36,8 @@ _SETTINGS = (
 
 _FULL = 2
 _APPLICATION = 1_399_810_670
-_WAL_RESET_FIXED = (3, 51, 3)
+#: First version of SQLite that resets its log safely beside a writer.
+WAL_RESET_FIXED = (3, 51, 3)
 
 
 def prepare(path: Path) -> None:
@@ -89,7 +91,7 @@ def check_sound(db: sqlite3.Connection) -> None:
 
 def probe(db: sqlite3.Connection) -> Mapping[str, str]:
     """What this very connection says of itself."""
-    fixed = sqlite3.sqlite_version_info >= _WAL_RESET_FIXED
+    fixed = sqlite3.sqlite_version_info >= WAL_RESET_FIXED
     return {
         "sqlite": sqlite3.sqlite_version,
         "journal_mode": str(_one(db, "PRAGMA journal_mode")),
@@ -120,6 +122,7 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
             if have == 0 and _one(db, "SELECT count(*) FROM sqlite_schema"):
                 raise StoreCorrupt(f"{path.name} is not a session store")
             db.execute("PRAGMA journal_mode=WAL").fetchall()
+            db.create_function("address_block", 1, address_block, deterministic=True)
             for name in _SCHEMAS[have:]:
                 db.executescript(Path(__file__).with_name(name).read_text())
     finally:

@@ -6,14 +6,15 @@ import sqlite3
 
 import msgspec
 
-from sojourn.core.errors import SojournError, StoreBusy, StoreCorrupt, StoreUnavailable, Unavailable
-
-
-class StoreFull(Unavailable):
-    """The disk of the session store is full; nothing was written."""
-
-    code = "store.full"
-
+from sojourn.core.errors import (
+    SojournError,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFull,
+    StoreReadOnly,
+    StoreUnavailable,
+    Unavailable,
+)
 
 _BY_CODE: dict[int, type[Unavailable]] = {
     sqlite3.SQLITE_BUSY: StoreBusy,
@@ -21,6 +22,7 @@ _BY_CODE: dict[int, type[Unavailable]] = {
     sqlite3.SQLITE_CORRUPT: StoreCorrupt,
     sqlite3.SQLITE_NOTADB: StoreCorrupt,
     sqlite3.SQLITE_FULL: StoreFull,
+    sqlite3.SQLITE_READONLY: StoreReadOnly,
 }
 _PRIMARY = 0xFF
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from sojourn.core.errors import SessionEnded, SessionUnknown, StaleSession, StoreBusy
-from sojourn.model.session import TOMBSTONE_FOR, End
+from sojourn.model.session import NOBODY, TOMBSTONE_FOR, End
 from sojourn.stores.sqlite import rows
 from sojourn.stores.sqlite.statements import SQL
 
@@ -53,10 +53,21 @@ def refuse(db: sqlite3.Connection, target: Target) -> None:
 def bury(db: sqlite3.Connection, n: int, end: End, now: int) -> bool:
     """Write the tombstone of a session past its limits, by one conditional statement; False when it lives on."""
     about = {"n": n, "ended": rows.end_text(end), "sweep_at": end.at + TOMBSTONE_FOR, "now": now}
-    if not db.execute(SQL.bury, about).rowcount:
-        return False
-    db.execute(SQL.delete_values, {"n": n})
-    return True
+    return clear_up(db, db.execute(SQL.bury, about).fetchall(), end.at)
+
+
+def clear_up(db: sqlite3.Connection, ended: Sequence[tuple[int, str, str]], at: int) -> bool:
+    """What goes with the session that a statement has just ended, ``(n, realm, owner)``; False when there is none."""
+    for n, realm, owner in ended:
+        db.execute(SQL.delete_values, {"n": n})
+        leave(db, realm, owner, at)
+    return bool(ended)
+
+
+def leave(db: sqlite3.Connection, realm: str, owner: str, at: int) -> None:
+    """Since ``at`` one session fewer is ``owner``'s: from the last one on, its bag lives only so much longer."""
+    if not owner.startswith(NOBODY):
+        db.execute(SQL.bag_left, {"realm": realm, "principal": owner, "at": at})
 
 
 def insist(

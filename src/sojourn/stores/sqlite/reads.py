@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sojourn.model.field import Field
 from sojourn.model.session import Loaded, Session, Tombstone
-from sojourn.stores.base import Cursor
+from sojourn.stores.base import Count, Cursor
 from sojourn.stores.sqlite import rows
 from sojourn.stores.sqlite.connection import connect, probe
 from sojourn.stores.sqlite.statements import SQL
@@ -43,20 +44,25 @@ class Reads:
         return rows.tombstone(found[0]) if found else None
 
     def page(
-        self, realm: str, principal: str | None, now: int, after: Cursor | None, limit: int
+        self, realm: str, owner: str | None, now: int, after: Cursor | None, limit: int
     ) -> Sequence[tuple[Session, bool]]:
         """The next ``limit`` sessions without tombstone, each with whether it lives."""
-        where = _where(realm, principal, after, limit)
-        statement = SQL.list if principal is None else SQL.list_of
+        where = _where(realm, owner, after, limit)
+        statement = SQL.list if owner is None else SQL.list_of
         return [
             (rows.record(row), bool(row[-1])) for row in self._db.execute(statement, {**where, "now": now}).fetchall()
         ]
 
-    def tombstones(self, realm: str, principal: str | None, after: Cursor | None, limit: int) -> Sequence[Tombstone]:
+    def tombstones(self, realm: str, owner: str | None, after: Cursor | None, limit: int) -> Sequence[Tombstone]:
         """The next ``limit`` tombstones."""
-        where = _where(realm, principal, after, limit)
-        statement = SQL.list_ended if principal is None else SQL.list_ended_of
+        where = _where(realm, owner, after, limit)
+        statement = SQL.list_ended if owner is None else SQL.list_ended_of
         return [rows.tombstone(row) for row in self._db.execute(statement, where).fetchall()]
+
+    def bag(self, realm: str, principal: str, now: int) -> Mapping[str, Field]:
+        """The fields of a bag, empty when there is none or when it is over."""
+        found = self._db.execute(SQL.bag_read, {"realm": realm, "principal": principal, "now": now}).fetchall()
+        return rows.fields_of(*found[0]) if found else {}
 
     def meta(self) -> tuple[str, int]:
         """Installation and counter, of one snapshot."""
@@ -72,6 +78,15 @@ class Reads:
         self._db.close()
 
 
-def _where(realm: str, principal: str | None, after: Cursor | None, limit: int) -> dict[str, object]:
+def count(path: Path) -> Sequence[Count]:
+    """Live sessions by realm and kind, on a connection of its own: it walks an index and is no work for the event loop."""
+    db = connect(path, read_only=True)
+    try:
+        return [Count(*row) for row in db.execute(SQL.count_live).fetchall()]
+    finally:
+        db.close()
+
+
+def _where(realm: str, owner: str | None, after: Cursor | None, limit: int) -> dict[str, object]:
     created, sid = after or _BEFORE_ALL
-    return {"realm": realm, "principal": principal, "created": created, "id": sid, "limit": limit}
+    return {"realm": realm, "owner": owner, "created": created, "id": sid, "limit": limit}

@@ -78,10 +78,15 @@ def record(row: Row) -> Session:
 
 def loaded(row: Row) -> Loaded:
     """A row of statement ``load``: record, doc, large values."""
-    fields = _fields.decode(row[_RECORD])
-    if row[_RECORD + 1] is not None:
-        _fill_in(fields, _values.decode(row[_RECORD + 1]))
-    return Loaded(record(row), fields)
+    return Loaded(record(row), fields_of(row[_RECORD], row[_RECORD + 1]))
+
+
+def fields_of(doc: str, values: str | None) -> dict[str, Field]:
+    """The fields of column ``doc`` and of the large ``values`` beside it."""
+    fields = _fields.decode(doc)
+    if values is not None:
+        _fill_in(fields, _values.decode(values))
+    return fields
 
 
 def _fill_in(fields: dict[str, Field], values: Mapping[str, str]) -> None:

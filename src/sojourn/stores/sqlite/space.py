@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from sojourn.stores.sqlite.failures import StoreFull
+from sojourn.core.errors import StoreFull
 
 #: Bytes that only ends, observed expiries and sweeps may use.
 RESERVE = 64 * 1024 * 1024
@@ -16,13 +16,14 @@ class DiskSpace:
 
     def __init__(self, path: Path, reserve: int = RESERVE) -> None:
         self._folder = path.parent
-        self._reserve = reserve
+        #: Bytes that only ends, observed expiries and sweeps may use.
+        self.reserve = reserve
         self._scarce = False
         self.look()
 
     def look(self) -> bool:
         """Whether space is scarce now."""
-        self._scarce = shutil.disk_usage(self._folder).free < self._reserve
+        self._scarce = shutil.disk_usage(self._folder).free < self.reserve
         return self._scarce
 
     def admit(self) -> None:

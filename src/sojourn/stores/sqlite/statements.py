@@ -17,6 +17,10 @@ class Statements(NamedTuple):
     touch: str
     seen: str
     change: str
+    set_idle: str
+    known: str
+    members: str
+    members_whole: str
     record: str
     rotate: str
     end: str
@@ -35,6 +39,15 @@ class Statements(NamedTuple):
     meta_both: str
     adopt: str
     advance: str
+    count_live: str
+    bag_read: str
+    bag_of: str
+    bag_write: str
+    bag_left: str
+    bag_expire: str
+    bag_drop: str
+    bag_due: str
+    bag_rearm: str
 
 
 def _parse(text: str) -> Statements:

@@ -23,11 +23,12 @@ SELECT n, epoch, last, idle, absolute, ended
 UPDATE session
    SET ended = :ended, epoch = epoch + 1, fields = 0, bytes = 0, large = 0, doc = '{}', sweep_at = :sweep_at
  WHERE n = :n AND ended IS NULL AND :now >= dies
+RETURNING n, realm, owner
 
 -- name: create
-INSERT INTO session(id, realm, principal, secret, created, last, idle, absolute, epoch, version,
+INSERT INTO session(id, realm, owner, secret, created, last, idle, absolute, epoch, version,
                     fields, bytes, large, sweep_at, about, doc)
-VALUES (:id, :realm, :principal, :secret, :created, :last, :idle, :absolute, :epoch, :version,
+VALUES (:id, :realm, :owner, :secret, :created, :last, :idle, :absolute, :epoch, :version,
         :fields, :bytes, :large, :sweep_at, :about, :doc)
 ON CONFLICT(id) DO NOTHING
 
@@ -49,6 +50,27 @@ UPDATE session
    SET version = version + 1, last = max(last, ?5), fields = ?6, bytes = ?7, large = ?8, doc = ?9, about = ?10
  WHERE n = ?1 AND version = ?2 AND epoch = ?3 AND ended IS NULL AND ?4 < dies
 
+-- name: set_idle
+-- After a change in the same act. The sweeper must not come later than the death.
+UPDATE session
+   SET idle = :idle, sweep_at = min(sweep_at, CASE :idle WHEN 0 THEN absolute ELSE last + :idle END)
+ WHERE n = :n
+
+-- name: known
+SELECT 1 FROM session WHERE id = :id
+
+-- name: members
+-- The sessions of an owner without tombstone, but one.
+SELECT n, last, idle, absolute
+  FROM session
+ WHERE realm = :realm AND owner = :owner AND ended IS NULL AND id <> :but
+
+-- name: members_whole
+SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about
+  FROM session
+ WHERE realm = :realm AND owner = :owner AND ended IS NULL AND id <> :but
+ ORDER BY created, id
+
 -- name: record
 SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about
   FROM session
@@ -56,7 +78,7 @@ SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about
 
 -- name: rotate
 UPDATE session
-   SET secret = :secret, principal = :principal, last = max(last, :now), idle = :idle, absolute = :absolute,
+   SET secret = :secret, owner = :owner, last = max(last, :now), idle = :idle, absolute = :absolute,
        epoch = epoch + 1, version = version + 1, sweep_at = min(sweep_at, :sweep_at),
        fields = :fields, bytes = :bytes, large = :large, doc = :doc, about = :about
  WHERE n = :n AND version = :version AND epoch = :epoch AND ended IS NULL AND :now < dies
@@ -65,7 +87,7 @@ UPDATE session
 UPDATE session
    SET ended = :ended, epoch = epoch + 1, fields = 0, bytes = 0, large = 0, doc = '{}', sweep_at = :sweep_at
  WHERE id = :id AND realm = :realm AND epoch = coalesce(:epoch, epoch) AND ended IS NULL AND :now < dies
-RETURNING n
+RETURNING n, realm, owner
 
 -- name: value
 SELECT value FROM field WHERE n = :n AND name = :name
@@ -90,7 +112,7 @@ SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, 
 -- name: list_of
 SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, :now < dies
   FROM session
- WHERE realm = :realm AND principal = :principal AND ended IS NULL AND (created, id) > (:created, :id)
+ WHERE realm = :realm AND owner = :owner AND ended IS NULL AND (created, id) > (:created, :id)
  ORDER BY created, id
  LIMIT :limit
 
@@ -104,7 +126,7 @@ SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, 
 -- name: list_ended_of
 SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, ended
   FROM session
- WHERE realm = :realm AND principal = :principal AND ended IS NOT NULL AND (created, id) > (:created, :id)
+ WHERE realm = :realm AND owner = :owner AND ended IS NOT NULL AND (created, id) > (:created, :id)
  ORDER BY created, id
  LIMIT :limit
 
@@ -128,3 +150,61 @@ UPDATE meta SET value = :installation WHERE name = 'installation' AND value = ''
 
 -- name: advance
 UPDATE meta SET value = value + 1 WHERE name = 'counter' RETURNING value
+
+-- name: count_live
+SELECT realm, CASE substr(owner, 1, 2) WHEN 'a:' THEN 'account' WHEN 'x:' THEN 'external' ELSE 'anonymous' END AS kind,
+       count(*)
+  FROM session
+ WHERE ended IS NULL
+ GROUP BY realm, kind
+ ORDER BY realm, kind
+
+-- name: bag_read
+SELECT doc,
+       CASE large WHEN 0 THEN NULL
+                  ELSE (SELECT json_group_object(name, value) FROM field WHERE field.n = -bag.n) END
+  FROM bag
+ WHERE realm = :realm AND principal = :principal
+   AND :now < idle + max(left, coalesce((SELECT max(dies) FROM session
+                                          WHERE realm = :realm AND owner = :principal AND ended IS NULL), 0))
+
+-- name: bag_of
+-- The owner of a session and its bag, where there is one. Not guarded: the statement that writes is.
+SELECT owner, bag.n, bag.version, bag.bytes, bag.large, bag.doc
+  FROM session LEFT JOIN bag ON bag.realm = session.realm AND bag.principal = session.owner
+ WHERE id = :id AND session.realm = :realm
+
+-- name: bag_write
+-- :version is the one that was read, 0 = there was no bag.
+INSERT INTO bag(realm, principal, idle, left, version, fields, bytes, large, sweep_at, doc)
+SELECT realm, owner, :idle, :now, :version + 1, :fields, :bytes, :large, :now + :idle, :doc
+  FROM session
+ WHERE id = :id AND realm = :realm AND epoch = :epoch AND ended IS NULL AND :now < dies
+ON CONFLICT(realm, principal) DO UPDATE
+   SET idle = excluded.idle, version = excluded.version, fields = excluded.fields, bytes = excluded.bytes,
+       large = excluded.large, doc = excluded.doc,
+       sweep_at = CASE WHEN excluded.idle < idle THEN min(sweep_at, excluded.sweep_at) ELSE sweep_at END
+ WHERE bag.version = :version
+RETURNING n
+
+-- name: bag_left
+UPDATE bag SET left = max(left, :at), sweep_at = min(sweep_at, :at + idle) WHERE realm = :realm AND principal = :principal
+
+-- name: bag_expire
+DELETE FROM bag
+ WHERE realm = :realm AND principal = :principal
+   AND :now >= idle + max(left, coalesce((SELECT max(dies) FROM session
+                                           WHERE realm = :realm AND owner = :principal AND ended IS NULL), 0))
+RETURNING n
+
+-- name: bag_drop
+DELETE FROM bag WHERE realm = :realm AND principal = :principal RETURNING n
+
+-- name: bag_due
+SELECT realm, principal FROM bag WHERE sweep_at <= :now ORDER BY sweep_at LIMIT :most
+
+-- name: bag_rearm
+UPDATE bag
+   SET sweep_at = idle + max(left, coalesce((SELECT max(dies) FROM session
+                                              WHERE realm = :realm AND owner = :principal AND ended IS NULL), 0))
+ WHERE realm = :realm AND principal = :principal

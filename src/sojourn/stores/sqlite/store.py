@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, ParamSpec, TypeVar
 
 import msgspec
 
-from sojourn.core.errors import StoreCorrupt
-from sojourn.model.field import DEFAULT_LIMITS, Changed, Limits, Op
+from sojourn.core.errors import StoreCorrupt, StoreFull
+from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Limits, Op
 from sojourn.model.session import End, IssuedToken, Loaded, Rotation, Session, Tombstone
-from sojourn.stores.base import Contract, Cursor, Ended, Swept
-from sojourn.stores.sqlite import acts, upkeep
+from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept
+from sojourn.stores.sqlite import acts, bags, upkeep
+from sojourn.stores.sqlite.check import findings
 from sojourn.stores.sqlite.connection import prepare
-from sojourn.stores.sqlite.failures import StoreFull, typed
+from sojourn.stores.sqlite.failures import typed
 from sojourn.stores.sqlite.guard import Target
-from sojourn.stores.sqlite.reads import Reads
+from sojourn.stores.sqlite.reads import Reads, count
 from sojourn.stores.sqlite.space import RESERVE, DiskSpace
 from sojourn.stores.sqlite.writer import Writer
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _TROUBLE = (sqlite3.Error, msgspec.DecodeError, StoreCorrupt)
 
@@ -31,7 +35,8 @@ class SqliteStore:
     It belongs to the event loop that opened it. Any number of processes may have the file open.
     """
 
-    def __init__(self, reads: Reads, writer: Writer, space: DiskSpace) -> None:
+    def __init__(self, path: Path, reads: Reads, writer: Writer, space: DiskSpace) -> None:
+        self._path = path
         self._reads = reads
         self._writer = writer
         self._space = space
@@ -49,17 +54,17 @@ class SqliteStore:
             await asyncio.to_thread(prepare, path)
             reads = Reads(path)
             try:
-                return cls(reads, Writer(path), DiskSpace(path, reserve))
+                return cls(path, reads, Writer(path), DiskSpace(path, reserve))
             except BaseException:
                 reads.close()
                 raise
         except (sqlite3.Error, OSError) as error:
             raise typed(error) from error
 
-    async def create(self, session: Session, fields: Mapping[str, str], now: int) -> None:  # noqa: ARG002 - the port's
+    async def create(self, session: Session, fields: Mapping[str, str], now: int, *, most: int | None = None) -> None:
         """See :meth:`sojourn.stores.base.SessionStore.create`."""
         self._space.admit()
-        await self._writer.submit(acts.create, session, dict(fields))
+        await self._writer.submit(acts.create, session, dict(fields), now, most)
 
     async def load(self, realm: str, sid: str, now: int) -> Loaded | None:
         """See :meth:`sojourn.stores.base.SessionStore.load`."""
@@ -84,31 +89,34 @@ class SqliteStore:
         touch: bool = True,
         limits: Limits = DEFAULT_LIMITS,
         token: IssuedToken | None = None,
+        idle: int | None = None,
     ) -> Changed:
         """See :meth:`sojourn.stores.base.SessionStore.change`."""
         self._space.admit()
-        wanted = acts.Change(tuple(ops), touch, limits, token)
+        wanted = acts.Change(tuple(ops), touch, limits, token, idle)
         changed = await self._writer.submit(acts.change, Target(realm, sid, epoch, now), wanted)
         self._changes += 1
         return changed
 
-    async def rotate(self, realm: str, sid: str, epoch: int, to: Rotation, now: int) -> Session:
+    async def rotate(
+        self, realm: str, sid: str, epoch: int, to: Rotation, now: int, *, most: int | None = None
+    ) -> Session:
         """See :meth:`sojourn.stores.base.SessionStore.rotate`."""
         self._space.admit()
-        return await self._writer.submit(acts.rotate, Target(realm, sid, epoch, now), to)
+        return await self._writer.submit(acts.rotate, Target(realm, sid, epoch, now), acts.Login(to, most))
 
     async def end(self, realm: str, sid: str, end: End, now: int, *, epoch: int | None = None) -> Ended | None:
         """See :meth:`sojourn.stores.base.SessionStore.end`."""
         return await self._writer.submit(acts.end, Target(realm, sid, epoch, now), end)
 
     async def list(
-        self, realm: str, principal: str | None, now: int, *, after: Cursor | None = None, limit: int = 50
+        self, realm: str, owner: str | None, now: int, *, after: Cursor | None = None, limit: int = 50
     ) -> Sequence[Session]:
         """See :meth:`sojourn.stores.base.SessionStore.list`."""
         live: list[Session] = []
         try:
             while len(live) < limit:
-                page = self._reads.page(realm, principal, now, after, limit)
+                page = self._reads.page(realm, owner, now, after, limit)
                 live += [session for session, lives in page if lives]
                 await self._settle(realm, [session.id for session, lives in page if not lives], now)
                 if len(page) < limit:
@@ -133,22 +141,55 @@ class SqliteStore:
             self._fail(error)
 
     async def list_ended(
-        self, realm: str, principal: str | None, *, after: Cursor | None = None, limit: int = 50
+        self, realm: str, owner: str | None, *, after: Cursor | None = None, limit: int = 50
     ) -> Sequence[Tombstone]:
         """See :meth:`sojourn.stores.base.Tombstones.list_ended`."""
         try:
-            return self._reads.tombstones(realm, principal, after, limit)
+            return self._reads.tombstones(realm, owner, after, limit)
         except _TROUBLE as error:
             self._fail(error)
+
+    async def read_bag(self, realm: str, principal: str, now: int) -> Mapping[str, Field]:
+        """See :meth:`sojourn.stores.base.Bags.read_bag`."""
+        try:
+            return self._reads.bag(realm, principal, now)
+        except _TROUBLE as error:
+            self._fail(error)
+
+    async def change_bag(
+        self,
+        realm: str,
+        sid: str,
+        epoch: int,
+        ops: Sequence[Op],
+        now: int,
+        *,
+        idle: int,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Changed:
+        """See :meth:`sojourn.stores.base.Bags.change_bag`."""
+        self._space.admit()
+        wanted = bags.BagChange(tuple(ops), idle, limits)
+        changed = await self._writer.submit(bags.change_bag, Target(realm, sid, epoch, now), wanted)
+        self._changes += 1
+        return changed
+
+    async def drop_bag(self, realm: str, principal: str) -> None:
+        """See :meth:`sojourn.stores.base.Bags.drop_bag`."""
+        await self._writer.submit(bags.drop_bag, realm, principal)
+
+    async def count(self, now: int) -> Sequence[Count]:  # noqa: ARG002 - the port's; the expired count until swept
+        """See :meth:`sojourn.stores.base.Counted.count`."""
+        return await self._aside(count, self._path)
 
     async def adopt(self, installation: str) -> str:
         """See :meth:`sojourn.stores.base.Marked.adopt`."""
         return await self._writer.submit(upkeep.adopt, installation)
 
-    async def identity(self) -> tuple[str, int]:
-        """See :meth:`sojourn.stores.base.Marked.identity`."""
+    async def mark(self) -> Mark:
+        """See :meth:`sojourn.stores.base.Marked.mark`."""
         try:
-            return self._reads.meta()
+            return Mark(*self._reads.meta())
         except _TROUBLE as error:
             self._fail(error)
 
@@ -184,6 +225,18 @@ class SqliteStore:
             "loads": self._loads,
             "checkpoints": self._writer.checkpoints,
         }
+
+    async def check(self) -> Sequence[Finding]:
+        """See :meth:`sojourn.stores.base.Described.check`."""
+        return await self._aside(findings, self._path, self._space.reserve)
+
+    async def _aside(self, read: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Read in a thread, on a connection of its own."""
+        try:
+            self._reads.facts()  # raises when the store is closed
+            return await asyncio.to_thread(read, *args, **kwargs)
+        except (*_TROUBLE, OSError) as error:
+            self._fail(error)
 
     async def _settle(self, realm: str, sids: Sequence[str], now: int) -> None:
         if sids:

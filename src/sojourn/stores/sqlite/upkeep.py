@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sojourn.core.errors import SessionEnded, SessionUnknown
 from sojourn.stores.base import Swept
 from sojourn.stores.sqlite import rows
+from sojourn.stores.sqlite.bags import sweep_bags
 from sojourn.stores.sqlite.guard import Target, bury, refuse
 from sojourn.stores.sqlite.statements import SQL
 
@@ -22,10 +23,14 @@ def settle(db: sqlite3.Connection, realm: str, sids: Sequence[str], now: int) ->
 
 
 def sweep(db: sqlite3.Connection, now: int, most: int) -> Swept:
-    """Bury the expired, delete old tombstones, re-arm those that live longer than was foreseen; the oldest first."""
+    """Bury the expired, delete old tombstones, re-arm those that live longer than was foreseen; the oldest first.
+
+    Then the same for bags, which are not counted.
+    """
     due = db.execute(SQL.due, {"now": now, "most": most}).fetchall()
     handled = sum(_sweep_one(db, row, now) for row in due)
-    return Swept(handled, len(due) == most)
+    more_bags = sweep_bags(db, now, most)
+    return Swept(handled, len(due) == most or more_bags)
 
 
 def _sweep_one(db: sqlite3.Connection, row: rows.Row, now: int) -> bool:

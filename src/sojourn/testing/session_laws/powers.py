@@ -102,15 +102,15 @@ class MarkedLaws:
 
     @law("MRK-1")
     async def test_the_first_installation_stays(self, store: MarkedStore) -> None:
-        assert await store.identity() == ("", 0)
+        assert (await store.mark())[:2] == ("", 0)
         assert [await store.adopt("first"), await store.adopt("second")] == ["first", "first"]
-        assert await store.identity() == ("first", 0)
+        assert (await store.mark())[:2] == ("first", 0)
 
     @law("MRK-2")
     async def test_the_counter_grows_by_each_advance(self, store: MarkedStore) -> None:
         counted = await asyncio.gather(*(store.advance() for _ in range(9)))
         assert sorted(counted) == list(range(1, 10))
-        assert await store.identity() == ("", 9)
+        assert (await store.mark())[:2] == ("", 9)
 
 
 class LifecycleLaws:

@@ -1,4 +1,4 @@
-"""The fields of one session while a change works on them, inside the writer's transaction."""
+"""The fields of one session or bag while a change works on them, inside the writer's transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sojourn.stores.sqlite.rows import LARGE, Doc, Written, decode_doc, encode_d
 from sojourn.stores.sqlite.statements import SQL
 
 
-class Bag:
+class StoredFields:
     """The fields as read; :meth:`write` and :meth:`keep` say what is to be stored, :meth:`store_large` stores it."""
 
     def __init__(self, db: sqlite3.Connection, n: int, doc: str, weight: int, large: int) -> None:
@@ -73,13 +73,13 @@ class Bag:
         return Written(len(self._doc), self._weight, self._large, encode_doc(self._doc))
 
     def store_large(self, n: int) -> None:
-        """Write and delete the rows of large values of session ``n``; only after its own row was written."""
+        """Write and delete the rows of large values under number ``n``; only after its own row was written."""
         for name in self._drop:
             self._db.execute(SQL.delete_value, {"n": n, "name": name})
         for name, text in self._put.items():
             self._db.execute(SQL.put_value, {"n": n, "name": name, "value": text})
 
 
-def new_bag(db: sqlite3.Connection) -> Bag:
-    """The bag of a session that has no row yet."""
-    return Bag(db, 0, "{}", 0, 0)
+def no_fields(db: sqlite3.Connection) -> StoredFields:
+    """Those of a session or bag that has no row yet."""
+    return StoredFields(db, 0, "{}", 0, 0)
