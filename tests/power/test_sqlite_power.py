@@ -1,0 +1,98 @@
+"""The power fails while the SQLite store is written to: what was acknowledged is there."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import sys
+from asyncio.subprocess import PIPE
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from sojourn.core.errors import StoreCorrupt, StoreUnavailable
+from sojourn.stores.sqlite import SqliteStore
+from sojourn.testing.law import HERE, T
+from tests.power.outage import COMPILER, Disk
+
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")]
+
+CHILD = Path(__file__).with_name("sqlite_child.py")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    return Disk(tmp_path)
+
+
+async def lost(disk: Disk, synchronous: str, name: str, chance: random.Random) -> int:
+    """Serve on ``disk`` until the power fails; how many acknowledged acts are gone afterwards."""
+    file = disk.root / "state.db"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, str(CHILD), str(file), name, synchronous, stdout=PIPE, env=disk.power()
+    )
+    assert child.stdout is not None
+    said = [await child.stdout.readline() for _ in range(chance.randint(20, 400))]
+    child.kill()
+    said += (await child.stdout.read()).splitlines(keepends=True)
+    assert await child.wait() == -9
+    disk.lose_power(chance if chance.random() < 0.5 else None)
+    counted: defaultdict[str, int] = defaultdict(int)
+    ended = []
+    for line in said:
+        what, sid, number = line.decode().split()
+        if what == "ended":
+            ended.append(sid)
+        else:
+            counted[sid] = max(counted[sid], int(number))
+    return await _missing(file, counted, ended)
+
+
+async def _missing(file: Path, counted: dict[str, int], ended: list[str]) -> int:
+    store = await SqliteStore.open(file)
+    try:
+        missing = 0
+        for sid, number in counted.items():
+            loaded = await store.load(HERE, sid, T)
+            found = int(loaded.fields["n"].text) if loaded else 0
+            assert found <= number + 1, "a change that nobody asked for"
+            missing += found < number
+        for sid in ended:
+            missing += await store.why(HERE, sid, T) is None
+        return missing
+    finally:
+        await store.close()
+
+
+async def rounds(disk: Disk, count: int) -> None:
+    chance = random.Random(20)
+    for number in range(count):
+        assert await lost(disk, "FULL", f"round{number}", chance) == 0
+        with sqlite3.connect(disk.root / "state.db") as db:
+            assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        db.close()
+
+
+async def test_three_power_failures_lose_nothing_that_was_acknowledged(disk: Disk) -> None:
+    await rounds(disk, 3)
+
+
+@pytest.mark.soak
+async def test_forty_power_failures_lose_nothing_that_was_acknowledged(disk: Disk) -> None:
+    await rounds(disk, 40)
+
+
+@pytest.mark.parametrize("synchronous", ["OFF", "NORMAL"])
+async def test_the_disk_does_lose_what_is_not_synced(disk: Disk, synchronous: str) -> None:
+    """The same on a store that does not sync each commit: unless it loses something, the tests above prove nothing."""
+    chance = random.Random(20)
+    for number in range(10):
+        try:
+            missing = await lost(disk, synchronous, f"round{number}", chance)
+        except (StoreCorrupt, StoreUnavailable):
+            return
+        if missing:
+            return
+    pytest.fail("nothing was lost without syncing")
