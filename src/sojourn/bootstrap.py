@@ -14,6 +14,7 @@ from sojourn.core.clock import Clock, SystemClock
 from sojourn.core.crypto import read_master_key, write_master_key
 from sojourn.core.errors import SessionUnknown, StoreUnavailable
 from sojourn.core.ids import parse_handle
+from sojourn.engine.activity import Activity
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
@@ -29,6 +30,7 @@ from sojourn.engine.sessions import Sessions
 from sojourn.engine.sweeper import Sweeper
 from sojourn.engine.tokens import Tokens
 from sojourn.engine.users import Users
+from sojourn.http.affinity import ServerId
 from sojourn.http.application import Application
 from sojourn.identity.password import PasswordHasher
 from sojourn.model.realm import Realm
@@ -105,9 +107,12 @@ class Engine:
         access = await rules.sessions.open(self.realm(realm), shown, "python")
         return Session(rules.sessions, rules.tokens, rules.clock, access, shown)
 
-    def application(self) -> Application:
-        """The engine as an ASGI application, to serve or to mount inside another one."""
-        return Application(self.rules, self.deployment, Runner(self.rules))
+    def application(self, server_id: ServerId | None = None) -> Application:
+        """The engine as an ASGI application, to serve or to mount inside another one.
+
+        ``server_id`` is the affinity of this run of the engine, where several processes serve it; default: a new one.
+        """
+        return Application(self.rules, self.deployment, Runner(self.rules), server_id)
 
     async def deploy(self, project: Project, deployment: Deployment) -> None:
         """Go on with a changed project: its realms and pipelines; settings stay those of the start."""
@@ -186,6 +191,7 @@ async def _assemble(
         logins=Logins(users=users, facts=facts, sessions=sessions, audit=audit, clock=clock),
         audit=audit,
         journal=journal,
+        activity=Activity(clock),
     )
     await realms.sync(project.realms, clock.now())
     for realm in realms.all():

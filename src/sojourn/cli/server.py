@@ -19,6 +19,7 @@ from sojourn.bootstrap import Engine
 from sojourn.cli.reload import Reloader
 from sojourn.config.project import Project
 from sojourn.core.errors import SojournError
+from sojourn.http.affinity import ServerId
 from sojourn.http.application import Application
 from sojourn.http.server import Served, bind, serve
 
@@ -39,35 +40,43 @@ def serve_project(project: Project, *, reload: bool = False, on_ready: Callable[
     server, admin = project.settings.server, project.settings.admin.address
     application = _bind(server.host, server.port)
     management = _bind(admin.host, admin.port)
+    # One run of the engine has one affinity, whatever process answers.
+    server_id = ServerId()
     if server.workers == 1:
-        _run(_serve(project, application, management, reload=reload, on_ready=on_ready))
+        _run(_serve(project, application, management, server_id, reload=reload, on_ready=on_ready))
         return
-    first = partial(_work, project, application, management, reload)
-    others = partial(_work, project, application, None, reload)
+    first = partial(_work, project, application, management, server_id, reload)
+    others = partial(_work, project, application, None, server_id, reload)
     on_ready()
     _supervise([first] + [others] * (server.workers - 1))
 
 
-def _work(project: Project, application: socket.socket, management: socket.socket | None, reload: bool) -> None:
-    _run(_serve(project, application, management, reload=reload))
+def _work(
+    project: Project,
+    application: socket.socket,
+    management: socket.socket | None,
+    server_id: ServerId,
+    reload: bool,
+) -> None:
+    _run(_serve(project, application, management, server_id, reload=reload))
 
 
 async def _serve(
     project: Project,
     application: socket.socket,
     management: socket.socket | None,
+    server_id: ServerId,
     *,
     reload: bool,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
     async with Engine.open(project) as engine, contextlib.AsyncExitStack() as stack:
-        app = engine.application()
+        app = engine.application(server_id)
         served = [Served(app, [application])]
         if management is not None:
             served.append(Served(admin_application(engine.rules, app), [management]))
-        for work in [engine.sweeper.run()] + ([Reloader(engine, app).run()] if reload else []):
-            task = asyncio.create_task(work)
-            stack.callback(task.cancel)
+        if reload:
+            stack.callback(asyncio.create_task(Reloader(engine, app).run()).cancel)
         _calm_collector()
         _announce(project)
         await serve(served, on_ready=on_ready, on_drain=lambda: _drain(app))

@@ -112,7 +112,7 @@ def _access(
 
 
 def _gone(end: End | None) -> SojournError:
-    return SessionEnded(end.reason, end.at) if end else SessionUnknown()
+    return end.error() if end else SessionUnknown()
 
 
 def _listed(session: Session, token_hash: bytes) -> IssuedToken | None:

@@ -71,7 +71,7 @@ class Fence:
         except StaleSession as error:
             return error
         first = ended.end if ended else end
-        return SessionEnded(first.reason, first.at)
+        return first.error()
 
 
 def _passes(session: Session, standing: Standing) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sojourn.config.settings import Settings
 from sojourn.core.clock import Clock
+from sojourn.engine.activity import Activity
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
@@ -40,3 +41,4 @@ class Rules:
     logins: Logins
     audit: Audit
     journal: EndJournal
+    activity: Activity

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from sojourn.core.errors import NotFound, SessionUnknown, SojournError
 from sojourn.engine.rules import Rules
+from sojourn.http.affinity import ServerId
 from sojourn.http.call import Call
 from sojourn.http.endpoints import Endpoints
 from sojourn.http.errors import ClientGone, Draining, MethodNotAllowed
 from sojourn.http.gateway import PREFIX, Gateway
 from sojourn.http.gateway_replies import Refused
+from sojourn.http.greeting import Greeter
 from sojourn.http.handles import takes_credentials_in_query
 from sojourn.http.health import LIVE, Health
 from sojourn.http.lifespan import answer_lifespan
 from sojourn.http.opening import Opener
-from sojourn.http.origin import Origins, check_realm_host, unchecked
-from sojourn.http.replies import Reply, error_reply, send_reply
+from sojourn.http.origin import Origins, unchecked
+from sojourn.http.own_sessions import OwnSessions
+from sojourn.http.replies import Reply, error_reply, send_reply, with_cookies
 from sojourn.http.wire import Head, Receive, Scope, Send
 from sojourn.model.realm import Realm
 from sojourn.pipelines.deployment import Deployment
@@ -28,6 +32,7 @@ from sojourn.pipelines.runner import Runner
 _REALMS = "/realms/"
 _CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-session-id"})
 _READ = ("GET", "HEAD")
+_END_ONE = re.compile(r"sessions/([^/]+)/end", re.DOTALL)
 #: Statuses that are a refusal of somebody, not of a mere slip.
 _REFUSALS = frozenset({401, 403, 421})
 _AMBIGUOUS = frozenset({"request.ambiguous_credentials", "request.untrusted_proxy"})
@@ -40,16 +45,21 @@ Answer = Callable[[Call, Realm], Awaitable[Reply]]
 class Application:
     """The application listener: pipelines, the endpoints of realms, health."""
 
-    def __init__(self, rules: Rules, deployment: Deployment, runner: Runner) -> None:
+    def __init__(self, rules: Rules, deployment: Deployment, runner: Runner, server_id: ServerId | None = None) -> None:
         self._rules = rules
         self._origins = _origins(rules)
+        #: The affinity of this run of the engine; give the same one to each of its processes.
+        self.server_id = server_id or ServerId()
         opener = Opener(rules)
-        self._gateway = Gateway(rules, deployment, runner, opener)
+        self._greeter = Greeter(self._origins, self.server_id)
+        self._gateway = Gateway(rules, deployment, runner, opener, self._greeter)
         self._endpoints = Endpoints(rules, self._origins, opener)
+        self._own = OwnSessions(rules, opener)
         self._paths: dict[str, tuple[tuple[str, ...], Answer]] = {
             "login": (("POST",), self._endpoints.login),
             "logout": (("POST",), self._endpoints.logout),
             "session": (_READ, self._endpoints.session),
+            "sessions": (_READ, self._own.list),
             ".well-known/jwks.json": (_READ, self._endpoints.keys),
         }
         self.health = Health(rules)
@@ -61,7 +71,7 @@ class Application:
     def deploy(self, deployment: Deployment) -> None:
         """Answer with ``deployment`` and the realms as they are now; requests under way keep what they began with."""
         self._gateway.deploy(deployment)
-        self._origins = self._endpoints.origins = _origins(self._rules)
+        self._origins = self._endpoints.origins = self._greeter.origins = _origins(self._rules)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -77,7 +87,11 @@ class Application:
         else:
             call = Call(scope, receive, head, arrival)
             reply = await self._reply(call)
+        if call.client.ambiguous and call.realm is not None:
+            await self._rules.audit.refused("cookie.ambiguous", call.arrival.address, realm=call.realm.id)
         if reply is not None:
+            if call.cookies:
+                reply = with_cookies(reply, call.cookies)
             self.answered[reply.status] += 1
             secret_url = call.realm is not None and takes_credentials_in_query(call.realm)
             await send_reply(scope, send, reply, https=call.arrival.https, secret_url=secret_url)
@@ -114,18 +128,25 @@ class Application:
 
     async def _realm(self, call: Call) -> Reply:
         name, _, rest = call.path[len(_REALMS) :].partition("/")
-        found = self._paths.get(rest)
-        if found is None:
-            raise NotFound
-        methods, answer = found
+        methods, answer = self._paths.get(rest) or self._own_session(rest)
         realm = self._rules.realms.get(name)
         if realm is None:
             # The handle of a realm that was removed is a handle that opens nothing.
             raise SessionUnknown if call.head.has_any(_CREDENTIALS) and rest != "login" else NotFound
-        call.realm = realm
-        check_realm_host(realm, call.arrival)
+        self._greeter.greet(call, realm)
         _allow(call, methods)
         return await answer(call, realm)
+
+    def _own_session(self, rest: str) -> tuple[tuple[str, ...], Answer]:
+        """The answer to ``sessions/{id}/end``; raises ``NotFound`` for every other path."""
+        found = _END_ONE.fullmatch(rest)
+        if found is None:
+            raise NotFound
+
+        def end(call: Call, realm: Realm) -> Awaitable[Reply]:
+            return self._own.end(call, realm, found[1])
+
+        return ("POST",), end
 
     async def _refusal(self, call: Call, error: Refused | SojournError) -> Reply:
         realm_id, realm_name = (call.realm.id, call.realm.name) if call.realm else ("", "")

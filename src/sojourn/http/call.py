@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from sojourn.core.ids import new_execution_key
+from sojourn.http.clients import UNTRACKED
 from sojourn.http.origin import Arrival
-from sojourn.http.wire import Head, Receive, Scope
+from sojourn.http.wire import Head, Header, Receive, Scope
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device
 
@@ -16,7 +17,21 @@ _MAX_AGENT = 256
 class Call:
     """A request whose host and proxies are checked; its body is still to come."""
 
-    __slots__ = ("arrival", "execution_key", "head", "method", "path", "query", "realm", "receive", "scope")
+    __slots__ = (
+        *(
+            "arrival",
+            "client",
+            "cookies",
+            "execution_key",
+            "head",
+            "method",
+            "path",
+            "query",
+            "realm",
+            "receive",
+            "scope",
+        ),
+    )
 
     def __init__(self, scope: Scope, receive: Receive, head: Head, arrival: Arrival) -> None:
         self.scope = scope
@@ -32,21 +47,25 @@ class Call:
         self.execution_key = new_execution_key()
         #: The realm that the path names, once it is found.
         self.realm: Realm | None = None
+        #: The device that it comes from, where that realm tracks clients.
+        self.client = UNTRACKED
+        #: Cookies that the answer sets, whatever it is: those of the client and of the affinity.
+        self.cookies: tuple[Header, ...] = ()
 
     @property
     def device(self) -> Device:
         """What is known of the client."""
-        return device(self.head, self.arrival)
+        return device(self.head, self.arrival, self.client.id)
 
 
-def device(head: Head, arrival: Arrival) -> Device:
-    """What a request says of the client that sends it."""
-    return _device(arrival.address, head.get(b"user-agent") or b"")
+def device(head: Head, arrival: Arrival, client: str = "") -> Device:
+    """What a request says of the client that sends it; ``client`` is :attr:`sojourn.http.clients.Client.id`."""
+    return _device(arrival.address, head.get(b"user-agent") or b"", client)
 
 
 @lru_cache(maxsize=1024)
-def _device(address: str, agent: bytes) -> Device:
-    return Device(address=address, agent=agent[:_MAX_AGENT].decode("latin-1"))
+def _device(address: str, agent: bytes, client: str) -> Device:
+    return Device(client=client, address=address, agent=agent[:_MAX_AGENT].decode("latin-1"))
 
 
 def below_mount(scope: Scope) -> str:

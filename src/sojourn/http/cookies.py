@@ -42,14 +42,27 @@ def cookie_name(realm: str, *, secure: bool) -> bytes:
     return (_SECURE_PREFIX if secure else _PLAIN_PREFIX) + realm.encode()
 
 
-def read_session_cookie(headers: Sequence[bytes], name: bytes) -> SessionCookie:
-    """The session cookie ``name`` in the ``Cookie`` headers of a request."""
+class Found(NamedTuple):
+    """What the ``Cookie`` headers say under one name."""
+
+    #: Its value; None when no cookie of that name stands there.
+    value: bytes | None
+    #: Two of that name, or one that only looks like it.
+    ambiguous: bool
+
+
+_ABSENT = Found(None, ambiguous=False)
+_UNCERTAIN = Found(None, ambiguous=True)
+
+
+def read_cookie_value(headers: Sequence[bytes], name: bytes) -> Found:
+    """The cookie ``name`` in the ``Cookie`` headers of a request, octet for octet."""
     if not headers:
-        return NO_COOKIE
+        return _ABSENT
     if len(headers) == 1 and b";" not in headers[0]:
         known, _, value = headers[0].partition(b"=")
         if known == name:
-            return SessionCookie(present=True, handle=_handle(value), ambiguous=False)
+            return Found(value, ambiguous=False)
     found: bytes | None = None
     ours = _looks(name)
     for pair in _pairs(headers):
@@ -57,10 +70,18 @@ def read_session_cookie(headers: Sequence[bytes], name: bytes) -> SessionCookie:
         if known == name and found is None:
             found = value
         elif _looks(known) == ours:
-            return SessionCookie(present=True, handle=None, ambiguous=True)
-    if found is None:
+            return _UNCERTAIN
+    return _ABSENT if found is None else Found(found, ambiguous=False)
+
+
+def read_session_cookie(headers: Sequence[bytes], name: bytes) -> SessionCookie:
+    """The session cookie ``name`` in the ``Cookie`` headers of a request."""
+    found = read_cookie_value(headers, name)
+    if found.ambiguous:
+        return SessionCookie(present=True, handle=None, ambiguous=True)
+    if found.value is None:
         return NO_COOKIE
-    return SessionCookie(present=True, handle=_handle(found), ambiguous=False)
+    return SessionCookie(present=True, handle=_handle(found.value), ambiguous=False)
 
 
 def without_ours(headers: Sequence[bytes]) -> bytes:

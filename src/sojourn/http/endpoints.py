@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from sojourn.core.clock import iso
-from sojourn.core.errors import BadRequest, CrossSiteWrite
-from sojourn.core.json import decode
 from sojourn.engine.access import Access
 from sojourn.engine.login import LoggedIn
 from sojourn.engine.rules import Rules
-from sojourn.http import crosssite
-from sojourn.http.body import SMALL, check_announced, has_body, read_body
 from sojourn.http.call import Call
-from sojourn.http.cookies import cookie_name, expire_session_cookie, set_session_cookie
-from sojourn.http.errors import LoginRefused, UnsupportedMediaType
-from sojourn.http.handles import read_cookie, takes_parameters
+from sojourn.http.cookies import cookie_name, set_session_cookie
+from sojourn.http.descriptions import listed_session, own_session
+from sojourn.http.errors import LoginRefused
+from sojourn.http.farewell import farewell
+from sojourn.http.handles import takes_parameters
 from sojourn.http.opening import Opener
 from sojourn.http.origin import Origins
 from sojourn.http.replies import JSON, Reply, json_reply
+from sojourn.http.requests import Credentials, admit, credentials, json_body
 from sojourn.http.wire import Header
 from sojourn.model.realm import Realm
-from sojourn.model.session import Session
+from sojourn.stores.base import SessionLimit
 
-_JSON_TYPE = b"application/json"
-_CLEAR = {"cache": b'"cache"', "storage": b'"cache", "storage"'}
 #: How long others may keep our public keys; a new key is published at least an hour before its first use.
 _KEYS_AGE: Header = (b"cache-control", b"public, max-age=300")
 
@@ -39,19 +36,23 @@ class Endpoints:
         #: May be replaced while serving, when the hosts of realms have changed.
         self.origins = origins
         self._opener = opener
-        #: How many logins were ``ok`` and ``refused``.
+        #: How many logins were ``ok``, ``refused`` and over the ``limit`` of sessions.
         self.logins: Counter[str] = Counter()
 
     async def login(self, call: Call, realm: Realm) -> Reply:
-        """``POST …/login``: a session and its token for a user name and a password."""
+        """``POST …/login``: a session and its token for a user name and a password.
+
+        In a stateful realm the session with which the client comes is waited for, as for every request of it.
+        """
         secure = realm.cookies_authenticate and self.origins.secure_cookie(call.arrival)
-        await _admit(call)
-        user_name, password = _credentials(await _json_body(call))
-        current = await self._opener.current(call, realm)
-        logged = await self._rules.logins.login(realm, user_name, password, call.device, current=current)
-        self.logins["refused" if logged is None else "ok"] += 1
-        if logged is None:
-            raise LoginRefused
+        await admit(call)
+        given = credentials(await json_body(call))
+        async with self._turn(call, realm) as current:
+            try:
+                logged = await self._login(call, realm, given, current)
+            except SessionLimit as full:
+                self.logins["limit"] += 1
+                return _limit_reply(full, call.execution_key)
         lifetime = self._rules.clock.now() + realm.config.token_lifetime
         expires = min(logged.session.absolute, lifetime)
         issued = await self._rules.tokens.issue(realm, logged.session, scope=None, expires_at=expires)
@@ -59,52 +60,54 @@ class Endpoints:
         return json_reply(200, body, *_handle_headers(realm, logged, secure=secure))
 
     async def logout(self, call: Call, realm: Realm) -> Reply:
-        """``POST …/logout``: end the session for good, then let the browser forget it."""
-        await _admit(call)
+        """``POST …/logout``: end the session for good, then let the browser forget it. It waits for nobody's turn."""
+        await admit(call)
         access = await self._opener.open(call, realm)
-        await _json_body(call)
-        end = await self._rules.sessions.end(access, "logout")
+        await json_body(call)
+        end = await self._rules.sessions.end(access, "logout", address=call.arrival.address)
         body = {"sessionId": access.session.id, "reason": end.reason, "endedAt": iso(end.at)}
-        clear: Header = (b"clear-site-data", _CLEAR[realm.config.clear_site_data])
-        return json_reply(200, body, clear, *_expired_cookies(call, realm, access))
+        return json_reply(200, body, *farewell(call, realm, access.session.id))
 
     async def session(self, call: Call, realm: Realm) -> Reply:
         """``GET …/session``: who am I, and what would end this session next."""
         access = await self._opener.open(call, realm)
         await self._rules.sessions.touch(access)
         now = await self._rules.sessions.show(realm, access.session.id)
-        return json_reply(200, _description(access, now.session if now else access.session))
+        return json_reply(200, own_session(access, now.session if now else access.session))
 
-    async def keys(self, _call: Call, realm: Realm) -> Reply:
+    async def keys(self, call: Call, realm: Realm) -> Reply:
         """``GET …/.well-known/jwks.json``: the public keys with which others verify tokens of the realm."""
+        # A cache may give this answer to anybody.
+        call.cookies = ()
         reply = json_reply(200, await self._rules.keys.jwks(realm))
         return reply._replace(headers=(JSON, _KEYS_AGE))
 
+    @asynccontextmanager
+    async def _turn(self, call: Call, realm: Realm) -> AsyncIterator[Access | None]:
+        """The session with which the client comes, when it is its turn; None without one."""
+        current = await self._opener.current(call, realm)
+        if current is None:
+            yield None
+            return
+        activity, key = self._rules.activity, call.execution_key
+        async with activity.run(current.session, chain=key, exclusive=realm.stateful, what="login") as turn:
+            yield await self._opener.current(call, realm) if turn.waited else current
 
-def _credentials(body: Any) -> tuple[str, str]:
-    if not isinstance(body, dict):
-        raise BadRequest("expected an object with userName and password")
-    user_name, password = body.get("userName"), body.get("password")
-    if not isinstance(user_name, str) or not isinstance(password, str):
-        raise BadRequest("userName and password are texts")
-    return user_name, password
+    async def _login(self, call: Call, realm: Realm, given: Credentials, current: Access | None) -> LoggedIn:
+        logged = await self._rules.logins.login(
+            realm, given.user_name, given.password, call.device, current=current, end_session=given.end_session
+        )
+        self.logins["refused" if logged is None else "ok"] += 1
+        if logged is None:
+            raise LoginRefused
+        return logged
 
 
-async def _admit(call: Call) -> None:
-    """Refuse what is too large or comes from another site."""
-    await check_announced(call.receive, call.head, SMALL)
-    if not crosssite.is_ours(call.head, call.arrival):
-        raise CrossSiteWrite
-
-
-async def _json_body(call: Call) -> Any:
-    """The JSON body of a request, None without a body; never in another type."""
-    body = await read_body(call.receive, SMALL) if has_body(call.scope, call.head) else b""
-    if not body:
-        return None
-    if crosssite.media_type(call.head) != _JSON_TYPE:
-        raise UnsupportedMediaType
-    return decode(body)
+def _limit_reply(full: SessionLimit, execution_key: str) -> Reply:
+    """The password was right: the sessions are the client's own, and ``endSession`` may name one of them."""
+    sessions = [listed_session(session) for session in full.live]
+    body = {"message": full.message, "code": full.code, "executionKey": execution_key, "sessions": sessions}
+    return json_reply(409, body)
 
 
 def _handle_headers(realm: Realm, logged: LoggedIn, *, secure: bool) -> tuple[Header, ...]:
@@ -113,35 +116,3 @@ def _handle_headers(realm: Realm, logged: LoggedIn, *, secure: bool) -> tuple[He
     if takes_parameters(realm):
         return ((b"x-session-id", str(logged.handle).encode()),)
     return ()
-
-
-def _expired_cookies(call: Call, realm: Realm, ended: Access) -> tuple[Header, ...]:
-    """The cookie of the session that was ended expires; one of another session beside a token stays."""
-    shown = read_cookie(realm, call.head, https=call.arrival.https)
-    if shown.handle is None or shown.handle.id != ended.session.id:
-        return ()
-    return (expire_session_cookie(cookie_name(realm.name, secure=call.arrival.https)),)
-
-
-def _description(access: Access, session: Session) -> Mapping[str, Any]:
-    identity = session.identity
-    user = {"key": identity.user_key, "name": identity.user_name, "kind": access.kind}
-    if identity.subject:
-        user |= {"subject": identity.subject, "space": identity.space}
-    return {
-        "id": session.id,
-        "realm": access.realm.name,
-        "user": user,
-        "scope": sorted(access.scope),
-        "delegated": access.delegated,
-        "created": iso(session.created),
-        "loginAt": iso(identity.login_at) if identity.login_at else None,
-        "lastAccess": iso(session.last),
-        "endsNext": _next_end(session),
-    }
-
-
-def _next_end(session: Session) -> Mapping[str, str]:
-    by_idle = session.last + session.idle if session.idle else session.absolute
-    reason, at = ("absolute", session.absolute) if session.absolute <= by_idle else ("idle", by_idle)
-    return {"reason": reason, "at": iso(at)}

@@ -20,8 +20,8 @@ from sojourn.http.call import Call
 from sojourn.http.cookies import without_ours
 from sojourn.http.crosssite import media_type
 from sojourn.http.errors import UnsupportedMediaType
+from sojourn.http.greeting import Greeter
 from sojourn.http.opening import Opener
-from sojourn.http.origin import check_realm_host
 from sojourn.http.outgoing import pipeline_reply
 from sojourn.http.replies import Reply
 from sojourn.model.realm import Realm
@@ -43,13 +43,14 @@ _CREDENTIAL_PARAMETERS = (handles.API_KEY, handles.SESSION_ID)
 class Gateway:
     """Answers ``ANY /pipeline/{realm}/v{major}/{name or route}``."""
 
-    def __init__(self, rules: Rules, deployment: Deployment, runner: Runner, opener: Opener) -> None:
+    def __init__(self, rules: Rules, deployment: Deployment, runner: Runner, opener: Opener, greeter: Greeter) -> None:
         self._rules = rules
         self._deployment = deployment
         #: Pipelines by their whole path; only of paths without parameters, so there are few.
         self._found: dict[str, Match] = {}
         self._runner = runner
         self._opener = opener
+        self._greeter = greeter
 
     def deploy(self, deployment: Deployment) -> None:
         """Answer with other pipelines from now on."""
@@ -62,8 +63,7 @@ class Gateway:
         realm = self._rules.realms.get(match.plan.realm) if match else None
         if match is None or realm is None or call.method not in match.plan.trigger.methods:
             return refusals.NO_ROUTE
-        call.realm = realm
-        check_realm_host(realm, call.arrival)
+        self._greeter.greet(call, realm)
         trigger, head = match.plan.trigger, call.head
         if head.has(b"content-length"):
             await check_announced(call.receive, head, trigger.max_request_size)

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sojourn.core.errors import SessionEnded, SojournError, TokenRefused, Unavailable
+from sojourn.core.errors import FieldConflict, SessionEnded, SojournError, TokenRefused
 from sojourn.core.json import encode
 from sojourn.http.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
 from sojourn.http.wire import WHOLE, Header, Scope, Send
@@ -38,6 +38,9 @@ _SECURITY_LINES = {
     for secret_url in (False, True)
 }
 
+#: Who ended, or will end, a session, in words for its user: never a name.
+OPERATOR = "an operator"
+
 #: Seconds after which a client may try again.
 RETRY_AFTER = 1
 RETRY: Header = (b"retry-after", b"%d" % RETRY_AFTER)
@@ -57,11 +60,16 @@ def json_reply(status: int, value: Any, *headers: Header) -> Reply:
     return Reply(status, encode(value), (JSON, NO_STORE, *headers))
 
 
+def with_cookies(reply: Reply, cookies: Sequence[Header]) -> Reply:
+    """``reply`` with ``cookies``, which no cache may keep."""
+    headers = [header for header in reply.headers if header[0] != NO_STORE[0]]
+    return reply._replace(headers=(*headers, NO_STORE, *cookies))
+
+
 def error_reply(error: SojournError, execution_key: str, realm: str = "") -> Reply:
     """What a client is told of ``error``: message, code, execution key; never where or how it happened."""
     body: dict[str, Any] = {"message": _message(error), "code": error.code, "executionKey": execution_key}
-    if isinstance(error, SessionEnded | TokenRefused):
-        body["reason"] = error.reason
+    body |= _evidence(error)
     return json_reply(error.status, body, *_error_headers(error, realm))
 
 
@@ -71,10 +79,22 @@ def _message(error: SojournError) -> str:
     return inspect.getdoc(type(error)) or error.code if inside else error.message
 
 
+def _evidence(error: SojournError) -> dict[str, Any]:
+    """What else the client is told of ``error``."""
+    if isinstance(error, TokenRefused):
+        return {"reason": error.reason}
+    if isinstance(error, SessionEnded):
+        who: dict[str, Any] = {"by": OPERATOR} if error.by_operator else {}
+        return {"reason": error.reason, **who, **({"text": error.text} if error.text else {})}
+    if isinstance(error, FieldConflict):
+        return {"name": error.name, "expected": error.expected, "found": error.found}
+    return {}
+
+
 def _error_headers(error: SojournError, realm: str) -> tuple[Header, ...]:
     if error.status == 401:  # noqa: PLR2004 - the HTTP status is its own name
         return (challenge(realm),)
-    if isinstance(error, Unavailable):
+    if error.status == 503:  # noqa: PLR2004
         return (RETRY,)
     if isinstance(error, MethodNotAllowed):
         return ((b"allow", ", ".join(error.allowed).encode()),)

@@ -11,6 +11,7 @@ from sojourn.config.settings import Settings
 from sojourn.core.clock import ManualClock
 from sojourn.core.crypto import MasterKey
 from sojourn.engine.access import Access
+from sojourn.engine.activity import Activity
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
@@ -108,6 +109,7 @@ async def assemble(
         logins=Logins(users=users, facts=facts, sessions=sessions, audit=audit, clock=clock),
         audit=audit,
         journal=journal,
+        activity=Activity(clock),
     )
 
 

@@ -1,0 +1,50 @@
+"""What a client is told of sessions: its own one, and those of the same user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sojourn.core.clock import iso
+from sojourn.engine.access import Access
+from sojourn.model.session import Session
+
+
+def own_session(access: Access, session: Session) -> dict[str, Any]:
+    """Who am I: ``session`` is the record of ``access`` as it is now."""
+    identity = session.identity
+    user: dict[str, Any] = {"key": identity.user_key, "name": identity.user_name, "kind": access.kind}
+    if identity.subject:
+        user |= {"subject": identity.subject, "space": identity.space}
+    return {
+        "id": session.id,
+        "realm": access.realm.name,
+        "user": user,
+        "scope": sorted(access.scope),
+        "delegated": access.delegated,
+        "clientId": session.device.client or None,
+        "created": iso(session.created),
+        "loginAt": iso(identity.login_at) if identity.login_at else None,
+        "lastAccess": iso(session.last),
+        "idleLimit": session.idle or None,
+        "absoluteLimit": iso(session.absolute),
+        "endsNext": _next_end(session),
+    }
+
+
+def listed_session(session: Session) -> dict[str, Any]:
+    """One of the sessions of a user, as their owner may recognise it."""
+    return {
+        "id": session.id,
+        "createdAt": iso(session.created),
+        "lastAccess": iso(session.last),
+        "address": session.device.address,
+        "agent": session.device.agent,
+        "clientId": session.device.client or None,
+    }
+
+
+def _next_end(session: Session) -> Mapping[str, str]:
+    by_idle = session.last + session.idle if session.idle else session.absolute
+    reason, at = ("absolute", session.absolute) if session.absolute <= by_idle else ("idle", by_idle)
+    return {"reason": reason, "at": iso(at)}
