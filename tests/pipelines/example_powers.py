@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sojourn.core import json
 from sojourn.core.json import Json
-from sojourn.model.field import DEFAULT_LIMITS, Field, Op, apply
+from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Op, apply
 from sojourn.model.user import Account
 from sojourn.pipelines.errors import NoSession, StepFailed
 from sojourn.pipelines.powers import TokenOrder
@@ -26,13 +26,15 @@ class ExamplePowers:
             raise NoSession
         return self._fields
 
-    async def change(self, ops: Sequence[Op]) -> None:
+    async def change(self, ops: Sequence[Op]) -> Changed:
         fields = dict(await self.fields())
-        for name, text in apply(ops, fields, DEFAULT_LIMITS).writes.items():
+        applied = apply(ops, fields, DEFAULT_LIMITS)
+        for name, text in applied.writes.items():
             fields.pop(name, None)
             if text is not None:
-                fields[name] = Field(1, text)
+                fields[name] = Field(2, text)
         self._fields = fields
+        return Changed(2, applied.values)
 
     async def authenticate(self, user_name: str, password: str) -> Account | None:
         return ACCOUNT if (user_name, password) == ("ana", "correct") else None

@@ -67,7 +67,7 @@ def compile_params(params: Params, faults: list[Faulty]) -> Bound:
 
 def _template(parameter: Parameter, value: Any) -> Template | None:
     """The template of a parameter; None where expressions have no place. Raises :class:`ExpressionError`."""
-    if parameter.template is None or value is None:
+    if parameter.template is None or value is None or value is msgspec.UNSET:
         return None
     written = list(value) if isinstance(value, tuple) else value
     return parse_template(written, as_json=parameter.template == "json")

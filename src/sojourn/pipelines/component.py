@@ -199,5 +199,7 @@ def _variant_name(schema: Mapping[str, Any]) -> str:
 
 
 def _default_text(default: Any) -> str:
+    if default is msgspec.UNSET:
+        return "-"
     plain = msgspec.to_builtins(default)
     return msgspec.json.encode(plain).decode()

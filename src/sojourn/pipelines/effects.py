@@ -11,6 +11,7 @@ import msgspec
 from sojourn.core import json
 from sojourn.core.json import Json
 from sojourn.model import field
+from sojourn.model.field import Changed, Op
 from sojourn.pipelines.errors import FlowError, InvalidCredentials
 from sojourn.pipelines.execution import Frame
 from sojourn.pipelines.masking import masked
@@ -54,9 +55,11 @@ class Get(msgspec.Struct, frozen=True):
     session: SessionType
     names: tuple[str, ...]
     scoped: bool = False
+    #: Property of the message that receives the version of each field, 0 = absent; empty = none does. GLOBAL only.
+    versions: str = ""
 
     async def apply(self, frame: Frame, message: Json) -> Json:
-        """Apply it; raises :class:`FlowError` when there is a value and the message is no object."""
+        """Apply it; raises :class:`FlowError` when there is something to add and the message is no object."""
         found = await self._found(frame)
         if not found:
             return message
@@ -68,7 +71,10 @@ class Get(msgspec.Struct, frozen=True):
         if self.session == "LOCAL":
             return frame.local(scoped=self.scoped).get(self.names)
         fields = await frame.execution.powers.fields()
-        return {name: json.decode(fields[name].text) for name in self.names if name in fields}
+        found = {name: json.decode(fields[name].text) for name in self.names if name in fields}
+        if self.versions:
+            found[self.versions] = {name: fields[name].version if name in fields else 0 for name in self.names}
+        return found
 
 
 class Delete(msgspec.Struct, frozen=True):
@@ -85,6 +91,41 @@ class Delete(msgspec.Struct, frozen=True):
         else:
             await frame.execution.powers.change([field.delete(name) for name in self.names])
         return message
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Operations of the store on fields, all of them or none.
+
+    Incremented fields are added to the message with their new values.
+    """
+
+    session: SessionType
+    ops: tuple[Op, ...]
+    scoped: bool = False
+    #: Property of the message that receives the version of each field afterwards, 0 = absent; empty = none does.
+    versions: str = ""
+
+    async def apply(self, frame: Frame, message: Json) -> Json:
+        """Apply it.
+
+        Raises ``FieldLimit``, ``BadOperand``, ``FieldConflict``, and :class:`FlowError`, before anything is written, when
+        there is something to add and the message is no object.
+        """
+        if not self.versions and all(op.kind != "increment" for op in self.ops):
+            await self._change(frame)
+            return message
+        if not isinstance(message, dict):
+            raise FlowError("message is not an object")
+        changed = await self._change(frame)
+        more: dict[str, Json] = {name: json.decode(text) for name, text in changed.values.items()}
+        if self.versions:
+            more[self.versions] = {op.name: changed.version if _writes(op) else 0 for op in self.ops}
+        return {**message, **more}
+
+    async def _change(self, frame: Frame) -> Changed:
+        if self.session == "LOCAL":
+            return Changed(0, frame.local(scoped=self.scoped).change(self.ops))
+        return await frame.execution.powers.change(self.ops)
 
 
 class Authenticate(msgspec.Struct, frozen=True):
@@ -141,3 +182,8 @@ class Log(msgspec.Struct, frozen=True):
             extra = {"pipeline": execution.pipeline, "executionKey": execution.key}
             _logger.log(level, "%s", masked(self.text), extra=extra)
         return message
+
+
+def _writes(op: Op) -> bool:
+    """Whether the field is there after ``op``."""
+    return op.kind != "delete" and not (op.kind == "put_if" and not op.text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sojourn.core.clock import iso
-from sojourn.core.errors import BadOperand, FieldLimit, SojournError
+from sojourn.core.errors import BadOperand, FieldConflict, FieldLimit, SojournError
 from sojourn.core.json import Json
 
 
@@ -70,7 +70,7 @@ class ExecutionOver(Exception):
 
 #: What a flow does to itself and answers for with ``{timestamp, error, code}``. Every other error (session ended,
 #: store busy …) is answered by the HTTP layer.
-OWN_ERRORS = (FlowError, FieldLimit, BadOperand)
+OWN_ERRORS = (FlowError, FieldLimit, FieldConflict, BadOperand)
 
 
 def status_of(error: SojournError) -> int:
@@ -82,6 +82,9 @@ def error_message(error: SojournError, now: int) -> Any:
     """The message that ``onException`` receives and that an error reply carries."""
     if isinstance(error, FlowError) and error.body is not None:
         return error.body
+    if isinstance(error, FieldConflict):
+        conflict = {"error": "field conflict", "code": error.status, "name": error.name}
+        return {"timestamp": iso(now), **conflict, "expected": error.expected, "found": error.found}
     return {"timestamp": iso(now), "error": error.message, "code": status_of(error)}
 
 

@@ -13,6 +13,11 @@ from sojourn.pipelines.model import Flow, Plan, Step
 _Field = tuple[int, str]
 
 
+#: What stores a field, and what does it without telling the message its value.
+_STORING = frozenset({Operation.PUT, Operation.INCREMENT, Operation.APPEND, Operation.MERGE})
+_SILENT = _STORING - {Operation.INCREMENT}
+
+
 class _Use(NamedTuple):
     """One field of one session step."""
 
@@ -26,11 +31,11 @@ class _Use(NamedTuple):
 def local_fields(plan: Plan) -> Iterator[Problem]:
     """The warnings S1 and S2; GLOBAL fields outlive the pipeline, so nothing is said of them."""
     uses = list(_Walk().flow(plan.flow, 1, set()))
-    used = {use.field for use in uses if use.operation is not Operation.PUT}
+    used = {use.field for use in uses if use.operation not in _SILENT}
     for use in uses:
         if use.operation is Operation.GET and use.field not in use.stored:
             yield _warning(use, "is read, but no step before stores it (S1)")
-        if use.operation is Operation.PUT and use.field not in used:
+        if use.operation in _SILENT and use.field not in used:
             yield _warning(use, "is stored, but never read or deleted (S2)")
 
 
@@ -75,5 +80,5 @@ def _uses(step: Step, invocation: int, stored: set[_Field]) -> Iterator[_Use]:
     before = frozenset(stored)
     for field in fields:
         yield _Use(step, params.operation, field, before)
-    if params.operation is Operation.PUT:
+    if params.operation in _STORING:
         stored.update(fields)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from msgspec import UNSET
+
 from sojourn.config.problems import Problem, Severity
 from sojourn.core.errors import SojournError
 from sojourn.model.realm import RealmConfig
@@ -12,6 +14,8 @@ from sojourn.pipelines.components.assertion import Assert
 from sojourn.pipelines.components.jwt import Jwt, Operation, duration, scope_list
 from sojourn.pipelines.components.login import Login
 from sojourn.pipelines.components.session_management import Kind, SessionManagement, field_names
+from sojourn.pipelines.components.session_management import Operation as Act
+from sojourn.pipelines.components.session_operands import expected_versions, increment_text, patch_text
 from sojourn.pipelines.components.throw_error import ThrowError
 from sojourn.pipelines.issuing import lifetime
 from sojourn.pipelines.model import WEB, Plan, Step, walk
@@ -83,6 +87,41 @@ def _field_names(subject: _Subject) -> Iterator[Problem]:
                 yield _problem(step, f"field {name!r}: names are literal properties of the message, no paths")
 
 
+def _operands(subject: _Subject) -> Iterator[Problem]:
+    for step, params in _sessions(subject):
+        operation = params.operation
+        for key, given, own in (
+            ("by", params.by != 1, (Act.INCREMENT,)),
+            ("item", params.item is not UNSET, (Act.APPEND,)),
+            ("patch", params.patch is not UNSET, (Act.MERGE,)),
+            ("ifVersion", params.if_version is not UNSET, (Act.PUT, Act.DELETE)),
+        ):
+            if given and operation not in own:
+                yield _problem(step, f"{key} goes with {' and '.join(own)}, not with {operation.value}")
+            if not given and own in ((Act.APPEND,), (Act.MERGE,)) and operation in own:
+                yield _problem(step, f"{operation.value} needs {key!r}")
+
+
+def _versions(subject: _Subject) -> Iterator[Problem]:
+    for step, params in _sessions(subject):
+        local = params.session_type is Kind.LOCAL
+        for key, given in (("ifVersion", params.if_version is not UNSET), ("versions", bool(params.versions))):
+            if given and local:
+                yield _problem(step, f"{key} needs sessionType GLOBAL: LOCAL values have no versions")
+        if params.versions in field_names(params.fields):
+            yield _problem(step, f"versions: {params.versions!r} is one of the fields")
+
+
+def _fixed_operands(subject: _Subject) -> Iterator[Problem]:
+    for step, params in _sessions(subject):
+        for attribute, check in (("by", _check_by), ("patch", _check_patch), ("if_version", _check_versions)):
+            if getattr(params, attribute) is not UNSET and _fixed(step, attribute):
+                try:
+                    check(params)
+                except SojournError as error:
+                    yield _problem(step, error.message)
+
+
 def _grants(subject: _Subject) -> Iterator[Problem]:
     """Without a login step every session is an external principal's."""
     if any(isinstance(step.bound.params, Login) for step in subject.steps()):
@@ -139,6 +178,18 @@ def _check_idle(params: Jwt, _realm: RealmConfig) -> None:
     duration(params.idle, "idle")
 
 
+def _check_by(params: SessionManagement) -> None:
+    increment_text(params.by)
+
+
+def _check_patch(params: SessionManagement) -> None:
+    patch_text(params.patch)
+
+
+def _check_versions(params: SessionManagement) -> None:
+    expected_versions(params.if_version, field_names(params.fields))
+
+
 def _scopes(params: Jwt) -> tuple[str, ...]:
     try:
         return scope_list(params.scopes or ())
@@ -155,6 +206,9 @@ _RULES: tuple[_Rule, ...] = (
     _global_needs_token,
     _scoped_global,
     _field_names,
+    _operands,
+    _versions,
+    _fixed_operands,
     _scope_words,
     _grants,
     _lifetimes,

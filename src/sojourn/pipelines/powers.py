@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from sojourn.core.json import Json
-from sojourn.model.field import Field, Op
+from sojourn.model.field import Changed, Field, Op
 from sojourn.model.user import Account
 
 
@@ -37,10 +37,11 @@ class Powers(Protocol):
         """
         ...
 
-    async def change(self, ops: Sequence[Op]) -> None:
+    async def change(self, ops: Sequence[Op]) -> Changed:
         """Apply all of ``ops`` to the GLOBAL fields or none.
 
-        Raises ``NoSession`` without a session, ``SessionEnded``, ``StaleSession``, ``FieldLimit``.
+        Raises ``NoSession`` without a session, ``SessionEnded``, ``StaleSession``, ``FieldLimit``, ``FieldConflict``,
+        ``BadOperand``.
         """
         ...
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from sojourn.core.errors import SojournError
 from sojourn.core.json import Json
 from sojourn.engine.access import Access
+from sojourn.engine.activity import ExecutionAborted
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.rules import Rules
 from sojourn.model.realm import Realm
@@ -44,13 +45,34 @@ class Runner:
     ) -> PipelineReply:
         """The reply of ``plan`` to ``request``; the gateway has checked who may call it.
 
-        What the flow does to itself is in the reply; after a timeout nothing of the execution acts any more. Raises
-        ``InvalidJson`` before the flow for a JSON body that does not parse, and what the engine raises when it refuses
-        an act of the session (``SessionEnded``, ``StaleSession``, ``StoreBusy`` …) unless the flow catches it.
+        In a stateful realm it waits for the turn of its session. What the flow does to itself is in the reply; after a
+        timeout nothing of the execution acts any more. Raises ``InvalidJson`` before the flow for a JSON body that does
+        not parse, what :meth:`Activity.run` raises, and what the engine raises when it refuses an act of the session
+        (``SessionEnded``, ``StaleSession``, ``StoreBusy`` …) unless the flow catches it.
         """
         message: Json = input_message(request, parse_json=plan.trigger.type == "rest")
         powers = SessionPowers(self._rules, plan.trigger, Caller(realm, access, api_key, device))
-        execution = self._execution(plan, request.execution_key, powers, realm, access)
+        if access is None:
+            return await self._run(plan, request.execution_key, powers, message)
+        try:
+            return await self._take_turn(plan, request.execution_key, powers, message, access)
+        except ExecutionAborted:
+            await _discard(powers)
+            # Where the session has ended, that is what its client is told.
+            await self._rules.sessions.check(access)
+            raise
+
+    async def _take_turn(
+        self, plan: Plan, key: str, powers: SessionPowers, message: Json, access: Access
+    ) -> PipelineReply:
+        activity, what = self._rules.activity, f"pipeline {plan.name}"
+        async with activity.run(access.session, chain=key, exclusive=access.realm.stateful, what=what) as turn:
+            if turn.waited:
+                await self._rules.sessions.check(access)
+            return await self._run(plan, key, powers, message)
+
+    async def _run(self, plan: Plan, key: str, powers: SessionPowers, message: Json) -> PipelineReply:
+        execution = self._execution(plan, key, powers)
         flow = run_flow(plan.flow, Frame(execution, LocalSession()), message)
         try:
             # A step that still waits when the time is up is broken off.
@@ -68,7 +90,7 @@ class Runner:
             await _discard(powers)
             raise
 
-    def _execution(self, plan: Plan, key: str, powers: SessionPowers, realm: Realm, access: Access | None) -> Execution:
+    def _execution(self, plan: Plan, key: str, powers: SessionPowers) -> Execution:
         clock = self._rules.clock
         return Execution(
             key=key,
@@ -77,9 +99,9 @@ class Runner:
             clock=clock,
             time=asyncio.get_running_loop().time,
             timeout=plan.trigger.timeout,
-            globals_=realm.globals,
+            globals_=powers.caller.realm.globals,
             metadata=metadata(plan, key, clock.now(), "prod"),
-            claims=lambda: access.claims if access is not None else None,
+            claims=powers.claims,
         )
 
 

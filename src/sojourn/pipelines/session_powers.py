@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sojourn.core.errors import SojournError
+from sojourn.core.json import Json
 from sojourn.engine.access import Access
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.rules import Rules
 from sojourn.engine.tokens import Issued
-from sojourn.model.field import Field, Op
+from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, EndReason, Session
 from sojourn.model.user import Account
@@ -33,28 +34,33 @@ class Caller(NamedTuple):
 class SessionPowers:
     """The :class:`~sojourn.pipelines.powers.Powers` of one deployed execution."""
 
-    __slots__ = ("_account", "_caller", "_made", "_rules", "_trigger")
+    __slots__ = ("_account", "_made", "_rules", "_trigger", "caller")
 
     def __init__(self, rules: Rules, trigger: Trigger, caller: Caller) -> None:
         self._rules = rules
         self._trigger = trigger
-        self._caller = caller
+        #: Who called.
+        self.caller = caller
         #: The account of the last successful login of this execution.
         self._account: Account | None = None
         #: The session that this execution made.
         self._made: Session | None = None
 
+    def claims(self) -> Mapping[str, Json] | None:
+        """The claims of the request's token, None without one."""
+        return self.caller.access.claims if self.caller.access else None
+
     async def fields(self) -> Mapping[str, Field]:
         """The GLOBAL fields as they are now."""
         return await self._rules.sessions.fields(self._access())
 
-    async def change(self, ops: Sequence[Op]) -> None:
+    async def change(self, ops: Sequence[Op]) -> Changed:
         """Change GLOBAL fields in one act."""
-        await self._rules.sessions.change(self._access(), ops, touch=self._trigger.touch)
+        return await self._rules.sessions.change(self._access(), ops, touch=self._trigger.touch)
 
     async def authenticate(self, user_name: str, password: str) -> Account | None:
         """Check a login of the realm."""
-        realm, address = self._caller.realm, self._caller.device.address
+        realm, address = self.caller.realm, self.caller.device.address
         account = await self._rules.logins.authenticate(realm, user_name, password, address)
         self._account = account or self._account
         return account
@@ -62,7 +68,7 @@ class SessionPowers:
     async def generate(self, order: TokenOrder) -> str:
         """Make a token; the session of an earlier call is ended."""
         before = self._made
-        expires_at = self._rules.clock.now() + lifetime(order, self._caller.realm.config)
+        expires_at = self._rules.clock.now() + lifetime(order, self.caller.realm.config)
         if order.renew:
             issued = await self._renew(order, expires_at)
         else:
@@ -74,9 +80,10 @@ class SessionPowers:
 
     async def revoke(self) -> None:
         """End the session of the request's token."""
-        if self._caller.access is None:
+        if self.caller.access is None:
             raise StepFailed("the request has no token", 401)
-        await self._rules.sessions.end(self._caller.access, "logout")
+        await self._rules.sessions.end(self.caller.access, "logout")
+        self._rules.activity.abort(self.caller.access.session.id)
 
     async def discard(self) -> None:
         """End the session that this execution made, when its token is not handed out."""
@@ -84,12 +91,12 @@ class SessionPowers:
             await self._end(self._made, "token-revoked")
 
     def _access(self) -> Access:
-        if self._caller.access is None:
+        if self.caller.access is None:
             raise NoSession
-        return self._caller.access
+        return self.caller.access
 
     async def _renew(self, order: TokenOrder, expires_at: int) -> Issued:
-        access = self._caller.access
+        access = self.caller.access
         if access is None:
             raise StepFailed("the request has no session to renew", 401)
         tokens = self._rules.tokens
@@ -105,11 +112,11 @@ class SessionPowers:
 
     async def _begin(self, login: Login, idle: int, expires_at: int) -> Issued:
         """A session with its token, or neither."""
-        realm, sessions = self._caller.realm, self._rules.sessions
+        realm, sessions = self.caller.realm, self._rules.sessions
         begun = await sessions.begin(
             realm,
             login.identity,
-            self._caller.device,
+            self.caller.device,
             idle=idle,
             absolute=expires_at,
             authenticated=login.account,
@@ -134,16 +141,16 @@ class SessionPowers:
     async def _audit(self, issued: Issued) -> None:
         await self._rules.audit.record(
             "TOKEN_ISSUE",
-            realm=self._caller.realm.id,
+            realm=self.caller.realm.id,
             outcome="ok",
             actor=str(issued.claims["sub"]),
             session=str(issued.claims["sid"]),
-            address=self._caller.device.address,
+            address=self.caller.device.address,
         )
 
     @property
     def _consumer(self) -> str:
-        return self._caller.api_key.name if self._caller.api_key else ""
+        return self.caller.api_key.name if self.caller.api_key else ""
 
     async def _end(self, session: Session, reason: EndReason) -> None:
-        await self._rules.sessions.end_by_id(self._caller.realm, session.id, reason, actor="")
+        await self._rules.sessions.end_by_id(self.caller.realm, session.id, reason, actor="")

@@ -10,7 +10,7 @@ from sojourn.core.clock import Clock, SystemClock
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_execution_key
 from sojourn.core.json import Json
-from sojourn.model.field import Field, Op
+from sojourn.model.field import Changed, Field, Op
 from sojourn.model.user import Account
 from sojourn.pipelines.errors import ExecutionOver, NoSession, NotInTestRun, error_message
 from sojourn.pipelines.execution import Execution, Frame
@@ -89,7 +89,7 @@ class NoPowers:
         """There is no session."""
         _no_session()
 
-    async def change(self, ops: Sequence[Op]) -> None:  # noqa: ARG002 - the port's
+    async def change(self, ops: Sequence[Op]) -> Changed:  # noqa: ARG002 - the port's
         """There is no session."""
         _no_session()
 

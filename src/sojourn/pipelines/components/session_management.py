@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from sojourn.core.json import Json
-from sojourn.pipelines.component import Example, Outcome, Params, View, component, doc
-from sojourn.pipelines.effects import Delete, Get, Log, Put, SessionType
+import msgspec
+
+from sojourn.core.json import Json, encode_text
+from sojourn.model import field
+from sojourn.model.field import Op
+from sojourn.pipelines.component import EXAMPLE_TIME, Example, Outcome, Params, View, component, doc
+from sojourn.pipelines.components.session_operands import expected_versions, increment_text, patch_text
+from sojourn.pipelines.effects import Change, Delete, Get, Log, Put, SessionType
 
 DEFAULT_FIELDS: Final = "body, data, id"
 
@@ -19,6 +24,9 @@ class Operation(StrEnum):
     GET = "GET"
     PUT = "PUT"
     DELETE = "DELETE"
+    INCREMENT = "INCREMENT"
+    APPEND = "APPEND"
+    MERGE = "MERGE"
 
     @classmethod
     def _missing_(cls, value: object) -> Operation | None:
@@ -44,7 +52,8 @@ class SessionManagement(Params, frozen=True):
     operation: Annotated[
         Operation,
         doc(
-            "GET adds the fields to the message, PUT stores them, DELETE removes them. Also written `Get Data` and the like."
+            "GET adds the fields to the message, PUT stores them, DELETE removes them. INCREMENT, APPEND and MERGE change "
+            "stored values in the store itself, so that none of several writers is lost. Also written `Get Data` and the like."
         ),
     ] = Operation.GET
     session_type: Annotated[
@@ -57,6 +66,30 @@ class SessionManagement(Params, frozen=True):
     scoped: Annotated[
         bool, doc("Use the LOCAL session of this invocation of the subflow instead of that of the execution.")
     ] = False
+    by: Annotated[
+        Any, doc("INCREMENT: what is added, a plain decimal number; an absent field counts as 0.", template="json")
+    ] = 1
+    item: Annotated[
+        Any, doc("APPEND: what is added at the end of the array; an absent field counts as `[]`.", template="json")
+    ] = msgspec.UNSET
+    patch: Annotated[
+        Any,
+        doc(
+            "MERGE: an object whose members replace those of the field; null removes one; an absent field counts as `{}`.",
+            template="json",
+        ),
+    ] = msgspec.UNSET
+    if_version: Annotated[
+        Any,
+        doc(
+            "PUT and DELETE of GLOBAL fields: only while they have this version. A number for one field, or an object "
+            "`{field: version}`; 0 = absent.",
+            template="json",
+        ),
+    ] = msgspec.UNSET
+    versions: Annotated[
+        str, doc("Property of the message that receives the versions of GLOBAL fields as they are after the step.")
+    ] = ""
 
     @property
     def waits(self) -> bool:
@@ -139,28 +172,170 @@ EXAMPLES = (
         effects=(Put("LOCAL", {"a": 1, "large": "x" * 1_000_000}),),
         error="field.limit",
     ),
+    Example(
+        "INCREMENT: of several at once, each counts",
+        params={"operation": "INCREMENT", "sessionType": "GLOBAL", "fields": ["visits"]},
+        fields={"visits": 41},
+        message={"x": 1},
+        want={"x": 1, "visits": 42},
+        effects=(Change("GLOBAL", (field.increment("visits"),)),),
+    ),
+    Example(
+        "INCREMENT by what the message says, of a LOCAL value that is not there yet; the sum is exact",
+        params={"operation": "INCREMENT", "fields": ["total"], "by": "{{ message.price }}"},
+        message={"price": 10},
+        want={"price": 10, "total": 10},
+        effects=(Change("LOCAL", (field.increment("total", "10"),)),),
+    ),
+    Example(
+        "APPEND an item",
+        params={
+            "operation": "APPEND",
+            "sessionType": "GLOBAL",
+            "fields": "items",
+            "item": {"sku": "{{ message.sku }}"},
+        },
+        fields={"items": [{"sku": "A1"}]},
+        message={"sku": "B2"},
+        want={"sku": "B2"},
+        effects=(Change("GLOBAL", (field.append("items", '{"sku":"B2"}'),)),),
+    ),
+    Example(
+        "MERGE members of an object",
+        params={"operation": "MERGE", "sessionType": "GLOBAL", "fields": ["cart"], "patch": {"qty": 3, "note": None}},
+        fields={"cart": {"sku": "A1", "qty": 2, "note": "gift"}},
+        message={},
+        want={},
+        effects=(Change("GLOBAL", (field.merge("cart", '{"qty":3,"note":null}'),)),),
+    ),
+    Example(
+        "what cannot be incremented is left as it is",
+        params={"operation": "INCREMENT", "fields": ["cart"]},
+        local={"cart": {"sku": "A1"}},
+        message={},
+        effects=(Change("LOCAL", (field.increment("cart"),)),),
+        want={
+            "timestamp": EXAMPLE_TIME,
+            "error": "step 'example': field 'cart' holds a value that increment cannot work on",
+            "code": 400,
+        },
+        error="pipeline.step_failed",
+    ),
+    Example(
+        "GET with the versions of what was read",
+        params={"operation": "GET", "sessionType": "GLOBAL", "fields": ["cart", "note"], "versions": "seen"},
+        fields={"cart": {"sku": "A1"}},
+        message={},
+        want={"cart": {"sku": "A1"}, "seen": {"cart": 1, "note": 0}},
+        effects=(Get("GLOBAL", ("cart", "note"), versions="seen"),),
+    ),
+    Example(
+        "PUT of two fields, only while both are as they were read",
+        params={
+            "operation": "PUT",
+            "sessionType": "GLOBAL",
+            "fields": ["cart", "note"],
+            "ifVersion": "{{ message.seen }}",
+            "versions": "seen",
+        },
+        fields={"cart": {"sku": "A1"}},
+        message={"cart": {"sku": "B2"}, "note": "new", "seen": {"cart": 1, "note": 0}},
+        want={"cart": {"sku": "B2"}, "note": "new", "seen": {"cart": 2, "note": 2}},
+        effects=(
+            Change(
+                "GLOBAL",
+                (field.put_if("cart", '{"sku":"B2"}', 1), field.put_if("note", '"new"', 0)),
+                versions="seen",
+            ),
+        ),
+    ),
+    Example(
+        "DELETE of a field that somebody has changed meanwhile",
+        params={"operation": "DELETE", "sessionType": "GLOBAL", "fields": ["cart"], "ifVersion": 7},
+        fields={"cart": {"sku": "A1"}},
+        message={},
+        effects=(Change("GLOBAL", (field.put_if("cart", "", 7),)),),
+        want={
+            "timestamp": EXAMPLE_TIME,
+            "error": "field conflict",
+            "code": 409,
+            "name": "cart",
+            "expected": 7,
+            "found": 1,
+        },
+        error="field.conflict",
+    ),
+    Example(
+        "a version that is missing is an error and never no condition",
+        params={"operation": "PUT", "sessionType": "GLOBAL", "fields": ["cart"], "ifVersion": "{{ message.seen }}"},
+        fields={"cart": 1},
+        message={"cart": 2},
+        error="pipeline.step_failed",
+    ),
 )
 
 
 @component("session-management", since="0.1", examples=EXAMPLES)
 def session_management(p: SessionManagement, message: Json, view: View) -> Outcome:  # noqa: ARG001 - all components take it
-    """Store, fetch or remove named values of the session; the message passes on, with GET plus the values found.
+    """Store, fetch, change or remove named values of the session; the message passes on, with GET plus the values found.
 
     Names are literal top-level properties. LOCAL values die with the execution; GLOBAL values are the fields of the
     login session of the request's token and need a REST or HTTP trigger with `tokenJwt: true`. All fields of one step
     are one atomic change. A LOCAL value has at most 1 MB, a LOCAL session 5 MB and 64 fields; a GLOBAL session has at
     most 256 KiB and 64 fields. More than that is an error 413, and nothing is stored.
+
+    Extensions of ours: INCREMENT adds `by` to each field and adds the new values to the message; APPEND adds `item` to
+    each array; MERGE sets the members of `patch` in each object, not deeper. Every change of a GLOBAL field gives it a
+    new version, which `versions` tells; with `ifVersion` nothing is written unless every field has the version that is
+    expected, else the flow ends with `{timestamp, error: "field conflict", code: 409, name, expected, found}`.
     """
     names = field_names(p.fields)
     session: SessionType = "GLOBAL" if p.session_type is Kind.GLOBAL else "LOCAL"
-    if p.operation is Operation.GET:
-        return Outcome(message, (Get(session, names, p.scoped),))
-    if p.operation is Operation.DELETE:
-        return Outcome(message, (Delete(session, names, p.scoped),))
+    match p.operation:
+        case Operation.GET:
+            return Outcome(message, (Get(session, names, p.scoped, p.versions),))
+        case Operation.PUT:
+            return _put(p, session, names, message)
+        case Operation.DELETE:
+            return Outcome(message, (_delete(p, session, names),))
+        case _:
+            return Outcome(message, (Change(session, _in_place(p, names), p.scoped, p.versions),))
+
+
+def _put(p: SessionManagement, session: SessionType, names: tuple[str, ...], message: Json) -> Outcome:
     there = message if isinstance(message, dict) else {}
     values = {name: there[name] for name in names if name in there}
-    put = Put(session, values, p.scoped)
+    put: Put | Change = Put(session, values, p.scoped)
+    if p.if_version is not msgspec.UNSET:
+        expected = expected_versions(p.if_version, names)
+        guarded = (field.put_if(name, encode_text(value), expected[name]) for name, value in values.items())
+        put = Change(session, tuple(guarded), p.scoped, p.versions)
+    elif p.versions:
+        put = Change(
+            session, tuple(field.put(name, encode_text(value)) for name, value in values.items()), versions=p.versions
+        )
     if len(values) == len(names):
         return Outcome(message, (put,))
     missing = ", ".join(repr(name) for name in names if name not in values)
     return Outcome(message, (put, Log("WARN", f"PUT: the message has no property {missing}")))
+
+
+def _delete(p: SessionManagement, session: SessionType, names: tuple[str, ...]) -> Delete | Change:
+    if p.if_version is msgspec.UNSET and not p.versions:
+        return Delete(session, names, p.scoped)
+    if p.if_version is msgspec.UNSET:
+        return Change(session, tuple(field.delete(name) for name in names), p.scoped, p.versions)
+    expected = expected_versions(p.if_version, names)
+    return Change(session, tuple(field.put_if(name, "", expected[name]) for name in names), p.scoped, p.versions)
+
+
+def _in_place(p: SessionManagement, names: tuple[str, ...]) -> tuple[Op, ...]:
+    """The operations of INCREMENT, APPEND and MERGE."""
+    if p.operation is Operation.INCREMENT:
+        by = increment_text(p.by)
+        return tuple(field.increment(name, by) for name in names)
+    if p.operation is Operation.APPEND:
+        item = encode_text(p.item)
+        return tuple(field.append(name, item) for name in names)
+    patch = patch_text(p.patch)
+    return tuple(field.merge(name, patch) for name in names)
