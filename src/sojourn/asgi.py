@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from pathlib import Path
 
 from sojourn.bootstrap import Engine
+from sojourn.engine.draft import SessionConflict
 from sojourn.http.lifespan import answer_lifespan
 from sojourn.http.middleware import NotTracking, RequestSession, SessionLayer
+from sojourn.http.visit import SessionNotLoaded
 from sojourn.http.wire import AsgiApp, Event, Receive, Scope, Send
 
-__all__ = ["NotTracking", "RequestSession", "SessionMiddleware"]
+__all__ = ["NotTracking", "RequestSession", "SessionConflict", "SessionMiddleware", "SessionNotLoaded"]
 
 
 class SessionMiddleware:
-    """Puts a :class:`RequestSession` into ``scope["session"]`` of every HTTP request.
+    """Puts a :class:`RequestSession` into ``scope["session"]`` and ``scope["state"]["session"]`` of every HTTP request.
 
     Args:
         app: The application.
         engine: An open engine, or the project folder of one that is opened and closed with the application's lifespan.
         realm: Name of a realm that follows its sessions with a cookie (``sessionTrackingEnabled``).
+        preload: Load the session before the application runs when the client shows one, so that its items can be read
+            without ``await session.load()``, from synchronous code too.
 
     Raises:
         RealmUnknown: There is no such realm; with a project folder at start-up.
         NotTracking: The realm has no cookies; with a project folder at start-up.
     """
 
-    def __init__(self, app: AsgiApp, *, engine: Engine | str | Path, realm: str) -> None:
+    def __init__(self, app: AsgiApp, *, engine: Engine | str | Path, realm: str, preload: bool = False) -> None:
         self._app = app
         self._realm = realm
+        self._preload = preload
         self._folder = None if isinstance(engine, Engine) else Path(engine)
         self._layer = self._make_layer(engine) if isinstance(engine, Engine) else None
 
@@ -49,17 +52,13 @@ class SessionMiddleware:
     async def _lifespan(self, folder: Path, scope: Scope, receive: Receive, send: Send) -> None:
         async with Engine.open(folder) as engine:
             self._layer = self._make_layer(engine)
-            sweeping = asyncio.create_task(engine.sweeper.run())
             try:
                 await _run_lifespan(self._app, scope, receive, send)
             finally:
                 self._layer = None
-                sweeping.cancel()
-                with suppress(asyncio.CancelledError):
-                    await sweeping
 
     def _make_layer(self, engine: Engine) -> SessionLayer:
-        return SessionLayer(self._app, engine.rules, engine.realm(self._realm))
+        return SessionLayer(self._app, engine.rules, engine.realm(self._realm), preload=self._preload)
 
 
 async def _run_lifespan(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:

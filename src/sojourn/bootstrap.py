@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,22 +16,13 @@ from sojourn.core.clock import Clock, SystemClock
 from sojourn.core.crypto import read_master_key, write_master_key
 from sojourn.core.errors import SessionUnknown, StoreUnavailable
 from sojourn.core.ids import parse_handle
-from sojourn.engine.activity import Activity
-from sojourn.engine.apikeys import ApiKeys
-from sojourn.engine.audit import Audit
+from sojourn.engine.assembly import assemble
+from sojourn.engine.bag import check_bags
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.facts import Facts
-from sojourn.engine.grants import Grants, RealmUnknown
-from sojourn.engine.journal import EndJournal
-from sojourn.engine.keys import KeyRings
+from sojourn.engine.grants import RealmUnknown
 from sojourn.engine.live import Session
-from sojourn.engine.login import Logins
-from sojourn.engine.realms import Realms
+from sojourn.engine.manager import SessionManager
 from sojourn.engine.rules import Rules
-from sojourn.engine.sessions import Sessions
-from sojourn.engine.sweeper import Sweeper
-from sojourn.engine.tokens import Tokens
-from sojourn.engine.users import Users
 from sojourn.http.affinity import ServerId
 from sojourn.http.application import Application
 from sojourn.identity.password import PasswordHasher
@@ -41,20 +34,22 @@ from sojourn.stores.base import Lifecycle, SessionStore
 from sojourn.stores.memory import MemoryStore
 from sojourn.stores.sqlite import SqliteStore
 
+_log = logging.getLogger(__name__)
+
 _NO_DEVICE = Device()
 
 
 class Engine:
     """The running system of one project; open it with ``async with Engine.open(folder) as engine``."""
 
-    def __init__(self, project: Project, rules: Rules, deployment: Deployment, sweeper: Sweeper) -> None:
+    def __init__(self, project: Project, rules: Rules, deployment: Deployment) -> None:
         self.project = project
         #: The rules of the engine, for the layers above and for embedding.
         self.rules = rules
         #: The pipelines of the project.
         self.deployment = deployment
-        #: What is due every few seconds; run it where the engine serves.
-        self.sweeper = sweeper
+        #: Counts, statistics and the acts of an operator, over the sessions of all realms.
+        self.session_manager = SessionManager(rules)
 
     @classmethod
     @asynccontextmanager
@@ -72,7 +67,8 @@ class Engine:
             project: Folder or project. A folder is read with the environment of this process.
             clock: Where ``now`` comes from; default: the machine's clock.
             hasher: Password hashing; default: Argon2id with OWASP's parameters.
-            recover: Replay the end journal onto the session store before anything else. False only for a process that
+            recover: Recognise the session store and replay the end journal onto it before anything else, then keep
+                watch over it, sweep it and end what is due, until the engine is closed. False only for a process that
                 serves nobody, beside one that does.
 
         Raises:
@@ -84,7 +80,8 @@ class Engine:
         async with AsyncExitStack() as stack:
             engine = await _assemble(cls, read, stack, clock or SystemClock(), hasher)
             if recover:
-                await engine.rules.sessions.replay_journal()
+                await engine.rules.watch.start()
+                await stack.enter_async_context(_kept(engine.rules))
             yield engine
 
     async def login(self, realm: str, user_name: str, password: str, device: Device = _NO_DEVICE) -> Session | None:
@@ -115,7 +112,11 @@ class Engine:
         return Application(self.rules, self.deployment, Runner(self.rules), server_id)
 
     async def deploy(self, project: Project, deployment: Deployment) -> None:
-        """Go on with a changed project: its realms and pipelines; settings stay those of the start."""
+        """Go on with a changed project: its realms and pipelines; settings stay those of the start.
+
+        Raises ``ConfigError``, before anything is changed, when a realm needs what the session store cannot do.
+        """
+        check_bags(self.rules.store, project.realms)
         await self.rules.realms.sync(project.realms, self.rules.clock.now())
         for realm in self.rules.realms.all():
             await self.rules.keys.ensure(realm)
@@ -130,15 +131,25 @@ class Engine:
 
 
 async def open_store(url: str, project: Path = Path()) -> SessionStore:
-    """The session store behind ``url``: ``memory://`` or ``sqlite:///FILE`` (relative to ``project``).
+    """The session store behind ``url``: ``memory://``, ``sqlite:///FILE`` (relative to ``project``), ``valkey://…``.
 
     Raises ``BadAddress`` for any other URL, ``StoreUnavailable``, ``StoreVersion``, ``StoreCorrupt``.
     """
     place = parse_store_url("session", url, project)
+    if place.scheme == "valkey":
+        return await _open_valkey(url)
     if place.path is None:
         return MemoryStore()
     _make_private_folder(place.path.parent)
     return await SqliteStore.open(place.path)
+
+
+async def _open_valkey(url: str) -> SessionStore:
+    try:
+        from sojourn.stores.valkey import ValkeyStore
+    except ImportError as error:
+        raise StoreUnavailable("a store on Valkey or Redis needs one more package: install sojourn[valkey]") from error
+    return await ValkeyStore.open(url)
 
 
 async def install(settings: Settings) -> None:
@@ -161,42 +172,33 @@ async def _assemble(
     store = await open_store(settings.stores.session, settings.project)
     if isinstance(store, Lifecycle):
         stack.push_async_callback(store.close)
+    check_bags(store, project.realms)
     passwords = hasher or PasswordHasher()
     stack.callback(passwords.close)
 
-    audit, facts, journal = Audit(database, clock), Facts(database, clock), EndJournal(database)
-    rings = KeyRings(database, facts, master, clock)
-    users, realms = Users(database, passwords, audit, clock), Realms(database)
-    sessions = Sessions(store=store, facts=facts, journal=journal, audit=audit, db=database, clock=clock)
-    rules = Rules(
-        settings=settings,
-        clock=clock,
-        db=database,
-        store=store,
-        realms=realms,
-        facts=facts,
-        users=users,
-        grants=Grants(database, audit, clock),
-        api_keys=ApiKeys(database, audit, clock),
-        keys=rings,
-        tokens=Tokens(
-            public_url=settings.server.public_url,
-            installation=database.installation,
-            rings=rings,
-            facts=facts,
-            store=store,
-            clock=clock,
-        ),
-        sessions=sessions,
-        logins=Logins(users=users, facts=facts, sessions=sessions, audit=audit, clock=clock),
-        audit=audit,
-        journal=journal,
-        activity=Activity(clock),
-    )
-    await realms.sync(project.realms, clock.now())
-    for realm in realms.all():
-        await rings.ensure(realm)
-    return kind(project, rules, deployment, Sweeper(store, journal, clock))
+    rules = assemble(settings=settings, db=database, store=store, clock=clock, master=master, hasher=passwords)
+    stack.push_async_callback(rules.watch.close)
+    await rules.realms.sync(project.realms, rules.clock.now())
+    for realm in (*rules.realms.all(), rules.realms.operators):
+        await rules.keys.ensure(realm)
+    return kind(project, rules, deployment)
+
+
+@asynccontextmanager
+async def _kept(rules: Rules) -> AsyncIterator[None]:
+    """Run the upkeep beside a block."""
+    upkeep = asyncio.create_task(rules.upkeep.run())
+    upkeep.add_done_callback(_told_if_failed)
+    try:
+        yield
+    finally:
+        upkeep.cancel()
+        await asyncio.wait([upkeep])
+
+
+def _told_if_failed(upkeep: asyncio.Task[None]) -> None:
+    if not upkeep.cancelled() and upkeep.exception() is not None:
+        _log.critical("the upkeep of the engine has failed", exc_info=upkeep.exception())
 
 
 async def _open_database(settings: Settings) -> EngineDatabase:

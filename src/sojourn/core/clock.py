@@ -31,6 +31,24 @@ class SystemClock:
         return Ms(time.time_ns() // 1_000_000)
 
 
+class StoreClock:
+    """The time of the session store: another clock and how far the store's is ahead of it."""
+
+    def __init__(self, system: Clock) -> None:
+        #: The clock of this machine.
+        self.system = system
+        #: Milliseconds that the store's clock is ahead; 0 until it was measured.
+        self.offset = 0
+
+    def now(self) -> Ms:
+        """The present instant of the store, as well as it is known here."""
+        return Ms(self.system.now() + self.offset)
+
+    def adjust(self, offset: int) -> None:
+        """From now on the store's clock is ``offset`` milliseconds ahead."""
+        self.offset = offset
+
+
 class ManualClock:
     """A clock that stands still until it is told otherwise; for tests."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from sojourn.core.clock import Clock
-from sojourn.core.errors import SessionEnded, SessionReplaced, SessionUnknown, SojournError, StaleSession, TokenRefused
+from sojourn.core.errors import SessionReplaced, SessionUnknown, SojournError, StaleSession, TokenRefused
 from sojourn.core.ids import SessionHandle, same, secret_hash
 from sojourn.engine.access import Access, Via, effective_scope
 from sojourn.engine.claims import Claims
 from sojourn.engine.fences import Fence
+from sojourn.engine.watch import StoreWatch
 from sojourn.model.realm import Realm
 from sojourn.model.session import REPLACED_FOR, End, IssuedToken, Loaded, Session, Tombstone
 from sojourn.model.user import Account
@@ -17,13 +18,15 @@ from sojourn.stores.base import SessionStore, Tombstones
 class Check:
     """Opens sessions. What each method raises is said at :class:`~sojourn.engine.sessions.Sessions`."""
 
-    def __init__(self, store: SessionStore, fence: Fence, clock: Clock) -> None:
+    def __init__(self, store: SessionStore, fence: Fence, clock: Clock, watch: StoreWatch) -> None:
         self._store = store
         self._fence = fence
         self._clock = clock
+        self._watch = watch
 
     async def handle(self, realm: Realm, handle: SessionHandle, via: Via) -> Access:
         """Open by id and secret."""
+        self._watch.admit()
         now = self._clock.now()
         loaded = await self._store.load(realm.id, handle.id, now)
         if loaded is None:
@@ -39,6 +42,7 @@ class Check:
 
     async def token(self, realm: Realm, claims: Claims) -> Access:
         """Open by a verified token."""
+        self._watch.admit()
         now = self._clock.now()
         loaded = await self._store.load(realm.id, claims.sid, now)
         if loaded is None:
@@ -54,6 +58,7 @@ class Check:
 
     async def again(self, access: Access) -> Loaded:
         """The session of ``access`` as it is now, while it is the same and lives."""
+        self._watch.admit()
         realm, session = access.realm, access.session
         loaded = await self._store.load(realm.id, session.id, self._clock.now())
         if loaded is None:

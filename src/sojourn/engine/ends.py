@@ -1,34 +1,40 @@
-"""How a session ends: noted in the journal and the audit log, then in the session store, then acknowledged.
+"""How sessions end: one, all of an account, all of a realm, everything.
 
-What is in the journal is final: at the next start it is done to the store again, whatever the store has lost meanwhile.
+Who ends many raises the fence first: one row of the engine database, and from then on no session of before opens. Then
+each session is ended in the store, page by page, so that writers under way are refused and lists are true; then it is
+acknowledged. What was begun under the new number is spared.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, select
 
-from sojourn.core.clock import Clock
+from sojourn.core.clock import MINUTE, Clock
 from sojourn.core.errors import StaleSession
 from sojourn.engine import epochs
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase, schema
-from sojourn.engine.journal import EndJournal, JournalEntry
+from sojourn.engine.endings import Endings, told
+from sojourn.engine.journal import EndJournal
+from sojourn.engine.recent import RecentEnds
 from sojourn.model.realm import Realm
-from sojourn.model.session import End, EndReason, Session
+from sojourn.model.session import End, Session
 from sojourn.model.user import account_principal
-from sojourn.stores.base import Cursor, Ended, Marked, SessionStore, Tombstones
-
-_log = logging.getLogger(__name__)
+from sojourn.stores.base import Bags, Cursor, Ended, SessionStore, Tombstones
 
 #: How often an operator's end is tried anew when the session changes its identity at the very moment.
 _TRIES = 8
 
+#: Sessions that are ended with one transaction of the engine database.
 _PAGE = 200
+
+#: A session that was created so long after the fence was raised was begun under the new number, whatever clock it met.
+_CERTAINLY_LATER = MINUTE
+
+#: Ends of all sessions of an account that leave its shared bags.
+_KEEPS_BAG = frozenset({"password-changed"})
 
 
 class Ends:
@@ -38,23 +44,37 @@ class Ends:
         self, *, store: SessionStore, journal: EndJournal, audit: Audit, db: EngineDatabase, clock: Clock
     ) -> None:
         self._store = store
-        self._journal = journal
         self._audit = audit
         self._db = db
         self._clock = clock
-        self._under_way: set[asyncio.Task[Ended | None]] = set()
+        self._endings = Endings(store=store, journal=journal, audit=audit, db=db, clock=clock)
+        #: How many sessions this process ended, by reason.
+        self.counted = self._endings.counted
+
+    @property
+    def recent(self) -> RecentEnds:
+        """What ended in this process lately."""
+        return self._endings.recent
+
+    def listen(self, listener: Callable[[str], object]) -> None:
+        """Tell ``listener`` the public id of each session that this process has ended; it must not wait."""
+        self._endings.listeners.append(listener)
 
     async def write(self, session: Session, end: End, address: str = "") -> Ended | None:
         """End ``session`` while it has the epoch of this record; None when the store does not know it.
 
-        ``address`` is that of the client who asked for it. Once begun it is done to the end, even when the caller is cancelled. Raises ``StaleSession``, and
-        ``StoreUnavailable`` when the store could not be told: then nothing is acknowledged, and the journal makes it
-        final at the next start.
+        ``address`` is that of the client who asked for it. Once begun it is done to the end, even when the caller is
+        cancelled. Raises ``StaleSession``, and ``Unavailable`` when the store could not be told: then nothing is
+        acknowledged, and the journal makes it final later.
         """
-        task = asyncio.ensure_future(self._write(session, end, address))
-        self._under_way.add(task)
-        task.add_done_callback(self._done)
-        return await asyncio.shield(task)
+        return await self._endings.one(session, end, address)
+
+    async def rotated(self, session: Session) -> None:
+        """Note that the epoch of this record is dead, before the handle of the next one is shown.
+
+        A store that goes back to before the rotation would bring the old secret back; it is refused then.
+        """
+        await self._endings.rotated(session)
 
     async def by_id(self, realm: str, sid: str, end: End) -> End | None:
         """End a session whatever its epoch; the first end when it was dead before, None when it is unknown.
@@ -76,59 +96,49 @@ class Ends:
         """End all sessions of an account; how many were ended here.
 
         Without ``realm`` its ``authEpoch`` is raised first: that is the end of all, also of a login under way. With one,
-        the sessions that live in that realm now are ended and the account's others stay. Raises ``NotFound``.
+        the sessions that live in that realm now are ended and the account's others stay. The shared bags go too. Raises
+        ``NotFound``.
         """
-        if realm is None:
-            await self._raise_epoch(account_key, end)
-        realms = [realm.id] if realm else await self._db.read(_realm_ids)
-        return sum([await self._all_in(realm_id, account_principal(account_key), end) for realm_id in realms])
+        if realm is not None:
+            return await self._all_in(realm.id, account_principal(account_key), end, _nobody)
 
-    async def replay(self) -> int:
-        """Do to the store what the journal says and the store does not know (any more); how many ended now.
+        def lift(connection: Connection) -> int:
+            return epochs.raise_account_epoch(connection, account_key, end.reason, actor=end.actor, rule=end.rule)
 
-        Run at start, before anything is served: it completes ends that a crash interrupted, and ends again what a store
-        that went back in time brought back.
-        """
-        await self._recognise_store()
-        count, after = 0, 0
-        while page := await self._journal.since(0, after=after, limit=_PAGE):
-            for entry in page:
-                count += await self._again(entry)
-            after = page[-1].key
-        if count:
-            _log.warning("the end journal ended %d sessions that the session store had alive", count)
+        await self._raise(lift, end, account=account_key)
+        return await self.clear(account_key, end)
+
+    async def clear(self, account_key: int, end: End) -> int:
+        """End, in the store, the sessions of an account whose ``authEpoch`` was raised before; how many."""
+        number = await self._db.read(lambda connection: _account_epoch(connection, account_key))
+        principal, count = account_principal(account_key), 0
+        for realm_id in await self._db.read(_realm_ids):
+            count += await self._all_in(realm_id, principal, end, lambda session: session.fences.account >= number)
         return count
 
-    def _done(self, task: asyncio.Task[Ended | None]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _log.info("an end could not be completed: %s", type(task.exception()).__name__)
+    async def all_of_realm(self, realm_id: str, end: End) -> int:
+        """End all sessions of a realm, anonymous ones too: its fence first; how many. Raises ``NotFound``."""
 
-    async def _write(self, session: Session, end: End, address: str) -> Ended | None:
-        row = self._audit.row(
-            "LOGOUT" if end.reason == "logout" else "SESSION_END",
-            realm=session.realm,
-            outcome="ok",
-            actor=end.actor or session.identity.subject or session.identity.user_name,
-            session=session.id,
-            address=address,
-            detail=_detail(end),
-        )
+        def lift(connection: Connection) -> int:
+            return epochs.raise_realm_epoch(connection, realm_id, end.reason, actor=end.actor, rule=end.rule)
 
-        def note(connection: Connection) -> None:
-            self._journal.add(
-                connection,
-                session.id,
-                session.realm,
-                session.epoch,
-                at=end.at,
-                reason=end.reason,
-                lives_until=session.absolute,
-            )
-            connection.execute(row)
+        number = await self._raise(lift, end, realm=realm_id)
+        return await self._all_in(realm_id, None, end, lambda session: session.fences.realm >= number)
 
-        await self._db.write(note)
-        return await self._store.end(session.realm, session.id, end, self._clock.now(), epoch=session.epoch)
+    async def everything(self, end: End) -> int:
+        """End all sessions of all realms, removed ones too: the fence of the engine first; how many."""
+
+        def lift(connection: Connection) -> int:
+            return epochs.raise_engine_epoch(connection, end.reason, actor=end.actor, rule=end.rule)
+
+        number, count = await self._raise(lift, end), 0
+        for realm_id in await self._db.read(_realm_ids):
+            count += await self._all_in(realm_id, None, end, lambda session: session.fences.engine >= number)
+        return count
+
+    async def bury_realm(self, realm_id: str) -> int:
+        """End, in the store, what is left of a realm that was removed; how many."""
+        return await self._all_in(realm_id, None, End("realm-removed", self._clock.now()), _nobody)
 
     async def _first(self, realm: str, sid: str) -> End | None:
         if not isinstance(self._store, Tombstones):
@@ -136,53 +146,71 @@ class Ends:
         tombstone = await self._store.why(realm, sid, self._clock.now())
         return tombstone.end if tombstone else None
 
-    async def _raise_epoch(self, account_key: int, end: End) -> None:
+    async def _raise(self, lift: Callable[[Connection], int], end: End, *, realm: str = "", account: int = 0) -> int:
+        detail = {**told(end), "all": "of account" if account else "of realm" if realm else "of engine"}
         row = self._audit.row(
-            "SESSION_END", realm="", outcome="ok", actor=end.actor, detail=_detail(end, account=account_key)
+            "SESSION_END",
+            realm=realm,
+            outcome="ok",
+            actor=end.actor,
+            detail={**detail, **({"account": account} if account else {})},
         )
 
-        def work(connection: Connection) -> None:
-            epochs.raise_account_epoch(connection, account_key, end.reason)
+        def work(connection: Connection) -> int:
+            number = lift(connection)
             connection.execute(row)
+            return number
 
-        await self._db.write(work)
+        return await self._db.write(work)
 
-    async def _all_in(self, realm: str, principal: str, end: End) -> int:
+    async def _all_in(self, realm: str, owner: str | None, end: End, spared: Callable[[Session], bool]) -> int:
+        """End the sessions of ``owner`` (None = of all) except the spared; at most a page of them is in memory."""
         count, after = 0, None
-        while page := await self._page(realm, principal, after):
-            for session in page:
-                ended = await self.by_id(realm, session.id, end)
-                count += ended == end
+        while page := await self._page(realm, owner, after):
+            due = [session for session in page if not spared(session)]
+            count += await self._end_page(due, end, spared)
+            await self._drop_bags(realm, owner, due)
             after = (page[-1].created, page[-1].id)
+            if page[-1].created > end.at + _CERTAINLY_LATER:
+                break
+        # A changed password ends the sessions, not what the user has put away.
+        if owner is not None and end.reason != "password-changed":
+            await self._drop_bag(realm, owner)
         return count
 
-    async def _page(self, realm: str, principal: str, after: Cursor | None) -> Sequence[Session]:
-        return await self._store.list(realm, principal, self._clock.now(), after=after, limit=_PAGE)
+    async def _end_page(self, due: Sequence[Session], end: End, spared: Callable[[Session], bool]) -> int:
+        if not due:
+            return 0
+        done = await self._endings.page(due, end)
+        return done.ended + sum([await self._end_changed(session, end, spared) for session in done.stale])
 
-    async def _again(self, entry: JournalEntry) -> bool:
-        now = self._clock.now()
-        loaded = await self._store.load(entry.realm, entry.sid, now)
-        # A later epoch means that the end was refused as stale: the session had become another one.
-        if loaded is None or loaded.session.epoch > entry.epoch:
+    async def _end_changed(self, session: Session, end: End, spared: Callable[[Session], bool]) -> bool:
+        """End a session that changed its identity meanwhile, unless it did so under the raised fence."""
+        loaded = await self._store.load(session.realm, session.id, self._clock.now())
+        if loaded is None or spared(loaded.session):
             return False
-        end = End(cast("EndReason", entry.reason), entry.at)
-        try:
-            ended = await self._store.end(entry.realm, entry.sid, end, now, epoch=loaded.session.epoch)
-        except StaleSession:
-            return False
-        return ended is not None and ended.now
+        return await self.by_id(session.realm, session.id, end) == end
 
-    async def _recognise_store(self) -> None:
-        if isinstance(self._store, Marked):
-            owner = await self._store.adopt(self._db.installation)
-            if owner != self._db.installation:
-                # Its sessions belong to realms whose ids this engine does not have: none of them can be opened.
-                _log.warning("the session store was made by another engine database; its sessions are not served")
+    async def _page(self, realm: str, owner: str | None, after: Cursor | None) -> Sequence[Session]:
+        return await self._store.list(realm, owner, self._clock.now(), after=after, limit=_PAGE)
+
+    async def _drop_bags(self, realm: str, owner: str | None, ended: Sequence[Session]) -> None:
+        if owner is None:
+            for principal in {session.principal for session in ended if session.principal}:
+                await self._drop_bag(realm, principal)
+
+    async def _drop_bag(self, realm: str, principal: str) -> None:
+        if isinstance(self._store, Bags):
+            await self._store.drop_bag(realm, principal)
 
 
-def _detail(end: End, **more: int) -> dict[str, str | int]:
-    return {"reason": end.reason, **({"rule": end.rule} if end.rule else {}), **more}
+def _nobody(_session: Session) -> bool:
+    return False
 
 
 def _realm_ids(connection: Connection) -> Sequence[str]:
     return connection.execute(select(schema.realm.c.id)).scalars().all()
+
+
+def _account_epoch(connection: Connection, key: int) -> int:
+    return int(connection.execute(select(schema.account.c.auth_epoch).where(schema.account.c.key == key)).scalar_one())

@@ -14,9 +14,9 @@ from sojourn.core.clock import Clock, Ms
 from sojourn.engine import lookups
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.lookups import SigningKeyRow
+from sojourn.engine.lookups import Raised, SigningKeyRow
 from sojourn.model.realm import Realm
-from sojourn.model.session import ANONYMOUS_KEY, EndReason, Fences
+from sojourn.model.session import ANONYMOUS_KEY, Fences
 from sojourn.model.user import Account
 
 #: Entries of one kind that a snapshot keeps; beyond it begins anew.
@@ -32,6 +32,8 @@ class Standing(NamedTuple):
     #: None without an account, and when it is unknown or deleted.
     account: Account | None
     fences: Fences
+    #: Sessions made before this instant are refused.
+    not_before: int = 0
 
 
 class Facts:
@@ -55,9 +57,9 @@ class Facts:
             asyncio.get_running_loop().call_soon(self._forget_turn)
         return self._of_turn
 
-    async def ended_reason(self, account_key: int) -> EndReason:
-        """Why the account's ``authEpoch`` was raised last; read anew, because who asks has found that it moved."""
-        return await self._db.read(lambda connection: lookups.ended_reason(connection, account_key))
+    async def raised(self, realm: Realm, account_key: int) -> Raised:
+        """Why the fences were raised last; read anew, because who asks has found that one moved."""
+        return await self._db.read(lambda connection: lookups.raised(connection, realm, account_key))
 
     def _forget_turn(self) -> None:
         self._of_turn = None
@@ -83,6 +85,7 @@ class Snapshot:
         self._fences: dict[tuple[str, int], Fences] = {}
         self._standings: dict[tuple[str, str, int], Standing] = {}
         self._rings: dict[str, Sequence[SigningKeyRow]] = {}
+        self._not_before: int | None = None
 
     async def account(self, realm: Realm, key: int) -> Account | None:
         """The account with its scopes in ``realm``, whatever its state.
@@ -125,7 +128,10 @@ class Snapshot:
         """Fences and account as :meth:`fences` and :meth:`account` give them; -1 = no account."""
         fences = await self.fences(realm, account_key)
         account = None if account_key == ANONYMOUS_KEY else await self.account(realm, account_key)
-        return _remember(self._standings, (realm.id, realm.config.directory, account_key), Standing(account, fences))
+        if self._not_before is None:
+            self._not_before = await self._db.read(lookups.not_before)
+        standing = Standing(account, fences, self._not_before)
+        return _remember(self._standings, (realm.id, realm.config.directory, account_key), standing)
 
     async def ring(self, realm: Realm) -> Sequence[SigningKeyRow]:
         """The signing keys of ``realm`` in every state, oldest first."""

@@ -1,4 +1,8 @@
-"""The four fences: a session lives only while account, realm and engine have the ``authEpoch`` it was made under."""
+"""The four fences: a session lives only while account, realm and engine have the ``authEpoch`` it was made under.
+
+Beside them stand the instant before which no session counts, and what this process has seen end lately. Nothing passes
+while the session store is being brought up to date.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,10 @@ from sojourn.core.clock import Clock
 from sojourn.core.errors import SessionEnded, SessionUnknown, StaleSession
 from sojourn.engine.ends import Ends
 from sojourn.engine.facts import Facts, Standing
-from sojourn.engine.lookups import UNKNOWN_EPOCH
+from sojourn.engine.lookups import UNKNOWN_EPOCH, Why
+from sojourn.engine.watch import StoreWatch
 from sojourn.model.realm import Realm
-from sojourn.model.session import ANONYMOUS_KEY, End, EndReason, Fences, Identity, Session
+from sojourn.model.session import ANONYMOUS_KEY, End, Fences, Identity, Session
 from sojourn.model.user import Account
 
 #: States in which an account's live sessions go on. A lock stops new logins only.
@@ -18,13 +23,16 @@ _LIVE_STATES = frozenset({"active", "locked"})
 class Fence:
     """Compares a session with the facts of this instant."""
 
-    def __init__(self, facts: Facts, ends: Ends, clock: Clock) -> None:
+    def __init__(self, facts: Facts, ends: Ends, clock: Clock, watch: StoreWatch) -> None:
         self._facts = facts
         self._ends = ends
+        self._recent = ends.recent
         self._clock = clock
+        self._watch = watch
 
     async def now(self, realm: Realm, identity: Identity, authenticated: Account | None = None) -> Fences:
         """The numbers that a session begun now is made under; the account's as it was when ``authenticated``."""
+        self._watch.admit()
         fences = await self._facts.current().fences(realm, identity.user_key)
         if authenticated is None:
             return fences
@@ -37,35 +45,45 @@ class Fence:
         """
         standing = self.passed(realm, session)
         if standing is None:
-            facts, key = self._facts.current(), session.identity.user_key
-            standing = await facts.read_standing(realm, key)
+            ended = self._recent.denies(session)
+            if ended is not None:
+                raise await self._end(session, ended)
+            standing = await self._facts.current().read_standing(realm, session.identity.user_key)
             if not _passes(session, standing):
-                raise await self._end(session, await self._reason(session, *standing))
+                why = await self._why(realm, session, standing)
+                raise await self._end(session, End(why.reason, self._clock.now(), why.actor, why.rule))
         return standing.account
 
     def passed(self, realm: Realm, session: Session) -> Standing | None:
         """The standing of the session's account when its facts are at hand and no fence has moved.
 
-        None leaves everything open: then :meth:`check` finds out. This spares most requests a coroutine that never waits.
+        None leaves everything open: then :meth:`check` finds out. This spares most requests a coroutine that never
+        waits. Raises ``Unavailable`` while the session store cannot be relied on.
         """
+        self._watch.admit()
         standing = self._facts.current().standing(realm, session.identity.user_key)
-        return standing if standing is not None and _passes(session, standing) else None
+        if standing is None or not _passes(session, standing) or self._recent.denies(session) is not None:
+            return None
+        return standing
 
-    async def _reason(self, session: Session, account: Account | None, fences: Fences) -> EndReason:
+    async def _why(self, realm: Realm, session: Session, standing: Standing) -> Why:
         """Why, the same for whoever finds it first: what raised the fence wrote its reason beside it."""
-        key = session.identity.user_key
+        account, fences, not_before = standing
+        key, made = session.identity.user_key, session.fences
         if fences.realm == UNKNOWN_EPOCH:
-            return "realm-removed"
+            return Why("realm-removed")
+        if session.created < not_before:
+            return Why("restored")
         if key != ANONYMOUS_KEY and account is None:
-            return "user-deleted"
+            return Why("user-deleted")
         if account is not None and account.state not in _LIVE_STATES:
-            return "user-disabled"
-        if fences.account != session.fences.account:
-            return await self._facts.ended_reason(key)
-        return "ended-everywhere"
+            return Why("user-disabled")
+        raised = await self._facts.raised(realm, key)
+        if fences.account != made.account:
+            return raised.account
+        return raised.realm if fences.realm != made.realm else raised.engine
 
-    async def _end(self, session: Session, reason: EndReason) -> SessionEnded | StaleSession | SessionUnknown:
-        end = End(reason, self._clock.now())
+    async def _end(self, session: Session, end: End) -> SessionEnded | StaleSession | SessionUnknown:
         try:
             ended = await self._ends.write(session, end)
         except StaleSession as error:
@@ -75,7 +93,8 @@ class Fence:
 
 
 def _passes(session: Session, standing: Standing) -> bool:
-    account, fences = standing
+    account, fences, not_before = standing
     live = account.state in _LIVE_STATES if account is not None else session.identity.user_key == ANONYMOUS_KEY
     # A realm that is gone has no number; a session that was begun in it after that has none either.
-    return live and fences == session.fences and fences.realm != UNKNOWN_EPOCH
+    present = fences == session.fences and fences.realm != UNKNOWN_EPOCH
+    return live and present and session.created >= not_before

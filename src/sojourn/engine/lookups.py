@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, Table, bindparam, func, or_, select
 
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import schema
@@ -37,6 +37,23 @@ class SigningKeyRow(NamedTuple):
     retired: int | None
 
 
+class Why(NamedTuple):
+    """Why an ``authEpoch`` was raised last."""
+
+    reason: EndReason
+    #: Public name of who did it, or empty.
+    actor: str = ""
+    rule: str = ""
+
+
+class Raised(NamedTuple):
+    """Why the three numbers were raised last."""
+
+    account: Why
+    realm: Why
+    engine: Why
+
+
 def account(connection: Connection, realm: Realm, key: int) -> Account | None:
     """The account with its scopes in ``realm``; None when unknown, deleted, or of another directory."""
     row = connection.execute(_ACCOUNT, {"of": key}).one_or_none()
@@ -62,10 +79,26 @@ def fences(connection: Connection, realm: Realm, account_key: int) -> Fences:
     return Fences(account=of_account, realm=row.realm, engine=row.engine)
 
 
-def ended_reason(connection: Connection, account_key: int) -> EndReason:
-    """Why the account's ``authEpoch`` was raised last."""
-    wanted = select(schema.account.c.ended_reason).where(schema.account.c.key == account_key)
-    return cast("EndReason", connection.execute(wanted).scalar_one())
+def raised(connection: Connection, realm: Realm, account_key: int) -> Raised:
+    """Why the ``authEpoch`` of account, realm and engine were raised last."""
+    account, place, engine = schema.account, schema.realm, schema.installation
+    return Raised(
+        _why(connection, account, account.c.key == account_key),
+        _why(connection, place, place.c.id == realm.id),
+        _why(connection, engine, engine.c.key > 0),
+    )
+
+
+def not_before(connection: Connection) -> int:
+    """Sessions made before this instant are refused."""
+    return int(connection.execute(select(schema.installation.c.not_before)).scalar_one())
+
+
+def _why(connection: Connection, table: Table, which: ColumnElement[bool]) -> Why:
+    wanted = select(table.c.ended_reason, table.c.ended_actor, table.c.ended_rule).where(which)
+    reason, actor, rule = connection.execute(wanted).one_or_none() or ("", "", "")
+    # Numbers that were raised before reasons were kept beside them have none.
+    return Why(cast("EndReason", reason or "ended-everywhere"), actor, rule)
 
 
 def ring(connection: Connection, realm: Realm) -> Sequence[SigningKeyRow]:

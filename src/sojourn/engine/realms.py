@@ -7,10 +7,27 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, Row, insert, select, update
 
 from sojourn.config.project import RealmFolder
+from sojourn.core.clock import HOUR, MINUTE
 from sojourn.core.ids import new_token
 from sojourn.engine import epochs
 from sojourn.engine.database import EngineDatabase, schema
-from sojourn.model.realm import Realm
+from sojourn.model.realm import Realm, RealmConfig
+
+#: The engine's own realm: operators log in here. No folder can have this name, and no listener but the admin one knows it.
+OPERATORS = "~operators"
+
+_OPERATORS = RealmFolder(
+    OPERATORS,
+    RealmConfig(
+        session_tracking_enabled=True,
+        session_idle=15 * MINUTE,
+        session_lifetime=12 * HOUR,
+        token_lifetime=12 * HOUR,
+        touch_every=MINUTE,
+    ),
+    {},
+    (),
+)
 
 _table = schema.realm
 
@@ -22,13 +39,23 @@ class Realms:
         self._db = db
         self._by_name: Mapping[str, Realm] = {}
         self._by_id: Mapping[str, Realm] = {}
+        self._operators: Realm | None = None
+
+    @property
+    def operators(self) -> Realm:
+        """The realm of operators, which is none of the project's: no other method here gives it."""
+        assert self._operators is not None
+        return self._operators
 
     async def sync(self, folders: Mapping[str, RealmFolder], now: int) -> None:
         """Bring rows and memory to ``folders`` (name -> folder): new ones get an id, the sessions of gone ones end."""
+        folders = {**folders, OPERATORS: _OPERATORS}
         rows = await self._db.read(_live)
         if {row.live_name for row in rows} != set(folders):
             rows = await self._db.write(lambda connection: _sync(connection, folders, now))
-        realms = [_realm(row, folders[row.live_name]) for row in rows]
+        by_name = {row.live_name: _realm(row, folders[row.live_name]) for row in rows}
+        self._operators = by_name.pop(OPERATORS)
+        realms = by_name.values()
         self._by_name = {realm.name: realm for realm in realms}
         self._by_id = {realm.id: realm for realm in realms}
 
@@ -53,7 +80,7 @@ def _live(connection: Connection) -> Sequence[Row[int, str, str]]:
 def _sync(connection: Connection, folders: Mapping[str, RealmFolder], now: int) -> Sequence[Row[int, str, str]]:
     known = {row.live_name: row for row in _live(connection)}
     for name in known.keys() - folders.keys():
-        epochs.raise_realm_epoch(connection, known[name].id)
+        epochs.raise_realm_epoch(connection, known[name].id, "realm-removed")
         gone = update(_table).where(_table.c.id == known[name].id)
         connection.execute(gone.values(live_name=None, removed=now))
     for name in sorted(folders.keys() - known.keys()):

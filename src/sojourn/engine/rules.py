@@ -1,4 +1,4 @@
-"""All rules of one running engine, as ``bootstrap`` puts them together and everything above uses them."""
+"""All rules of one running engine, as ``assembly`` puts them together and everything above uses them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sojourn.engine.activity import Activity
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
+from sojourn.engine.drops import Drops
+from sojourn.engine.ends import Ends
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grants
 from sojourn.engine.journal import EndJournal
@@ -18,7 +20,9 @@ from sojourn.engine.login import Logins
 from sojourn.engine.realms import Realms
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.tokens import Tokens
+from sojourn.engine.upkeep import Upkeep
 from sojourn.engine.users import Users
+from sojourn.engine.watch import StoreWatch
 from sojourn.stores.base import SessionStore
 
 
@@ -42,3 +46,7 @@ class Rules:
     audit: Audit
     journal: EndJournal
     activity: Activity
+    ends: Ends
+    watch: StoreWatch
+    drops: Drops
+    upkeep: Upkeep

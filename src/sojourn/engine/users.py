@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from sojourn.core.clock import Clock
+from sojourn.core.errors import Unavailable
 from sojourn.core.json import Json
 from sojourn.engine import epochs
 from sojourn.engine.audit import Audit, Kind
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.directory import MAIN, Assignee, NameTaken, UserUnknown, account_key, check_free
+from sojourn.engine.ends import Ends
 from sojourn.engine.groups import Groups, join
 from sojourn.identity.password import MIN_LENGTH, PasswordHasher
+from sojourn.model.session import End, EndReason
 from sojourn.model.user import Account, AccountState, BadAccount, check_email, check_user_name, fold
+
+_log = logging.getLogger(__name__)
 
 _table = schema.account
 
@@ -28,8 +34,12 @@ class _Stored(NamedTuple):
 class Users:
     """The accounts of all directories. Accounts given back here carry no scopes: those depend on the realm."""
 
-    def __init__(self, db: EngineDatabase, hasher: PasswordHasher, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self, db: EngineDatabase, hasher: PasswordHasher, audit: Audit, clock: Clock, ends: Ends | None = None
+    ) -> None:
+        """With ``ends`` the sessions that an act here ends are gone from the store too when the act returns."""
         self._db = db
+        self._ends = ends
         self._hasher = hasher
         self._audit = audit
         self._clock = clock
@@ -102,12 +112,15 @@ class Users:
             before = _known(connection, key)
             self._set(connection, key, {"state": state})
             if state == "disabled" and before.state != "disabled":
-                epochs.raise_account_epoch(connection, key, "user-disabled")
+                epochs.raise_account_epoch(connection, key, "user-disabled", actor=actor)
             kind = _kind_of_change(before.state, state)
             self._audited(connection, kind, state, before.name, actor)
             return _known(connection, key)
 
-        return await self._db.write(work)
+        account = await self._db.write(work)
+        if state == "disabled":
+            await self._clear(key, "user-disabled", actor)
+        return account
 
     async def set_password(self, key: int, password: str, actor: str = "", *, min_length: int = MIN_LENGTH) -> Account:
         """Change the password, which ends all sessions. Raises ``UserUnknown``, ``WeakPassword``, ``LoginBusy``."""
@@ -116,12 +129,14 @@ class Users:
 
         def work(connection: Connection) -> Account:
             self._set(connection, key, {"password": stored})
-            epochs.raise_account_epoch(connection, key, "password-changed")
+            epochs.raise_account_epoch(connection, key, "password-changed", actor=actor)
             changed = _known(connection, key)
             self._audited(connection, "PASSWORD_CHANGE", "set", changed.name, actor)
             return changed
 
-        return await self._db.write(work)
+        changed = await self._db.write(work)
+        await self._clear(key, "password-changed", actor)
+        return changed
 
     async def delete(self, key: int, actor: str = "") -> None:
         """Delete the account: sessions end, grants and memberships go, the name is free again, the key stays used.
@@ -135,10 +150,21 @@ class Users:
                 connection.execute(delete(table).where(table.c.account == key))
             erased = {"state": "deleted", "live_name": None, "email": "", "live_email": None, "password": None}
             self._set(connection, key, erased)
-            epochs.raise_account_epoch(connection, key, "user-deleted")
+            epochs.raise_account_epoch(connection, key, "user-deleted", actor=actor)
             self._audited(connection, "USER_CHANGE", "deleted", account.name, actor)
 
         await self._db.write(work)
+        await self._clear(key, "user-deleted", actor)
+
+    async def _clear(self, key: int, reason: EndReason, actor: str) -> None:
+        """End in the store what the raised fence has ended already."""
+        if self._ends is None:
+            return
+        try:
+            await self._ends.clear(key, End(reason, self._clock.now(), actor))
+        except Unavailable as error:
+            # The act is done, and no session of before passes the fence: only lists show them a while longer.
+            _log.warning("sessions of account %d are still in the session store: %s", key, error.code)
 
     async def _hash(self, password: str, names: Sequence[str], min_length: int) -> str:
         self._hasher.check_new(password, names=names, min_length=min_length)

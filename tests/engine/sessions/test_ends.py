@@ -103,7 +103,11 @@ async def test_an_operator_ends_a_session_that_changes_at_that_moment(
     end = await slow.sessions.end_by_id(realm, access.session.id, "dropped", actor="root")
     assert end is not None
     assert await rules.sessions.list(realm) == []
-    assert [entry.epoch for entry in await rules.journal.since(0)] == [1, 2]
+    journaled = [(entry.epoch, entry.reason) for entry in await rules.journal.since(0)]
+    assert journaled == [(1, "dropped"), (1, "rotated"), (2, "dropped")]
+    told = [(event.outcome, event.detail) for event in await rules.audit.recent() if event.kind == "SESSION_END"]
+    assert [outcome for outcome, _ in told] == ["ok", "refused", "ok"]
+    assert "session.stale" in told[1][1]
 
 
 async def test_end_all_ends_every_session_of_the_account_and_no_other(
@@ -170,9 +174,9 @@ async def test_an_end_that_the_store_missed_is_not_acknowledged_and_done_at_the_
         await broken.sessions.end(access)
     await rules.sessions.check(access)
     again = await start()
-    assert await again.sessions.replay_journal() == 1
+    assert await again.watch.start() == 1
     assert await reason(rules.sessions.open(realm, begun.handle, "cookie")) == "logout"
-    assert await again.sessions.replay_journal() == 0
+    assert await again.watch.start() == 0
 
 
 async def test_a_store_that_went_back_gets_its_ends_again(
@@ -191,7 +195,7 @@ async def test_a_store_that_went_back_gets_its_ends_again(
         shutil.copy(path, project / "var" / path.name)
     back = await start()
     assert (await back.sessions.open(realm, begun.handle, "cookie")).session.id == begun.session.id
-    assert await back.sessions.replay_journal() == 1
+    assert await back.watch.start() == 1
     assert await reason(back.sessions.open(realm, begun.handle, "cookie")) == "logout"
     claims = await back.tokens.verify(realm, issued.token)
     assert await reason(back.sessions.open_token(realm, claims)) == "logout"
@@ -205,7 +209,7 @@ async def test_the_journal_does_not_end_what_the_session_became(
     with pytest.raises(StoreUnavailable):
         await broken.sessions.end(access)
     last = await rules.sessions.rotate(access, account_identity(anna, 0), Device(), keep=None)
-    assert await rules.sessions.replay_journal() == 0
+    assert await rules.watch.start() == 0
     await rules.sessions.open(realm, last.handle, "cookie")
 
 
@@ -218,7 +222,7 @@ async def test_the_journal_is_replayed_page_by_page(
         begun = await rules.sessions.begin(realm, account_identity(anna, 0), Device())
         with pytest.raises(StoreUnavailable):
             await broken.sessions.end_by_id(realm, begun.session.id, "dropped", actor="root")
-    assert await rules.sessions.replay_journal() == 5
+    assert await rules.watch.start() == 5
     assert await rules.sessions.list(realm) == []
 
 

@@ -7,11 +7,12 @@ import pytest
 from sojourn.core.clock import DAY, ManualClock
 from sojourn.core.errors import StoreUnavailable
 from sojourn.engine import sweeper
+from sojourn.engine.leases import Lease, Leases
 from sojourn.engine.rules import Rules
 from sojourn.engine.sweeper import Sweeper
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, Identity
-from sojourn.stores.base import Swept
+from sojourn.stores.base import SessionStore, Swept
 from sojourn.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +20,11 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def broom(rules: Rules) -> Sweeper:
-    return Sweeper(rules.store, rules.journal, rules.clock)
+    return sweeper_of(rules, rules.store)
+
+
+def sweeper_of(rules: Rules, store: SessionStore) -> Sweeper:
+    return Sweeper(store=store, journal=rules.journal, store_time=rules.watch.time, clock=rules.clock)
 
 
 async def begin(rules: Rules, realm: Realm, count: int) -> list[str]:
@@ -69,12 +74,66 @@ class Away(MemoryStore):
 
 
 async def test_a_store_that_is_away_is_tried_again(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeper, "LOOK_EVERY", 0.0)
-    store = Away()
-    task = asyncio.create_task(Sweeper(store, rules.journal, rules.clock).run())
+    monkeypatch.setattr(sweeper, "SWEEP_EVERY", 0.0)
+    store, lease = Away(), Lease(Leases(rules.db, rules.clock), "sweeper", "me", 30_000)
+    assert await lease.renew()
+    task = asyncio.create_task(sweeper_of(rules, store).run(lease))
     async with asyncio.timeout(10):
         while store.tries < 3:
             await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_only_the_holder_of_the_lease_sweeps(
+    rules: Rules, realm: Realm, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "SWEEP_EVERY", 0.0)
+    leases = Leases(rules.db, rules.clock)
+    assert await leases.hold("sweeper", "another", 30_000)
+    lease = Lease(leases, "sweeper", "me", 30_000)
+    assert not await lease.renew()
+    await begin(rules, realm, 3)
+    clock.advance(realm.session_idle)
+    broom = sweeper_of(rules, rules.store)
+    task = asyncio.create_task(broom.run(lease))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert broom.handled == 0
+    await leases.release("sweeper", "another")
+    assert await lease.renew()
+    async with asyncio.timeout(10):
+        while broom.handled < 3:
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+class Slow(MemoryStore):
+    """A store with a backlog, whose acts take as long as they are told."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+        self.asked: list[int] = []
+
+    async def sweep(self, now: int, most: int = 50) -> Swept:
+        self.asked.append(most)
+        handled = min(most, self.left)
+        self.left -= handled
+        return Swept(handled, self.left > 0)
+
+
+async def test_a_great_backlog_is_swept_with_more_haste_the_longer_it_lasts(
+    rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gentle, hasty = Slow(500), Slow(5_000)
+    broom = sweeper_of(rules, gentle)
+    assert await broom.round() == 500
+    assert set(gentle.asked) == {50}
+    monkeypatch.setattr(sweeper, "PATIENT_FOR", 0.0)
+    assert await sweeper_of(rules, hasty).round() == 5_000
+    assert hasty.asked[:4] == [50, 100, 200, 400]
+    assert max(hasty.asked) == 400
+    assert not broom.backlog

@@ -52,12 +52,21 @@ def _table(name: str, *parts: Any) -> Table:
     return Table(name, metadata, *parts, sqlite_autoincrement=True)
 
 
-#: One row: who this engine is, and the ``authEpoch`` of the whole engine.
+def _last_raise() -> tuple[Column[str], Column[str], Column[str]]:
+    """Why, by whom and under which rule an ``auth_epoch`` was raised last: what the sessions that it ended are told."""
+    names = ("ended_reason", "ended_actor", "ended_rule")
+    reason, actor, rule = (Column(name, Text, nullable=False, server_default="") for name in names)
+    return reason, actor, rule
+
+
+#: One row: who this engine is, and the ``authEpoch`` of the whole engine. Sessions made before ``not_before`` are refused.
 installation = _table(
     "installation",
     _key(),
     Column("id", Text, nullable=False, unique=True),
     Column("auth_epoch", BigInteger, nullable=False, server_default="0"),
+    *_last_raise(),
+    Column("not_before", BigInteger, nullable=False, server_default="0"),
 )
 
 #: One row: how often the facts changed.
@@ -72,6 +81,7 @@ realm = _table(
     Column("auth_epoch", BigInteger, nullable=False, server_default="0"),
     Column("created", BigInteger, nullable=False),
     Column("removed", BigInteger),
+    *_last_raise(),
 )
 
 account = _table(
@@ -89,6 +99,7 @@ account = _table(
     Column("ended_reason", Text, nullable=False, server_default=""),
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
+    *_last_raise()[1:],
     UniqueConstraint("directory", "live_name"),
     UniqueConstraint("directory", "live_email"),
     CheckConstraint("state IN ('active', 'locked', 'disabled', 'expired', 'deleted')", name="state"),
@@ -168,7 +179,8 @@ signing_key = _table(
     CheckConstraint("state IN ('next', 'active', 'retired', 'revoked')", name="state"),
 )
 
-#: Every end of a session, kept until ``keep_until``: replayed onto a session store that went back in time.
+#: Every end of a session, kept until ``keep_until``: replayed onto a session store that went back in time. ``confirmed``
+#: is the number of ``store_mark`` when the store had answered, NULL while it has not.
 end_journal = _table(
     "end_journal",
     _key(),
@@ -178,6 +190,43 @@ end_journal = _table(
     Column("at", BigInteger, nullable=False, index=True),
     Column("reason", Text, nullable=False),
     Column("keep_until", BigInteger, nullable=False, index=True),
+    Column("actor", Text, nullable=False, server_default=""),
+    Column("rule", Text, nullable=False, server_default=""),
+    Column("confirmed", BigInteger, index=True),
+)
+
+#: One row: what was last seen of the session store. ``number`` counts the notings, ``era`` the times that it went back.
+store_mark = _table(
+    "store_mark",
+    _key(),
+    Column("number", BigInteger, nullable=False),
+    Column("era", BigInteger, nullable=False),
+    Column("installation", Text, nullable=False),
+    Column("counter", BigInteger, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("noted_at", BigInteger, nullable=False),
+)
+
+#: What one process at a time does, and until when it is that process.
+lease = _table(
+    "lease",
+    _key(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("holder", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
+#: Sessions that an operator will end, with notice. ``realm`` is a realm's id.
+drop_request = _table(
+    "drop_request",
+    _key(),
+    Column("session", Text, nullable=False, unique=True),
+    Column("realm", Text, nullable=False, index=True),
+    Column("requester_key", BigInteger, nullable=False),
+    Column("requester", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("drops_at", BigInteger, nullable=False, index=True),
 )
 
 #: Insert-only. ``realm`` is a realm's id or empty, ``session`` a public id or empty, ``detail`` JSON text.
