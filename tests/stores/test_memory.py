@@ -3,10 +3,10 @@
 import pytest
 
 from sojourn.stores.memory import MemoryStore
-from sojourn.testing.stores import LifecycleLaws, MarkedLaws, SessionStoreLaws, TombstoneLaws
+from sojourn.testing.stores import BagLaws, CountLaws, LifecycleLaws, MarkedLaws, SessionStoreLaws, TombstoneLaws
 
 
-class TestMemory(SessionStoreLaws, TombstoneLaws, MarkedLaws, LifecycleLaws):
+class TestMemory(SessionStoreLaws, TombstoneLaws, BagLaws, CountLaws, MarkedLaws, LifecycleLaws):
     @pytest.fixture
     async def store(self) -> MemoryStore:
         return MemoryStore()

@@ -6,10 +6,18 @@ from pathlib import Path
 import pytest
 
 from sojourn.stores.sqlite import SqliteStore
-from sojourn.testing.stores import DurableLaws, LifecycleLaws, MarkedLaws, SessionStoreLaws, TombstoneLaws
+from sojourn.testing.stores import (
+    BagLaws,
+    CountLaws,
+    DurableLaws,
+    LifecycleLaws,
+    MarkedLaws,
+    SessionStoreLaws,
+    TombstoneLaws,
+)
 
 
-class TestSqlite(SessionStoreLaws, TombstoneLaws, MarkedLaws, LifecycleLaws, DurableLaws):
+class TestSqlite(SessionStoreLaws, TombstoneLaws, BagLaws, CountLaws, MarkedLaws, LifecycleLaws, DurableLaws):
     @pytest.fixture
     async def store(self, tmp_path: Path) -> AsyncIterator[SqliteStore]:
         store = await SqliteStore.open(tmp_path / "state.db")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
@@ -76,6 +76,7 @@ def a_session(
     idle: int = 1_000,
     absolute: int = 10_000,
     sid: str = "",
+    address: str = "192.0.2.1",
 ) -> Session:
     """A new session with a fresh id and secret; limits in milliseconds from ``created``."""
     return Session(
@@ -83,7 +84,7 @@ def a_session(
         realm=realm,
         secret=secret_hash(new_token()),
         identity=Identity(principal=principal, user_key=1, user_name="alice", full_scope=True, login_at=created),
-        device=Device(client="c1", address="192.0.2.1", agent="law/1"),
+        device=Device(client="c1", address=address, agent="law/1"),
         fences=Fences(account=1, realm=2, engine=3),
         created=created,
         last=created,
@@ -133,6 +134,16 @@ async def all_refused(kind: type[_E], *acts: Awaitable[object]) -> list[_E]:
         if not isinstance(outcome, kind):
             raise outcome
     return errors
+
+
+async def outcomes_of(kind: type[_E], acts: Iterable[Awaitable[object]]) -> tuple[int, list[_E]]:
+    """How many of ``acts``, which run at the same time, were answered, and the errors of those that were refused."""
+    outcomes = await asyncio.gather(*acts, return_exceptions=True)
+    errors = [outcome for outcome in outcomes if isinstance(outcome, kind)]
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, kind):
+            raise outcome
+    return len(outcomes) - len(errors), errors
 
 
 async def texts(store: SessionStore, session: Session, now: int = T) -> dict[str, str]:

@@ -9,7 +9,14 @@ import pytest
 pytest.register_assert_rewrite("sojourn.testing.law", "sojourn.testing.session_laws")
 
 #: Classes of laws in :mod:`sojourn.testing.suite` that run only when their power is named.
-POWERS = {"tombstones": "TestTombstones", "marked": "TestMarked", "lifecycle": "TestLifecycle"}
+POWERS = {
+    "tombstones": "TestTombstones",
+    "bags": "TestBags",
+    "counted": "TestCounted",
+    "timed": "TestTimed",
+    "marked": "TestMarked",
+    "lifecycle": "TestLifecycle",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,7 +20,11 @@ from sojourn.testing.session_laws.bounds import BoundsLaws
 from sojourn.testing.session_laws.changing import ChangingLaws
 from sojourn.testing.session_laws.ending import EndingLaws
 from sojourn.testing.session_laws.expiring import ExpiringLaws
+from sojourn.testing.session_laws.idling import IdlingLaws
+from sojourn.testing.session_laws.limiting import LimitingLaws
 from sojourn.testing.session_laws.listing import ListingLaws
+from sojourn.testing.session_laws.measuring import CountLaws, TimedLaws
+from sojourn.testing.session_laws.outliving import OutlivingLaws
 from sojourn.testing.session_laws.powers import (
     DurableLaws,
     LifecycleLaws,
@@ -28,11 +32,23 @@ from sojourn.testing.session_laws.powers import (
     TombstoneLaws,
 )
 from sojourn.testing.session_laws.reading import ReadingLaws
+from sojourn.testing.session_laws.sharing import SharingLaws
 
-__all__ = ["DurableLaws", "LifecycleLaws", "MarkedLaws", "SessionStoreLaws", "TombstoneLaws"]
+__all__ = [
+    "BagLaws",
+    "CountLaws",
+    "DurableLaws",
+    "LifecycleLaws",
+    "MarkedLaws",
+    "SessionStoreLaws",
+    "TimedLaws",
+    "TombstoneLaws",
+]
 
 
-class SessionStoreLaws(ReadingLaws, ChangingLaws, BoundsLaws, EndingLaws, ExpiringLaws, ListingLaws):
+class SessionStoreLaws(
+    ReadingLaws, ChangingLaws, BoundsLaws, EndingLaws, ExpiringLaws, IdlingLaws, LimitingLaws, ListingLaws
+):
     """Laws of :class:`sojourn.stores.base.SessionStore`."""
 
     pytestmark = pytest.mark.anyio
@@ -41,3 +57,7 @@ class SessionStoreLaws(ReadingLaws, ChangingLaws, BoundsLaws, EndingLaws, Expiri
     def anyio_backend(self) -> str:
         """The laws run on asyncio."""
         return "asyncio"
+
+
+class BagLaws(SharingLaws, OutlivingLaws):
+    """Laws of :class:`sojourn.stores.base.Bags`."""

@@ -8,7 +8,15 @@ from importlib import import_module
 import pytest
 
 from sojourn.stores.base import SessionStore
-from sojourn.testing.stores import LifecycleLaws, MarkedLaws, SessionStoreLaws, TombstoneLaws
+from sojourn.testing.stores import (
+    BagLaws,
+    CountLaws,
+    LifecycleLaws,
+    MarkedLaws,
+    SessionStoreLaws,
+    TimedLaws,
+    TombstoneLaws,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +41,18 @@ class TestSessionStore(SessionStoreLaws):
 
 class TestTombstones(TombstoneLaws):
     """Power ``tombstones``."""
+
+
+class TestBags(BagLaws):
+    """Power ``bags``."""
+
+
+class TestCounted(CountLaws):
+    """Power ``counted``."""
+
+
+class TestTimed(TimedLaws):
+    """Power ``timed``."""
 
 
 class TestMarked(MarkedLaws):

@@ -12,7 +12,7 @@ from sojourn.core.errors import StoreUnavailable
 from sojourn.core.ids import new_token
 from sojourn.model.field import Op, put
 from sojourn.model.session import TOMBSTONE_FOR, End
-from sojourn.stores.base import Lifecycle, Marked, SessionStore, Tombstones
+from sojourn.stores.base import Lifecycle, Mark, Marked, SessionLimit, SessionStore, Tombstones
 from sojourn.testing.law import (
     ALICE,
     BOB,
@@ -25,6 +25,7 @@ from sojourn.testing.law import (
     all_refused,
     created,
     law,
+    outcomes_of,
     texts,
 )
 
@@ -112,6 +113,14 @@ class MarkedLaws:
         assert sorted(counted) == list(range(1, 10))
         assert (await store.mark())[:2] == ("", 9)
 
+    @law("MRK-3")
+    async def test_it_is_one_run_while_nothing_happens_to_the_store(self, store: MarkedStore) -> None:
+        before = await store.mark()
+        await created(store)
+        await store.adopt("first")
+        await store.advance()
+        assert await store.mark() == Mark("first", 1, before.run)
+
 
 class LifecycleLaws:
     """Laws of :class:`~sojourn.stores.base.Lifecycle`."""
@@ -163,6 +172,12 @@ class DurableLaws:
         await writing
         assert {len(different) for different in seen} == {1}
         assert await texts(peer, session) == dict.fromkeys("abc", _counted(59))
+
+    @law("DUR-2")
+    async def test_one_limit_holds_for_all_openings(self, store: SessionStore, peer: SessionStore) -> None:
+        acts = (one.create(a_session(), {}, T, most=5) for _ in range(20) for one in (store, peer))
+        begun, _ = await outcomes_of(SessionLimit, acts)
+        assert begun == len(await store.list(HERE, ALICE, T)) == len(await peer.list(HERE, ALICE, T)) == 5
 
 
 async def _count_up(store: SessionStore, sid: str, steps: int) -> None:
