@@ -7,20 +7,12 @@ from collections.abc import Callable, Iterator
 from sojourn.config.addresses import BadAddress, check_host
 from sojourn.config.problems import Problem
 from sojourn.config.realms import MergedRealm
-from sojourn.core.clock import DAY, HOUR, MINUTE
 from sojourn.core.errors import BadScope, FieldLimit
 from sojourn.model.field import check_name
 from sojourn.model.realm import NOT_IN_EFFECT
 from sojourn.model.scope import parse_scope
 
 RealmRule = Callable[[MergedRealm], Iterator[Problem]]
-
-#: Upper bounds of idle and absolute limit in milliseconds by preset; None = no bound.
-TIMEOUTS: dict[str, tuple[int | None, int]] = {
-    "nist-aal1": (None, 30 * DAY),
-    "nist-aal2": (HOUR, DAY),
-    "nist-aal3": (15 * MINUTE, 12 * HOUR),
-}
 
 
 def realm_later(realm: MergedRealm) -> Iterator[Problem]:
@@ -72,15 +64,22 @@ def realm_touch_every(realm: MergedRealm) -> Iterator[Problem]:
 
 
 def realm_timeouts(realm: MergedRealm) -> Iterator[Problem]:
-    """Limits that are written down stay within the preset."""
-    config = realm.config
+    """Limits of sessions that are written down stay within the preset; over others it wins."""
+    config, bounds = realm.config, realm.realm.bounds
     if config.timeouts is None:
         return
-    most_idle, most_lifetime = TIMEOUTS[config.timeouts]
-    if most_idle and config.session_idle is not None and not 0 < config.session_idle <= most_idle:
-        yield realm.problem("sessionIdle", f"{config.timeouts} allows at most {most_idle} ms")
-    if config.session_lifetime is not None and config.session_lifetime > most_lifetime:
-        yield realm.problem("sessionLifetime", f"{config.timeouts} allows at most {most_lifetime} ms")
+    if bounds.idle and config.session_idle is not None and not 0 < config.session_idle <= bounds.idle:
+        yield realm.problem("sessionIdle", f"{config.timeouts} allows at most {bounds.idle} ms")
+    if config.session_lifetime is not None and config.session_lifetime > bounds.lifetime:
+        yield realm.problem("sessionLifetime", f"{config.timeouts} allows at most {bounds.lifetime} ms")
+    for key, most, what in (
+        ("maxInactiveTime", bounds.idle if realm.realm.stateful else 0, config.max_inactive_time),
+        ("maxLifeTime", bounds.lifetime if realm.realm.stateful else 0, config.max_life_time),
+        ("tokenLifetime", bounds.lifetime, config.token_lifetime),
+        ("maxTokenLifetime", bounds.lifetime, config.max_token_lifetime),
+    ):
+        if key in realm.given and most and not 0 < what <= most:
+            yield realm.problem(key, f"{config.timeouts} wins: a session ends after {most} ms", severity="note")
 
 
 def realm_login_scope(realm: MergedRealm) -> Iterator[Problem]:

@@ -88,6 +88,15 @@ def _identity(url: StoreUrl, store: str) -> object:
     return url.path.resolve() if url.path else store
 
 
+def settings_anonymous(whole: Whole) -> Iterator[Problem]:
+    """Anonymous sessions have some room."""
+    sessions = whole.settings.sessions
+    for key, ceiling in (("maxStateful", sessions.max_stateful), ("maxStateless", sessions.max_stateless)):
+        if ceiling and ceiling * sessions.anonymous_share < 100:  # noqa: PLR2004 - per cent
+            message = f"{sessions.anonymous_share} % of {ceiling} leaves no room for any anonymous session"
+            yield whole.warning(f"sessions.{key}", message, "sessions.anonymousShare")
+
+
 def settings_master_key(whole: Whole) -> Iterator[Problem]:
     """The master key never travels with the project."""
     name, project = whole.settings.keys.master_key_file, whole.settings.project
@@ -159,6 +168,7 @@ RULES: tuple[Rule, ...] = (
     settings_public_url,
     settings_trusted_proxies,
     settings_store_files,
+    settings_anonymous,
     settings_master_key,
     project_workers,
     project_insecure_cookie,

@@ -80,6 +80,34 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     application: Annotated[Text, Meta(description="The database of scripts.")] = "sqlite:///var/app.db"
 
 
+class SessionSettings(Section, frozen=True, kw_only=True):
+    """How many sessions there may be."""
+
+    max_stateful: Annotated[
+        int, Meta(ge=0, description="Live sessions of all stateful realms together; 0 is no ceiling.")
+    ] = 10_000
+    max_stateless: Annotated[
+        int, Meta(ge=0, description="Live sessions of all stateless realms together; 0 is no ceiling.")
+    ] = 1_000_000
+    anonymous_share: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Per cent of a ceiling that anonymous sessions may take; they are also the first to go when "
+            "a logged-in user needs the room.",
+        ),
+    ] = 20
+    anonymous_per_address: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Live anonymous sessions of one realm from one address block (/24 of IPv4, /64 of IPv6); one "
+            "more ends the idlest of them. 0 is no quota.",
+        ),
+    ] = 20
+
+
 class KeySettings(Section, frozen=True, kw_only=True):
     """Keys."""
 
@@ -109,6 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings = ServerSettings()
     admin: AdminSettings = AdminSettings()
     stores: StoreSettings = StoreSettings()
+    sessions: SessionSettings = SessionSettings()
     keys: KeySettings = KeySettings()
     log: LogSettings = LogSettings()
 
@@ -133,6 +162,7 @@ SECTIONS: dict[str, type[Section]] = {
     "server": ServerSettings,
     "admin": AdminSettings,
     "stores": StoreSettings,
+    "sessions": SessionSettings,
     "keys": KeySettings,
     "log": LogSettings,
 }

@@ -13,7 +13,7 @@ from sojourn.model.field import Field
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet, narrow
 from sojourn.model.session import IssuedToken, Session
-from sojourn.model.user import Account, is_account, is_external
+from sojourn.model.user import Account
 
 #: How the handle arrived.
 Via = Literal["cookie", "header", "parameter", "jwt", "python"]
@@ -28,6 +28,7 @@ class Access:
     realm: Realm
     #: The record as it was when the handle was checked; its epoch guards every later write.
     session: Session
+    #: The session's own fields; of a :attr:`shared` bag ``Sessions.fields`` knows.
     fields: Mapping[str, Field]
     via: Via
     #: The effective scope: handle ∩ session ∩ account.
@@ -43,10 +44,12 @@ class Access:
     @property
     def kind(self) -> PrincipalKind:
         """Whom the session acts for."""
-        principal = self.session.principal
-        if is_account(principal):
-            return "account"
-        return "external" if is_external(principal) else "anonymous"
+        return self.session.identity.kind
+
+    @property
+    def shared(self) -> bool:
+        """Whether the fields are those of a bag that all sessions of the principal share."""
+        return self.realm.shares_fields and bool(self.session.principal)
 
     @property
     def claims(self) -> Mapping[str, Json] | None:

@@ -1,4 +1,4 @@
-"""The public Python face of a live session: ``session.fields.put(…)``, ``session.end()``.
+"""The public Python face of a live session: ``session.fields.put(…)``, ``session.set_timeout(30)``, ``session.end()``.
 
 Each call is a check and an act of its own against the session store; nothing is cached, so there is nothing to save.
 """
@@ -6,43 +6,27 @@ Each call is a check and an act of its own against the session store; nothing is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from dataclasses import replace
 
-from sojourn.core import json
-from sojourn.core.clock import Clock
+import msgspec
+
+from sojourn.core.clock import DAY, HOUR, MINUTE, Clock
 from sojourn.core.errors import BadRequest
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
+from sojourn.engine.fields import Bag, Batch, Batched, Fields, Versioned
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.tokens import Tokens
-from sojourn.model import field
 from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
-from sojourn.model.session import EndReason
+from sojourn.model.session import Device, EndReason
 
-#: Integers below this, the everyday ones, need no decimal to be spelled.
-_SMALL = 2**63
+__all__ = ["Bag", "Batch", "Batched", "Fields", "Session", "SessionBag", "Versioned"]
 
-
-class Versioned(NamedTuple):
-    """The value of a field with the version that :meth:`Fields.put_if` compares; version 0 = absent."""
-
-    value: Any
-    version: int
-
-
-class Bag(Protocol):
-    """Where :class:`Fields` reads and writes."""
-
-    async def read(self) -> Mapping[str, Field]:
-        """The fields as they are now."""
-        ...
-
-    async def write(self, ops: Sequence[Op]) -> Changed:
-        """Apply all of ``ops`` or none."""
-        ...
+#: A month and a year of ``set_timeout``.
+MONTH = 30 * DAY
+YEAR = 365 * DAY
 
 
 class SessionBag:
@@ -59,71 +43,6 @@ class SessionBag:
     async def write(self, ops: Sequence[Op]) -> Changed:
         """Apply all of ``ops`` or none."""
         return await self._sessions.change(self._access, ops)
-
-
-class Fields:
-    """The GLOBAL fields of one session: JSON values under names.
-
-    Every method raises ``SessionEnded`` and ``StaleSession`` (the session changed its identity since it was opened).
-    Every write is one atomic act, returns the session's version after it, and raises ``FieldLimit`` when a name, a value
-    or the whole is too large, ``BadOperand`` when an operation does not fit the value, ``InvalidJson`` for what JSON
-    cannot hold, and ``CrossSiteWrite`` in a request from another site.
-    """
-
-    def __init__(self, bag: Bag) -> None:
-        self._bag = bag
-
-    async def get(self, name: str, default: Any = None) -> Any:
-        """The value of the field as it is now, or ``default``. Numbers come back as they were put, digit for digit."""
-        found = (await self._bag.read()).get(name)
-        return default if found is None else json.decode_native(found.text)
-
-    async def get_with_version(self, name: str) -> Versioned:
-        """The value with its version, for :meth:`put_if`; ``(None, 0)`` when absent."""
-        found = (await self._bag.read()).get(name)
-        return Versioned(None, 0) if found is None else Versioned(json.decode_native(found.text), found.version)
-
-    async def all(self) -> dict[str, Any]:
-        """Every field."""
-        fields = await self._bag.read()
-        return {name: json.decode_native(found.text) for name, found in fields.items()}
-
-    async def put(self, /, **values: Any) -> int:
-        """Set fields; others stay as they are."""
-        return await self.put_all(values)
-
-    async def put_all(self, values: Mapping[str, Any]) -> int:
-        """Like :meth:`put`, for names that are no Python names."""
-        return await self._change(*(field.put(name, _text(value)) for name, value in values.items()))
-
-    async def put_if(self, name: str, value: Any, *, version: int) -> int:
-        """Set the field only while it has ``version`` (0 = while absent); raises ``FieldConflict`` with both versions."""
-        return await self._change(field.put_if(name, _text(value), version))
-
-    async def delete(self, *names: str) -> int:
-        """Remove fields; absent ones are no error."""
-        return await self._change(*(field.delete(name) for name in names))
-
-    async def delete_if(self, name: str, *, version: int) -> int:
-        """Remove the field only while it has ``version``; raises ``FieldConflict``."""
-        return await self._change(field.put_if(name, "", version))
-
-    async def increment(self, name: str, by: float | Decimal = 1) -> int | float | Decimal:
-        """Add ``by`` and return the exact sum; an absent field counts as 0."""
-        changed = await self._bag.write([field.increment(name, _plain(by))])
-        total: int | float | Decimal = json.decode_native(changed.values[name])
-        return total
-
-    async def append(self, name: str, item: Any) -> int:
-        """Add ``item`` at the end of an array; an absent field counts as ``[]``."""
-        return await self._change(field.append(name, _text(item)))
-
-    async def merge(self, name: str, patch: Mapping[str, Any]) -> int:
-        """Set members of an object (None removes one), not deeper; an absent field counts as ``{}``."""
-        return await self._change(field.merge(name, _text(dict(patch))))
-
-    async def _change(self, *ops: Op) -> int:
-        return (await self._bag.write(ops)).version
 
 
 class Session:
@@ -175,6 +94,56 @@ class Session:
         """The effective scope at the time of the check: handle ∩ session ∩ account."""
         return self.access.scope
 
+    @property
+    def created(self) -> int:
+        """When it began, in milliseconds since 1970 as all times here."""
+        return self.access.session.created
+
+    @property
+    def login_at(self) -> int:
+        """When its user logged in, 0 without a login."""
+        return self.access.session.identity.login_at
+
+    @property
+    def last_access(self) -> int:
+        """The last recorded access at the time of the check; up to ``touchEvery`` of the realm ago."""
+        return self.access.session.last
+
+    @property
+    def idle(self) -> int:
+        """Idle limit in milliseconds, 0 = none."""
+        return self.access.session.idle
+
+    @property
+    def expires_at(self) -> int:
+        """The instant at which it is dead when nobody uses it any more: the earlier of its two limits."""
+        return self.access.session.dies_at
+
+    @property
+    def ends_at(self) -> int:
+        """The instant at which it is dead however much it is used."""
+        return self.access.session.absolute
+
+    @property
+    def device(self) -> Device:
+        """The client that made the session: its id where the realm gives one, its address, its user agent."""
+        return self.access.session.device
+
+    @property
+    def client_id(self) -> str:
+        """Id of the client's device, empty where the realm does not track clients."""
+        return self.access.session.device.client
+
+    @property
+    def tracking(self) -> bool:
+        """Whether a cookie leads to the session."""
+        return self.realm.tracks
+
+    @property
+    def delegated(self) -> bool:
+        """Whether the handle is narrower than its session."""
+        return self.access.delegated
+
     async def check(self) -> None:
         """Raise ``SessionEnded`` or ``StaleSession`` unless the session still lives and is the same."""
         await self._sessions.check(self.access)
@@ -182,6 +151,23 @@ class Session:
     async def end(self, reason: EndReason = "logout") -> None:
         """End it for good: every handle of it is dead when this returns."""
         await self._sessions.end(self.access, reason)
+
+    async def set_timeout(self, minutes: int, hours: int = 0, days: int = 0, months: int = 0, years: int = 0) -> None:
+        """Let the session end after so much time without an access, counted anew from now.
+
+        A month has 30 days, a year 365. ``set_timeout(0)`` ends the session at once, with the reason *idle*. It may be
+        longer than the realm's ``sessionIdle``, up to its ``sessionLifetime`` and never beyond its ``timeouts``: more
+        raises ``IdleTooLong``. A negative part raises ``BadRequest``.
+        """
+        if min(minutes, hours, days, months, years) < 0:
+            raise BadRequest("no part of a timeout is negative")
+        limit = minutes * MINUTE + hours * HOUR + days * DAY + months * MONTH + years * YEAR
+        if limit == 0:
+            await self.end("idle")
+            return
+        await self._sessions.set_idle(self.access, limit)
+        now = msgspec.structs.replace(self.access.session, idle=limit, last=self._clock.now())
+        self.access = replace(self.access, session=now)
 
     async def token(self, *, scope: Iterable[str] | None = None, lifetime: int | None = None) -> str:
         """A new JWT of this session.
@@ -201,15 +187,3 @@ class Session:
             raise BadRequest(f"a token of this realm lives 1 to {config.max_token_lifetime} ms")
         issued = await self._tokens.renew(self.access, expires_at=self._clock.now() + lasts, scope=scope)
         return issued.token
-
-
-def _text(value: Any) -> str:
-    json.check_finite(value)
-    return json.encode_text(value)
-
-
-def _plain(number: float | Decimal) -> str:
-    """``number`` without an exponent, as increments take it; the store refuses what is not finite or too long."""
-    if type(number) is int and abs(number) < _SMALL:
-        return str(number)
-    return format(Decimal(repr(number)) if isinstance(number, float) else Decimal(number), "f")

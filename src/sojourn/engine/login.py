@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import msgspec
@@ -53,7 +54,15 @@ class Logins:
         return account
 
     async def login(
-        self, realm: Realm, user_name: str, password: str, device: Device, *, current: Access | None = None
+        self,
+        realm: Realm,
+        user_name: str,
+        password: str,
+        device: Device,
+        *,
+        current: Access | None = None,
+        end_session: str = "",
+        admit: Callable[[Account], Awaitable[bool]] | None = None,
     ) -> LoggedIn | None:
         """Log in; None when refused, for every reason alike.
 
@@ -61,12 +70,22 @@ class Logins:
         handle was a cookie; with one of the same account it goes on with all its fields; one of anybody else ends
         (``replaced-by-login``) and a new one begins. The secret and the epoch are new in every case.
 
-        Raises ``LoginBusy``; ``CrossSiteWrite`` when ``current`` may change nothing; ``StaleSession`` when another
-        request logged the same session in at the same moment: repeat with the new handle.
+        Where the account has as many sessions as it may and the policy of the realm is *deny*, raises ``SessionLimit``
+        with those sessions: to be shown, because the password was right. ``end_session`` is the public id of one of
+        them that shall end (``dropped``) in favour of this login; an id that is none of them changes nothing.
+
+        ``admit`` is asked last, after the right password: whom it does not admit is refused like everybody else.
+
+        Raises ``LoginBusy`` and ``CeilingReached``; ``CrossSiteWrite`` when ``current`` may change nothing;
+        ``StaleSession`` when another request logged the same session in at the same moment: repeat with the new handle.
         """
         if current is not None:
             current.writable()
         account = await self._check(realm, user_name, password)
+        if account is not None and admit is not None and not await admit(account):
+            account = None
+        if account is not None and end_session:
+            await self._sessions.end_own(realm, account, end_session, address=device.address)
         begun = None if account is None else await self._enter(realm, account, device, current)
         if account is None or begun is None:
             await self._failed(realm, user_name, device.address)
@@ -89,19 +108,20 @@ class Logins:
 
     async def _enter(self, realm: Realm, account: Account, device: Device, current: Access | None) -> Begun | None:
         """The session of the login; None when the account was ended while its password was checked."""
-        try:
-            if current is not None and current.session.principal in ("", account_principal(account.key)):
+        if current is not None and current.session.principal in ("", account_principal(account.key)):
+            try:
                 return await self._rotate(account, device, current)
-            if current is not None:
-                await self._replace(current)
-        except SessionEnded:
-            # The session that came along has died meanwhile; nothing of it goes on.
-            pass
+            except SessionEnded:
+                # The session that came along has died meanwhile; nothing of it goes on.
+                current = None
         try:
             identity = account_identity(account, self._clock.now())
-            return await self._sessions.begin(realm, identity, device, authenticated=account)
+            begun = await self._sessions.begin(realm, identity, device, authenticated=account)
         except SessionEnded:
             return None
+        if current is not None:
+            await self._replace(current)
+        return begun
 
     async def _rotate(self, account: Account, device: Device, current: Access) -> Begun:
         keep = None
@@ -113,8 +133,8 @@ class Logins:
     async def _replace(self, current: Access) -> None:
         try:
             await self._sessions.end(current, "replaced-by-login")
-        except StaleSession:
-            # Another login has taken it over with a secret of its own: it is not this client's any more.
+        except (SessionEnded, StaleSession):
+            # It is dead, or another login has taken it over with a secret of its own: not this client's any more.
             return
 
     async def _succeeded(self, realm: Realm, account: Account, address: str, sid: str) -> None:

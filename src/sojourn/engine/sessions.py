@@ -9,21 +9,22 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sojourn.core.clock import SECOND, Clock
-from sojourn.core.errors import (
-    SessionUnknown,
-    SojournError,
-)
+from sojourn.config.settings import SessionSettings
+from sojourn.core.clock import Clock
+from sojourn.core.errors import BadRequest, SessionUnknown, SojournError
 from sojourn.core.ids import SessionHandle, new_handle, new_token, secret_hash
 from sojourn.engine.access import Access, Via
+from sojourn.engine.admission import Admission
 from sojourn.engine.audit import Audit
+from sojourn.engine.bag import SharedBags, check_scope, shares
 from sojourn.engine.check import Check
 from sojourn.engine.claims import Claims
-from sojourn.engine.database import EngineDatabase
 from sojourn.engine.ends import Ends
 from sojourn.engine.facts import Facts
 from sojourn.engine.fences import Fence
-from sojourn.engine.journal import EndJournal
+from sojourn.engine.oversight import Oversight
+from sojourn.engine.realms import Realms
+from sojourn.engine.watch import StoreWatch
 from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.session import (
@@ -31,15 +32,24 @@ from sojourn.model.session import (
     End,
     EndReason,
     Identity,
-    Loaded,
     Rotation,
     Session,
-    Tombstone,
 )
 from sojourn.model.user import Account
-from sojourn.stores.base import Cursor, SessionStore
+from sojourn.stores.base import SessionStore
 
 _NO_FIELDS: Mapping[str, str] = {}
+
+
+class IdleTooLong(BadRequest):
+    """The session cannot be idle for so long."""
+
+    code = "session.idle_too_long"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"a session of this realm can be idle for at most {most} ms")
+        #: The longest idle limit of the realm, in milliseconds.
+        self.most = most
 
 
 class Begun(NamedTuple):
@@ -49,7 +59,7 @@ class Begun(NamedTuple):
     handle: SessionHandle
 
 
-class Sessions:
+class Sessions(Oversight):
     """Sessions of all realms."""
 
     def __init__(
@@ -57,16 +67,22 @@ class Sessions:
         *,
         store: SessionStore,
         facts: Facts,
-        journal: EndJournal,
+        ends: Ends,
+        watch: StoreWatch,
         audit: Audit,
-        db: EngineDatabase,
+        realms: Realms,
         clock: Clock,
+        settings: SessionSettings = SessionSettings(),  # noqa: B008 - frozen
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._ends = Ends(store=store, journal=journal, audit=audit, db=db, clock=clock)
-        self._fence = Fence(facts, self._ends, clock)
-        self._check = Check(store, self._fence, clock)
+        self._fence = Fence(facts, ends, clock, watch)
+        self._admission = Admission(store=store, ends=ends, realms=realms, audit=audit, settings=settings, clock=clock)
+        super().__init__(
+            store=store,
+            ends=ends,
+            check=Check(store, self._fence, clock, watch),
+            bags=SharedBags(store, clock),
+            clock=clock,
+        )
 
     # --- the one check ---
 
@@ -101,10 +117,7 @@ class Sessions:
     def touch_due(self, access: Access) -> bool:
         """Whether :meth:`touch` has something to do."""
         session = access.session
-        every = access.realm.touch_every
-        if session.idle:
-            every = min(every, max(SECOND, session.idle // 20))
-        return self._clock.now() - session.last >= every
+        return self._clock.now() - session.last >= access.realm.touch_after(session.idle)
 
     async def check(self, access: Access) -> None:
         """The one check again, before an act for the session.
@@ -115,21 +128,34 @@ class Sessions:
         await self._check.again(access)
 
     async def fields(self, access: Access) -> Mapping[str, Field]:
-        """The fields as they are now; raises as :meth:`check`."""
-        return (await self._check.again(access)).fields
+        """The fields as they are now, those of the shared bag where the realm has one.
+
+        Raises as :meth:`check`, and ``InsufficientScope`` for a delegated handle without the scope ``session.global``.
+        """
+        loaded = await self._check.again(access)
+        if not access.shared:
+            return loaded.fields
+        check_scope(access)
+        return await self._bags.fields(access.realm, loaded)
 
     # --- writes ---
 
     async def change(self, access: Access, ops: Sequence[Op], *, touch: bool = True) -> Changed:
-        """Apply all of ``ops`` or none; ``touch`` records the access.
+        """Apply all of ``ops`` or none, to the shared bag where the realm has one; ``touch`` records the access.
 
         Raises ``CrossSiteWrite``, ``SessionEnded``, ``StaleSession``, ``SessionUnknown``, ``FieldConflict``,
-        ``BadOperand``, ``FieldLimit``.
+        ``BadOperand``, ``FieldLimit``; ``InsufficientScope`` as :meth:`fields`.
         """
         access.writable()
         session = access.session
         if self._fence.passed(access.realm, session) is None:
             await self._fence.check(access.realm, session)
+        if access.shared:
+            check_scope(access)
+            changed = await self._bags.change(access, ops)
+            if touch:
+                await self.touch(access)
+            return changed
         return await self._store.change(
             session.realm,
             session.id,
@@ -139,6 +165,22 @@ class Sessions:
             touch=touch,
             limits=access.realm.limits,
         )
+
+    async def set_idle(self, access: Access, milliseconds: int) -> None:
+        """Give the session an idle limit of its own, from this access on.
+
+        It may be longer than the realm's, up to its ``sessionLifetime`` and the bound of its ``timeouts``: more raises
+        :class:`IdleTooLong`, 0 and less ``BadRequest``. Raises as :meth:`change` too.
+        """
+        access.writable()
+        realm, session = access.realm, access.session
+        if milliseconds > realm.max_idle:
+            raise IdleTooLong(realm.max_idle)
+        if milliseconds <= 0:
+            raise BadRequest("an idle limit is more than 0 ms")
+        await self._fence.check(realm, session)
+        now = self._clock.now()
+        await self._store.change(realm.id, session.id, session.epoch, (), now, idle=milliseconds)
 
     async def begin(
         self,
@@ -151,20 +193,22 @@ class Sessions:
         absolute: int | None = None,
         authenticated: Account | None = None,
     ) -> Begun:
-        """Begin a session.
+        """Begin a session, within the limits of :class:`~sojourn.engine.admission.Admission`.
 
         Args:
             realm: Where.
             identity: Whom it acts for.
             device: The client.
             fields: First fields, name -> JSON text.
-            idle: Idle limit in milliseconds, 0 = none; None = the realm's.
-            absolute: Absolute limit, an instant; None = the realm's.
+            idle: Idle limit in milliseconds, 0 = none; None = the realm's. The bound of the realm's ``timeouts`` holds.
+            absolute: Absolute limit, an instant; None = the realm's. The same bound holds.
             authenticated: The account as the password was checked for it. A password change, disable or "end all"
                 since then ends the new session before it is handed out.
 
         Raises:
             SessionEnded: The account, realm or engine was ended meanwhile.
+            SessionLimit: The account has as many sessions as it may, and the policy of the realm is *deny*.
+            AnonymousLimit, CeilingReached, LoginBusy: There is no room.
             FieldLimit: The fields are too many or too large.
         """
         handle, now = new_handle(), self._clock.now()
@@ -177,11 +221,13 @@ class Sessions:
             fences=await self._fence.now(realm, identity, authenticated),
             created=now,
             last=now,
-            idle=realm.session_idle if idle is None else idle,
-            absolute=now + realm.session_lifetime if absolute is None else absolute,
+            idle=realm.session_idle if idle is None else realm.bounded_idle(idle),
+            absolute=min(now + realm.session_lifetime if absolute is None else absolute, now + realm.bounds.lifetime),
         )
-        await self._store.create(session, fields, now)
+        await self._admission.create(realm, session, fields)
         await self._fence.check(realm, session)
+        if fields and shares(realm, identity):
+            await self._bags.after_login(realm, session)
         return Begun(session, handle)
 
     async def rotate(
@@ -195,23 +241,31 @@ class Sessions:
     ) -> Begun:
         """Give the session a new identity, secret and epoch: every handle made before is dead, its JWTs too.
 
-        ``keep`` names the fields that survive, None = all; ``authenticated`` as in :meth:`begin`. Raises
-        ``CrossSiteWrite``, ``SessionEnded``, ``StaleSession``, ``SessionUnknown``.
+        Its limits begin anew when somebody logged in, and stay when only the secret changes.
+
+        ``keep`` names the fields that survive, None = all; in a realm that shares fields they are added to the
+        principal's bag where that has none of the name. ``authenticated`` as in :meth:`begin`. Raises ``CrossSiteWrite``,
+        ``SessionEnded``, ``StaleSession``, ``SessionUnknown``, and ``SessionLimit`` as :meth:`begin`.
         """
         access.writable()
         realm, session, now = access.realm, access.session, self._clock.now()
         handle = SessionHandle(session.id, new_token())
+        # Only who authenticates anew begins a new life: a mere change of the secret never lengthens one.
+        anew = (identity.principal, identity.login_at) != (session.principal, session.identity.login_at)
         to = Rotation(
             secret=secret_hash(handle.secret),
             identity=identity,
             device=device,
             fences=await self._fence.now(realm, identity, authenticated),
-            idle=realm.session_idle,
-            absolute=now + realm.session_lifetime,
+            idle=realm.session_idle if anew else session.idle,
+            absolute=now + realm.session_lifetime if anew else session.absolute,
             keep=keep,
         )
-        rotated = await self._store.rotate(realm.id, session.id, session.epoch, to, now)
+        rotated = await self._admission.rotate(realm, session, to)
+        await self._ends.rotated(session)
         await self._fence.check(realm, rotated)
+        if keep != frozenset() and shares(realm, identity):
+            await self._bags.after_login(realm, rotated)
         return Begun(rotated, handle)
 
     # --- ends ---
@@ -219,8 +273,9 @@ class Sessions:
     async def end(self, access: Access, reason: EndReason = "logout", *, address: str = "") -> End:
         """End the session by one of its own handles: every handle of it is dead when this returns.
 
-        ``address`` is the client's, for the audit log; empty = the one that the session was made from. Raises ``CrossSiteWrite``, ``SessionEnded`` when it was dead before, ``StaleSession`` when it changed its
-        identity, ``StoreUnavailable`` when nothing can be acknowledged.
+        ``address`` is the client's, for the audit log; empty = the one that the session was made from. Raises
+        ``CrossSiteWrite``, ``SessionEnded`` when it was dead before, ``StaleSession`` when it changed its identity,
+        ``StoreUnavailable`` when nothing can be acknowledged.
         """
         access.writable()
         session = (await self._check.again(access)).session
@@ -229,35 +284,3 @@ class Sessions:
         if ended is None:
             raise SessionUnknown
         return ended.end
-
-    async def end_by_id(self, realm: Realm, sid: str, reason: EndReason, *, actor: str, rule: str = "") -> End | None:
-        """End a session as an operator; the *first* end when it was dead before, None when it is unknown."""
-        return await self._ends.by_id(realm.id, sid, End(reason, self._clock.now(), actor, rule))
-
-    async def end_all(self, realm: Realm | None, account_key: int, reason: EndReason, *, actor: str) -> int:
-        """End all sessions of an account, see :meth:`Ends.all_of`; how many lived."""
-        return await self._ends.all_of(realm, account_key, End(reason, self._clock.now(), actor))
-
-    async def replay_journal(self) -> int:
-        """Before serving: end again what the journal says, see :meth:`Ends.replay`."""
-        return await self._ends.replay()
-
-    # --- for operators ---
-
-    async def list(
-        self, realm: Realm, principal: str | None = None, *, after: Cursor | None = None, limit: int = 50
-    ) -> Sequence[Session]:
-        """Live sessions, of one principal or of all, ordered by (created, id)."""
-        return await self._store.list(realm.id, principal, self._clock.now(), after=after, limit=limit)
-
-    async def show(self, realm: Realm, sid: str) -> Loaded | None:
-        """A live session by its public id."""
-        return await self._store.load(realm.id, sid, self._clock.now())
-
-    async def why(self, realm: Realm, sid: str) -> Tombstone | None:
-        """The tombstone of an ended session by its public id; for operators and the session's own user."""
-        return await self._check.tombstone(realm, sid)
-
-    async def why_for(self, realm: Realm, handle: SessionHandle) -> End | None:
-        """Why a session ended, for who shows its last secret; None for anybody else."""
-        return await self._check.why_for(realm, handle)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +22,26 @@ MAX_TOKEN_LIFETIME = 365 * DAY
 
 #: Longest time that a property may name: a hundred years.
 MAX_MILLIS = 36_500 * DAY
+
+#: How long the shared fields of a principal outlive the last session where ``bagIdle`` says nothing.
+BAG_IDLE = 30 * DAY
+
+
+class Bounds(NamedTuple):
+    """What the limits of a session may be at most, in milliseconds."""
+
+    #: Longest idle limit; 0 = no bound, and none at all is fine too.
+    idle: int
+    lifetime: int
+
+
+#: The presets of ``timeouts``: NIST SP 800-63B-4, times only.
+TIMEOUTS: Mapping[str, Bounds] = {
+    "nist-aal1": Bounds(0, 30 * DAY),
+    "nist-aal2": Bounds(HOUR, DAY),
+    "nist-aal3": Bounds(15 * MINUTE, 12 * HOUR),
+}
+_NO_BOUNDS = Bounds(0, MAX_MILLIS)
 
 _MS = {"unit": "milliseconds"}
 Millis = Annotated[int, Meta(ge=0, le=MAX_MILLIS, extra=_MS)]
@@ -57,7 +77,11 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description="Absolute limit of the session; default: 1 day, in stateful realms maxLifeTime or 30 days."),
     ] = None
     touch_every: Annotated[
-        Millis | None, Meta(description="How stale the recorded last access may get; default 1/20 of the idle limit.")
+        Millis | None,
+        Meta(
+            description="How stale the recorded last access may get, 0 = record every request; "
+            "default 1/20 of the idle limit, at least 1 s."
+        ),
     ] = None
     token_lifetime: Annotated[int, Meta(ge=1, description="`exp` of a JWT where the step names none.", extra=_MS)] = (
         HOUR
@@ -87,18 +111,28 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = "cache"
     jwt_algorithm: Annotated[Literal["EdDSA", "HS256"], Meta(description="How JWTs are signed.")] = "EdDSA"
     timeouts: Annotated[
-        Literal["nist-aal1", "nist-aal2", "nist-aal3"] | None, Meta(description="Upper bounds of the session's limits.")
+        Literal["nist-aal1", "nist-aal2", "nist-aal3"] | None,
+        Meta(
+            description="Upper bounds of every session's limits: 30 days; 24 h, idle 1 h; 12 h, idle 15 min. "
+            "Shorter ones hold as they are."
+        ),
     ] = None
     max_sessions_per_user: Annotated[
-        AtLeastOne | None, Meta(description="Live sessions of one account; default: no limit.")
+        AtLeastOne | None, Meta(description="Live sessions of one account in this realm; default: no limit.")
     ] = None
     session_limit_policy: Annotated[
-        Literal["deny", "evict-oldest", "evict-idle"], Meta(description="What happens at the limit.")
+        Literal["deny", "evict-oldest", "evict-idle"],
+        Meta(
+            description="At the limit: refuse the login, or end the session that is oldest or has been idle the longest."
+        ),
     ] = "deny"
     global_session: Annotated[
         Literal["login", "user"], Meta(description="`user` shares GLOBAL fields between sessions of one principal.")
     ] = "login"
-    bag_idle: Annotated[Millis | None, Meta(description="How long the shared fields outlive the last session.")] = None
+    bag_idle: Annotated[
+        Millis | None,
+        Meta(description="How long the shared fields outlive the principal's last session; default: 30 days."),
+    ] = None
     accept_session_tokens_of: Annotated[
         tuple[str, ...], Meta(description="Realms whose session tokens give identity here.")
     ] = ()
@@ -118,16 +152,10 @@ NOT_IN_EFFECT = frozenset(
     {
         "runtime",
         "cleanupEnvironment",
-        "clientTrackingEnabled",
         "httpCompressionEnabled",
         "loginAuditingEnabled",
         "application",
         "jwtAlgorithm",
-        "timeouts",
-        "maxSessionsPerUser",
-        "sessionLimitPolicy",
-        "globalSession",
-        "bagIdle",
         "acceptSessionTokensOf",
         "runnersFrom",
         "freshLogin",
@@ -167,25 +195,62 @@ class Realm(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return self.tracks and not self.config.cross_site_clients
 
     @cached_property
+    def bounds(self) -> Bounds:
+        """Upper bounds of every session's limits, by ``timeouts``."""
+        return TIMEOUTS[self.config.timeouts] if self.config.timeouts else _NO_BOUNDS
+
+    @cached_property
     def session_idle(self) -> int:
         """Idle limit of a session in milliseconds, 0 = none."""
-        if self.config.session_idle is not None:
-            return self.config.session_idle
-        return self.config.max_inactive_time if self.stateful else 15 * MINUTE
+        chosen = self.config.session_idle
+        if chosen is None:
+            chosen = self.config.max_inactive_time if self.stateful else 15 * MINUTE
+        return self.bounded_idle(chosen)
 
     @cached_property
     def session_lifetime(self) -> int:
         """Absolute limit of a session in milliseconds, > 0."""
-        if self.config.session_lifetime:
-            return self.config.session_lifetime
-        return (self.config.max_life_time or 30 * DAY) if self.stateful else DAY
+        chosen = self.config.session_lifetime
+        if not chosen:
+            chosen = (self.config.max_life_time or 30 * DAY) if self.stateful else DAY
+        return min(chosen, self.bounds.lifetime)
+
+    @cached_property
+    def max_idle(self) -> int:
+        """Longest idle limit that a session may be given while it lives, in milliseconds."""
+        return min(self.session_lifetime, self.bounds.idle or self.session_lifetime)
+
+    def bounded_idle(self, idle: int) -> int:
+        """``idle`` within :attr:`bounds`; no idle limit at all becomes the bound where there is one."""
+        most = self.bounds.idle
+        return most if most and not 0 < idle <= most else idle
 
     @cached_property
     def touch_every(self) -> int:
         """How stale the recorded last access may get, in milliseconds; 0 = record every request."""
         if self.config.touch_every is not None:
             return self.config.touch_every
-        return max(SECOND, self.session_idle // 20)
+        return max(SECOND, self.session_idle // 20) if self.session_idle else MINUTE
+
+    def touch_after(self, idle: int) -> int:
+        """The same for a session with an idle limit of its own: a shorter one is recorded as much more often."""
+        if not idle or idle == self.session_idle:
+            return self.touch_every
+        # A limit below two seconds is left half of its time, not the second that is the least otherwise.
+        own = min(max(SECOND, idle // 20), idle // 2)
+        if self.config.touch_every is None:
+            return own
+        return self.touch_every if idle > self.session_idle > 0 else min(self.touch_every, own)
+
+    @cached_property
+    def shares_fields(self) -> bool:
+        """Whether the fields of all sessions of one principal are one bag."""
+        return self.config.global_session == "user"
+
+    @cached_property
+    def bag_idle(self) -> int:
+        """How long the bag outlives the principal's last session, in milliseconds."""
+        return BAG_IDLE if self.config.bag_idle is None else self.config.bag_idle
 
     @cached_property
     def kept_at_login(self) -> frozenset[str] | None:

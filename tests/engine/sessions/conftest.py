@@ -1,34 +1,27 @@
 """A whole engine without HTTP, on real files, that can be started again on the same project."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sojourn.config.project import RealmFolder
-from sojourn.config.settings import Settings
+from sojourn.config.settings import SessionSettings, Settings
 from sojourn.core.clock import ManualClock
 from sojourn.core.crypto import MasterKey
 from sojourn.engine.access import Access
-from sojourn.engine.activity import Activity
-from sojourn.engine.apikeys import ApiKeys
+from sojourn.engine.assembly import assemble as build
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.facts import Facts
-from sojourn.engine.grants import Grants
-from sojourn.engine.journal import EndJournal
-from sojourn.engine.keys import KeyRings
-from sojourn.engine.login import Logins
-from sojourn.engine.realms import Realms
 from sojourn.engine.rules import Rules
-from sojourn.engine.sessions import Begun, Sessions
-from sojourn.engine.tokens import Tokens
-from sojourn.engine.users import Users
+from sojourn.engine.sessions import Begun
 from sojourn.identity.password import PasswordHasher
 from sojourn.model.realm import Realm, RealmConfig
 from sojourn.model.session import Device
 from sojourn.model.user import Account, account_identity
+from sojourn.stores.base import SessionStore
+from sojourn.stores.memory import MemoryStore
 from sojourn.stores.sqlite import SqliteStore
 
 Start = Callable[..., Awaitable[Rules]]
@@ -41,6 +34,19 @@ REALMS: dict[str, dict[str, Any]] = {
     "apart": {"directory": "apart"},
 }
 
+#: Most tests are about something else than limits.
+UNLIMITED = SessionSettings(max_stateful=0, max_stateless=0, anonymous_per_address=0)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def open_limited(request: pytest.FixtureRequest, start: Start) -> Start:
+    """Opens the engine of this test's project on each store, with the realms and limits that the test names."""
+
+    async def open_engine(**options: Any) -> Rules:
+        return await start(memory=MemoryStore() if request.param == "memory" else None, **options)
+
+    return open_engine
+
 
 @pytest.fixture
 async def start(project: Path, clock: ManualClock, hasher: PasswordHasher) -> AsyncIterator[Start]:
@@ -48,16 +54,24 @@ async def start(project: Path, clock: ManualClock, hasher: PasswordHasher) -> As
     opened: list[Rules] = []
 
     async def open_engine(
-        *, store: type[SqliteStore] = SqliteStore, audit: type[Audit] = Audit, master: bytes = bytes(32)
+        *,
+        store: type[SqliteStore] = SqliteStore,
+        memory: SessionStore | None = None,
+        audit: type[Audit] = Audit,
+        master: bytes = bytes(32),
+        limits: SessionSettings = UNLIMITED,
+        realms: Mapping[str, dict[str, Any]] = REALMS,
     ) -> Rules:
         db = await EngineDatabase.open("sqlite:///var/engine.db", project)
         rules = await assemble(
             db,
-            await store.open(project / "var" / "state.db"),
+            memory or await store.open(project / "var" / "state.db"),
             audit_log=audit,
             master=master,
             clock=clock,
             hasher=hasher,
+            limits=limits,
+            configs=realms,
         )
         opened.append(rules)
         return rules
@@ -70,47 +84,24 @@ async def start(project: Path, clock: ManualClock, hasher: PasswordHasher) -> As
 
 async def assemble(
     db: EngineDatabase,
-    store: SqliteStore,
+    store: SessionStore,
     *,
     audit_log: type[Audit],
     master: bytes,
     clock: ManualClock,
     hasher: PasswordHasher,
+    limits: SessionSettings,
+    configs: Mapping[str, dict[str, Any]],
 ) -> Rules:
-    audit, facts, journal, realms = audit_log(db, clock), Facts(db, clock), EndJournal(db), Realms(db)
-    folders = {name: RealmFolder(name, RealmConfig(**config), {}, ()) for name, config in REALMS.items()}
-    await realms.sync(folders, clock.now())
-    keys = KeyRings(db, facts, MasterKey(master), clock)
-    for realm in realms.all():
-        await keys.ensure(realm)
-    users = Users(db, hasher, audit, clock)
-    sessions = Sessions(store=store, facts=facts, journal=journal, audit=audit, db=db, clock=clock)
-    settings = Settings(project=Path("/nowhere"))
-    return Rules(
-        settings=settings,
-        clock=clock,
-        db=db,
-        store=store,
-        realms=realms,
-        facts=facts,
-        users=users,
-        grants=Grants(db, audit, clock),
-        api_keys=ApiKeys(db, audit, clock),
-        keys=keys,
-        tokens=Tokens(
-            public_url=settings.server.public_url,
-            installation=db.installation,
-            rings=keys,
-            facts=facts,
-            store=store,
-            clock=clock,
-        ),
-        sessions=sessions,
-        logins=Logins(users=users, facts=facts, sessions=sessions, audit=audit, clock=clock),
-        audit=audit,
-        journal=journal,
-        activity=Activity(clock),
+    settings = Settings(project=Path("/nowhere"), sessions=limits)
+    rules = build(
+        settings=settings, db=db, store=store, clock=clock, master=MasterKey(master), hasher=hasher, audit=audit_log
     )
+    folders = {name: RealmFolder(name, RealmConfig(**config), {}, ()) for name, config in configs.items()}
+    await rules.realms.sync(folders, clock.now())
+    for realm in rules.realms.all():
+        await rules.keys.ensure(realm)
+    return rules
 
 
 async def stop(rules: Rules) -> None:

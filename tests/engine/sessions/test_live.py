@@ -174,3 +174,83 @@ async def test_a_token_opens_the_same_session(session: Session, rules: Rules, re
     for lifetime in (0, -1, 366 * DAY):
         with pytest.raises(BadRequest):
             await session.token(lifetime=lifetime)
+
+
+async def test_a_batch_happens_as_a_whole(session: Session) -> None:
+    status = await session.fields.put(status="open", old=1, list=[1])
+    done = await (
+        session.fields.batch()
+        .put(cart=["A1"])
+        .put_all({"with blank": Decimal("10.10")})
+        .increment("visits", 2)
+        .append("list", 2)
+        .merge("address", {"city": "Graz"})
+        .delete("old", "absent")
+        .put_if("status", "paid", version=status)
+        .apply()
+    )
+    assert done.values == {"visits": 2}
+    assert await session.fields.get_with_version("status") == ("paid", done.version)
+    assert await session.fields.all() == {
+        "cart": ["A1"],
+        "with blank": Decimal("10.10"),
+        "visits": 2,
+        "list": [1, 2],
+        "address": {"city": "Graz"},
+        "status": "paid",
+    }
+
+
+async def test_a_batch_sees_its_own_operations_in_order(session: Session) -> None:
+    await session.fields.batch().put(n=1).increment("n", 4).append("n2", 1).delete("n2").apply()
+    assert await session.fields.all() == {"n": 5}
+
+
+REFUSED: list[Any] = [
+    (lambda batch: batch.put_if("n", 3, version=77), FieldConflict),
+    (lambda batch: batch.delete_if("gone", version=1), FieldConflict),
+    (lambda batch: batch.increment("text"), BadOperand),
+    (lambda batch: batch.put(large="x" * 300_000), FieldLimit),
+]
+
+
+@pytest.mark.parametrize(("add", "error"), REFUSED)
+async def test_one_operation_that_is_refused_refuses_the_whole_batch(session: Session, add: Any, error: Any) -> None:
+    await session.fields.put(n=1, text="x")
+    batch = add(session.fields.batch().put(n=2, fresh=1).increment("n"))
+    with pytest.raises(error):
+        await batch.apply()
+    assert await session.fields.all() == {"n": 1, "text": "x"}
+
+
+async def test_what_json_cannot_hold_does_not_get_into_a_batch(session: Session) -> None:
+    batch = session.fields.batch().put(n=1)
+    with pytest.raises(InvalidJson):
+        batch.put(bad=float("nan"))
+    await batch.apply()
+    assert await session.fields.all() == {"n": 1}
+
+
+async def test_an_empty_batch_writes_nothing(session: Session) -> None:
+    version = await session.fields.put(n=1)
+    assert await session.fields.batch().apply() == (version, {})
+
+
+@pytest.mark.parametrize(
+    "text", ["12345678901234567890123", "-0.12345678901234567890", "10.10", "1e400", "[1.0,1.00,100000000000000000001]"]
+)
+async def test_numbers_keep_their_digits_through_every_operation(
+    session: Session, rules: Rules, access: Access, text: str
+) -> None:
+    from sojourn.core.json import decode
+    from sojourn.model import field
+
+    await session.fields.put(a=decode(text))
+    await session.fields.append("list", decode(text))
+    await session.fields.merge("object", {"a": decode(text)})
+    fields = await rules.sessions.fields(access)
+    assert fields["a"].text.lower().replace("e+", "e") == text
+    await rules.sessions.change(access, [field.put("b", text)])
+    assert (await rules.sessions.fields(access))["b"].text == text
+    assert await session.fields.get("list") == [await session.fields.get("b")]
+    assert await session.fields.get("object") == {"a": await session.fields.get("b")}
