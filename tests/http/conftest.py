@@ -28,6 +28,10 @@ REALMS = {
     "embedded": {"sessionTrackingEnabled": True, "crossSiteClients": True},
     "hosted": {"hosts": ["hosted.example"]},
     "keys": {"apiKeyInQuery": True},
+    "till": {"environmentType": "stateful"},
+    "portal": {"environmentType": "stateful", "crossSiteClients": True},
+    "known": {"sessionTrackingEnabled": True, "clientTrackingEnabled": True},
+    "two": {"sessionTrackingEnabled": True, "maxSessionsPerUser": 2},
 }
 
 

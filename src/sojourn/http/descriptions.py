@@ -7,11 +7,13 @@ from typing import Any
 
 from sojourn.core.clock import iso
 from sojourn.engine.access import Access
+from sojourn.engine.drops import DropRequest
+from sojourn.http.replies import OPERATOR
 from sojourn.model.session import Session
 
 
-def own_session(access: Access, session: Session) -> dict[str, Any]:
-    """Who am I: ``session`` is the record of ``access`` as it is now."""
+def own_session(access: Access, session: Session, drop: DropRequest | None) -> dict[str, Any]:
+    """Who am I: ``session`` is the record of ``access`` as it is now, ``drop`` what an operator has announced."""
     identity = session.identity
     user: dict[str, Any] = {"key": identity.user_key, "name": identity.user_name, "kind": access.kind}
     if identity.subject:
@@ -28,7 +30,8 @@ def own_session(access: Access, session: Session) -> dict[str, Any]:
         "lastAccess": iso(session.last),
         "idleLimit": session.idle or None,
         "absoluteLimit": iso(session.absolute),
-        "endsNext": _next_end(session),
+        "endsNext": _next_end(session, drop),
+        "dropRequest": _announced(drop) if drop else None,
     }
 
 
@@ -44,7 +47,18 @@ def listed_session(session: Session) -> dict[str, Any]:
     }
 
 
-def _next_end(session: Session) -> Mapping[str, str]:
+def _next_end(session: Session, drop: DropRequest | None) -> Mapping[str, str]:
     by_idle = session.last + session.idle if session.idle else session.absolute
     reason, at = ("absolute", session.absolute) if session.absolute <= by_idle else ("idle", by_idle)
+    if drop is not None and drop.drops_at < at:
+        reason, at = "dropped", drop.drops_at
     return {"reason": reason, "at": iso(at)}
+
+
+def _announced(drop: DropRequest) -> Mapping[str, str]:
+    return {
+        "requester": OPERATOR,
+        "reason": drop.reason,
+        "requestedAt": iso(drop.requested_at),
+        "dropsAt": iso(drop.drops_at),
+    }

@@ -73,7 +73,8 @@ class Endpoints:
         access = await self._opener.open(call, realm)
         await self._rules.sessions.touch(access)
         now = await self._rules.sessions.show(realm, access.session.id)
-        return json_reply(200, own_session(access, now.session if now else access.session))
+        drop = await self._rules.drops.pending(access.session.id)
+        return json_reply(200, own_session(access, now.session if now else access.session, drop))
 
     async def keys(self, call: Call, realm: Realm) -> Reply:
         """``GET …/.well-known/jwks.json``: the public keys with which others verify tokens of the realm."""

@@ -83,7 +83,6 @@ class SessionPowers:
         if self.caller.access is None:
             raise StepFailed("the request has no token", 401)
         await self._rules.sessions.end(self.caller.access, "logout")
-        self._rules.activity.abort(self.caller.access.session.id)
 
     async def discard(self) -> None:
         """End the session that this execution made, when its token is not handed out."""
