@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sojourn.admin.application import admin_application
 from sojourn.bootstrap import Engine
 from sojourn.http.application import Application
 from sojourn.stores.base import Lifecycle
@@ -12,16 +11,6 @@ from tests.http.conftest import PASSWORD
 from tests.http.wire_client import Client
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def app(engine: Engine) -> Application:
-    return engine.application()
-
-
-@pytest.fixture
-def admin(engine: Engine, app: Application) -> Client:
-    return Client(admin_application(engine.rules, app), host="127.0.0.1:8421", server=("127.0.0.1", 8421))
 
 
 async def test_health_is_up_with_no_causes(admin: Client) -> None:

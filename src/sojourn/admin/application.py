@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,35 +12,63 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sojourn.admin.authority import Authority
+from sojourn.admin.endpoint import Endpoint
 from sojourn.admin.guard import Guard
-from sojourn.admin.metrics import EngineCollector
+from sojourn.admin.metrics import EngineCollector, Measured
+from sojourn.admin.openapi import openapi
+from sojourn.admin.operation import OPERATIONS, PREFIX, Plane
 from sojourn.core.ids import new_execution_key
+from sojourn.core.json import encode
+from sojourn.engine.manager import SessionManager
+from sojourn.engine.operators import Operators
 from sojourn.engine.rules import Rules
 from sojourn.http.application import Application
+from sojourn.http.origin import Origins
 from sojourn.http.replies import RETRY_AFTER
+
+#: Where the description of the admin API lies.
+OPENAPI = "/api/openapi.json"
 
 _CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
 
 
 def admin_application(rules: Rules, application: Application) -> Starlette:
     """The admin listener beside ``application``, whose health and counters it shows."""
-    pages = _Pages(rules, application)
-    return Starlette(
+    origins = Origins(rules.settings.admin.listen, ())
+    manager = SessionManager(rules)
+    operators = Operators(realms=rules.realms, facts=rules.facts, logins=rules.logins)
+    pages = _Pages(rules, application, manager)
+    app = Starlette(
         routes=[
             Route("/health/live", pages.live),
             Route("/health/ready", pages.ready),
             Route("/metrics", pages.metrics),
+            Route(OPENAPI, pages.openapi),
+            *_api(Plane(rules, manager, operators, origins)),
         ],
-        middleware=[Middleware(Guard, public_url=rules.settings.admin.listen)],
+        middleware=[Middleware(Guard, origins=origins, audit=rules.audit)],
         exception_handlers={HTTPException: _refused},
     )
+    # A path is right or it is not found; nobody is sent elsewhere.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _api(plane: Plane) -> Iterator[Route]:
+    authority = Authority(plane.rules, plane.operators)
+    for path in dict.fromkeys(operation.path for operation in OPERATIONS):
+        operations = [operation for operation in OPERATIONS if operation.path == path]
+        yield Route(PREFIX + path, Endpoint(operations, plane, authority))
 
 
 class _Pages:
-    def __init__(self, rules: Rules, application: Application) -> None:
+    def __init__(self, rules: Rules, application: Application, manager: SessionManager) -> None:
+        self._rules = rules
+        self._application = application
+        self._manager = manager
         self._health = application.health
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(EngineCollector(rules, application))
+        self._openapi = encode(openapi())
 
     async def live(self, _request: Request) -> Response:
         return JSONResponse({"status": "up"})
@@ -52,7 +82,12 @@ class _Pages:
         return JSONResponse(body)
 
     async def metrics(self, _request: Request) -> Response:
-        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(EngineCollector(self._rules, self._application, await Measured.now(self._manager)))
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def openapi(self, _request: Request) -> Response:
+        return Response(self._openapi, media_type="application/json")
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sojourn import __version__
+from sojourn.core.clock import SECOND
+from sojourn.core.errors import SojournError
+from sojourn.engine.manager import Counts, SessionManager
 from sojourn.engine.rules import Rules
 from sojourn.http.application import Application
 from sojourn.stores.base import Described
 
+#: Why a session could not begin: audited under these causes.
+_LIMITS = ("session.anonymous_limit", "session.ceiling")
+
+
+class Measured(NamedTuple):
+    """What has to be asked of the stores before the metrics are written."""
+
+    #: None while the session store cannot be asked.
+    counts: Counts | None
+    in_use: int
+
+    @classmethod
+    async def now(cls, manager: SessionManager) -> Measured:
+        """Ask."""
+        try:
+            counts = await manager.counts()
+        except SojournError:
+            counts = None
+        return cls(counts, manager.in_use_sessions_count)
+
 
 class EngineCollector(Collector):
-    """The counters of one process."""
+    """The counters of one process, and the sessions of the store."""
 
-    def __init__(self, rules: Rules, application: Application) -> None:
+    def __init__(self, rules: Rules, application: Application, measured: Measured) -> None:
         self._rules = rules
         self._application = application
+        self._measured = measured
 
     def collect(self) -> Iterator[Metric]:
         """All metrics as they are now."""
@@ -26,35 +51,66 @@ class EngineCollector(Collector):
         version = GaugeMetricFamily("sojourn_build_info", "Version of the engine.", labels=["version"])
         version.add_metric([__version__], 1)
         yield version
-        yield self._requests()
-        yield self._logins()
-        yield self._refusals()
+        audit, application = self._rules.audit, self._application
+        yield _counter("sojourn_http_requests", "Answers by status.", "status", application.answered)
+        yield _counter("sojourn_logins", "Logins at the login endpoint.", "outcome", application.logins)
+        yield _counter("sojourn_refusals", "Refused requests by cause.", "cause", audit.refusals())
         yield CounterMetricFamily(
-            "sojourn_refusals_unwritten", "Refusals that are not in the audit log.", value=self._rules.audit.unwritten()
+            "sojourn_refusals_unwritten", "Refusals that are not in the audit log.", value=audit.unwritten()
         )
+        yield from self._sessions()
+        yield from self._sweeping()
+        yield from self._watching()
         if isinstance(self._rules.store, Described):
-            yield self._store(self._rules.store)
+            events = self._rules.store.counters()
+            yield _counter("sojourn_store_events", "Counters of the session store.", "event", events)
 
-    def _requests(self) -> Metric:
-        family = CounterMetricFamily("sojourn_http_requests", "Answers by status.", labels=["status"])
-        for status, count in sorted(self._application.answered.items()):
-            family.add_metric([str(status)], count)
-        return family
+    def _sessions(self) -> Iterator[Metric]:
+        if self._measured.counts is not None:
+            live = GaugeMetricFamily("sojourn_sessions", "Live sessions, of all processes.", labels=["realm", "kind"])
+            for realm, kinds in self._measured.counts.by_realm:
+                for kind in ("anonymous", "account", "external"):
+                    live.add_metric([realm.name, kind], dict(kinds).get(kind, 0))
+            yield live
+        yield _gauge("sojourn_sessions_in_use", "Sessions that execute now.", self._measured.in_use)
+        yield _counter(
+            "sojourn_sessions_ended", "Sessions that this process ended.", "reason", self._rules.ends.counted
+        )
+        refused = self._rules.audit.refusals()
+        limited = {cause: refused.get(cause, 0) for cause in _LIMITS}
+        limited["session.limit"] = self._application.logins.get("limit", 0)
+        yield _counter("sojourn_sessions_limited", "Sessions that could not begin at a limit.", "limit", limited)
 
-    def _logins(self) -> Metric:
-        family = CounterMetricFamily("sojourn_logins", "Logins at the login endpoint.", labels=["outcome"])
-        for outcome, count in sorted(self._application.logins.items()):
-            family.add_metric([outcome], count)
-        return family
+    def _sweeping(self) -> Iterator[Metric]:
+        sweeper, drops = self._rules.upkeep.sweeper, self._rules.drops
+        yield CounterMetricFamily("sojourn_sessions_swept", "Sessions swept by this process.", value=sweeper.handled)
+        yield _gauge("sojourn_sweep_seconds", "Length of the last round of sweeping.", sweeper.lasted)
+        yield _gauge("sojourn_sweep_backlog", "1 while a round has more to sweep.", sweeper.backlog)
+        yield _gauge("sojourn_sweep_lease", "1 in the process that sweeps for all.", self._rules.upkeep.lease.held)
+        yield CounterMetricFamily("sojourn_sessions_dropped", "Sessions dropped with notice.", value=drops.dropped)
 
-    def _refusals(self) -> Metric:
-        family = CounterMetricFamily("sojourn_refusals", "Refused requests by cause.", labels=["cause"])
-        for cause, count in sorted(self._rules.audit.refusals().items()):
-            family.add_metric([cause], count)
-        return family
+    def _watching(self) -> Iterator[Metric]:
+        watch = self._rules.watch
+        yield _gauge("sojourn_store_serving", "1 while sessions may be opened.", watch.serving)
+        yield _gauge("sojourn_store_mark", "Counter of the session store; it never goes down.", watch.counter)
+        yield _gauge("sojourn_store_seen_seconds", "When the session store was seen last.", watch.looked_at / SECOND)
+        yield _gauge("sojourn_store_clock_offset_seconds", "How far its clock is ahead.", watch.time.offset / SECOND)
+        yield _gauge("sojourn_store_clock_error_seconds", "How wrong that may be.", watch.time.error / SECOND)
+        yield CounterMetricFamily(
+            "sojourn_store_recoveries", "How often the session store went back in time.", value=watch.recoveries
+        )
+        yield CounterMetricFamily(
+            "sojourn_sessions_replayed", "Sessions that the end journal ended again.", value=watch.replayed
+        )
 
-    def _store(self, store: Described) -> Metric:
-        family = CounterMetricFamily("sojourn_store_events", "Counters of the session store.", labels=["event"])
-        for event, count in sorted(store.counters().items()):
-            family.add_metric([event], count)
-        return family
+
+def _counter(name: str, text: str, label: str, counted: Mapping[str, int] | Mapping[int, int]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=[label])
+    items: Iterable[tuple[str | int, int]] = counted.items()
+    for value, number in sorted(items):
+        family.add_metric([str(value)], number)
+    return family
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=float(value))

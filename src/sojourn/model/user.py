@@ -54,7 +54,7 @@ def account_identity(account: Account, login_at: int) -> Identity:
 def external_identity(space: str, subject: str, scope: tuple[str, ...], claims: str, login_at: int) -> Identity:
     """The identity of an external principal: ``subject`` as the pipelines of ``space`` know it, without an account."""
     return Identity(
-        principal=f"x:{space}:{subject}",
+        principal=external_principal(space, subject),
         user_key=ANONYMOUS_KEY,
         user_name=ANONYMOUS_NAME,
         subject=subject,
@@ -68,6 +68,11 @@ def external_identity(space: str, subject: str, scope: tuple[str, ...], claims: 
 def account_principal(key: int) -> str:
     """The principal of the account with ``key``."""
     return f"a:{key}"
+
+
+def external_principal(space: str, subject: str) -> str:
+    """The principal of ``subject`` as the pipelines of ``space`` know it."""
+    return f"x:{space}:{subject}"
 
 
 def is_account(principal: str) -> bool:

@@ -1,0 +1,79 @@
+"""Sessions, ends and requests as the admin API shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sojourn.admin import shapes
+from sojourn.core.clock import iso
+from sojourn.engine.drops import DropRequest
+from sojourn.engine.listing import Found
+from sojourn.model.field import Field
+from sojourn.model.realm import Realm
+from sojourn.model.session import ANONYMOUS_KEY, End, Identity, Session
+
+
+def session(realm: Realm, record: Session, end: End | None) -> shapes.Session:
+    """A session without its fields."""
+    device = record.device
+    return shapes.Session(
+        id=record.id,
+        realm=realm.name,
+        user=user(record.identity),
+        device=shapes.Device(address=device.address, agent=device.agent, client=device.client),
+        created=iso(record.created),
+        login_at=iso(record.identity.login_at) if record.identity.login_at else None,
+        last_access=iso(record.last),
+        idle=record.idle,
+        ends_at=iso(record.absolute),
+        ends_next=None if end else _next_end(record),
+        epoch=record.epoch,
+        version=record.version,
+        tokens=len(record.tokens),
+        end=ending(end) if end else None,
+    )
+
+
+def detail(found: Found, fields: Mapping[str, Field], worker: int, pending: DropRequest | None) -> shapes.SessionDetail:
+    """A session with the sizes of its fields."""
+    return shapes.SessionDetail(
+        session=session(found.realm, found.session, found.tombstone.end if found.tombstone else None),
+        fields=[
+            shapes.FieldSize(name=name, version=field.version, bytes=len(field.text.encode()))
+            for name, field in sorted(fields.items())
+        ],
+        worker=worker,
+        drop=drop(found.realm, pending) if pending and found.loaded else None,
+    )
+
+
+def user(identity: Identity) -> shapes.User:
+    """Whom a session acts for."""
+    return shapes.User(
+        kind=identity.kind,
+        name=identity.subject or identity.user_name,
+        key=identity.user_key if identity.user_key != ANONYMOUS_KEY else None,
+        space=identity.space or None,
+    )
+
+
+def ending(end: End) -> shapes.End:
+    """How a session ended."""
+    return shapes.End(reason=end.reason, at=iso(end.at), actor=end.actor, rule=end.rule)
+
+
+def drop(realm: Realm, request: DropRequest) -> shapes.Drop:
+    """A session that will be ended."""
+    return shapes.Drop(
+        session=request.session,
+        realm=realm.name,
+        requester=request.requester,
+        reason=request.reason,
+        requested_at=iso(request.requested_at),
+        drops_at=iso(request.drops_at),
+    )
+
+
+def _next_end(record: Session) -> shapes.NextEnd:
+    at = record.dies_at
+    return shapes.NextEnd(reason="absolute" if at == record.absolute else "idle", at=iso(at))

@@ -1,0 +1,137 @@
+"""Each operation of the admin API by who asks."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from sojourn.admin.operation import OPERATIONS, PREFIX
+from tests.admin.conftest import Begin, Hire
+from tests.http.wire_client import Answer, Client, Pair
+
+pytestmark = pytest.mark.anyio
+
+
+class Row(NamedTuple):
+    """One operation as it is asked of a session in acme."""
+
+    method: str
+    path: str
+    #: The scope that is needed; empty = every operator may.
+    scope: str
+    #: Statuses: who has it in another realm only, and who has it.
+    elsewhere: int
+    right: int
+    body: dict[str, Any] | None = None
+    #: Whether it is needed in every realm: then who has it in acme is refused.
+    everywhere: bool = False
+
+
+VIEW, MANAGE, FIELDS = "engine.viewSessions", "engine.manageSessions", "engine.viewFields"
+
+ROWS = {
+    "logout": Row("POST", "/logout", "", 200, 200),
+    "me": Row("GET", "/me", "", 200, 200),
+    "listSessions": Row("GET", "/sessions?realm=acme", VIEW, 404, 200),
+    "showSession": Row("GET", "/sessions/{sid}", VIEW, 404, 200),
+    "showFields": Row("GET", "/sessions/{sid}/fields", FIELDS, 404, 200),
+    "whyEnded": Row("GET", "/sessions/{sid}/why", VIEW, 404, 200),
+    "endSession": Row("POST", "/sessions/{sid}/end", MANAGE, 404, 200),
+    "dropSession": Row("POST", "/sessions/{sid}/drop", MANAGE, 404, 200),
+    "cancelDrop": Row("DELETE", "/sessions/{sid}/drop", MANAGE, 404, 404),
+    "abortSession": Row("POST", "/sessions/{sid}/abort", MANAGE, 404, 200),
+    "listDrops": Row("GET", "/drops?realm=acme", VIEW, 404, 200),
+    "endSessionsOfUser": Row("POST", "/users/end-sessions", MANAGE, 404, 200, {"user": "ana", "realm": "acme"}),
+    "endSessionsOfRealm": Row("POST", "/realms/acme/end-sessions", MANAGE, 404, 200),
+    "dropStatelessSessions": Row("POST", "/realms/acme/drop-stateless", MANAGE, 404, 200),
+    "showStatistics": Row("GET", "/statistics", VIEW, 200, 200),
+    "listInUse": Row("GET", "/in-use", VIEW, 200, 200),
+    "cleanUp": Row("POST", "/clean-up", MANAGE, 403, 200, everywhere=True),
+    "showUpkeep": Row("GET", "/upkeep", VIEW, 403, 200, everywhere=True),
+}
+
+
+async def ask(admin: Client, row: Row, sid: str, *headers: Pair) -> Answer:
+    path = PREFIX + row.path.replace("{sid}", sid)
+    if row.body is not None:
+        return await admin.post(path, *headers, value=row.body)
+    return await admin.request(row.method, path, *headers)
+
+
+def test_every_operation_is_in_the_table() -> None:
+    assert {operation.name for operation in OPERATIONS} == {*ROWS, "login"}
+    for operation in OPERATIONS:
+        if operation.name in ROWS:
+            row = ROWS[operation.name]
+            assert (row.method, row.everywhere) == (operation.method, operation.needs.everywhere)
+            assert bool(row.scope) == (operation.needs.right is not None)
+
+
+SCOPED = {name: row for name, row in ROWS.items() if row.scope}
+OURS = {"message", "code", "executionKey"}
+
+
+@pytest.mark.parametrize(
+    "headers", [(), (("authorization", "Bearer nonsense"),), (("cookie", "sojourn_admin=nonsense"),)]
+)
+async def test_without_a_handle_nothing_is_answered(admin: Client, begin: Begin, headers: tuple[Pair, ...]) -> None:
+    sid = (await begin()).session.id
+    for name, row in ROWS.items():
+        answer = await ask(admin, row, sid, *headers)
+        assert (name, answer.status) == (name, 401)
+        assert set(answer.json()) - {"reason"} == OURS
+
+
+async def test_an_operator_without_the_scope_is_refused(admin: Client, hire: Hire, begin: Begin) -> None:
+    # Every scope but those that would do.
+    tokens = {
+        VIEW: await hire("engine.other", FIELDS),
+        MANAGE: await hire(VIEW, FIELDS),
+        FIELDS: await hire(VIEW, MANAGE),
+    }
+    sid = (await begin()).session.id
+    for name, row in SCOPED.items():
+        answer = await ask(admin, row, sid, tokens[row.scope])
+        assert (name, answer.status, answer.json()["code"]) == (name, 403, "auth.insufficient_scope")
+
+
+async def test_the_scope_in_another_realm_shows_and_ends_nothing_here(admin: Client, hire: Hire, begin: Begin) -> None:
+    tokens = {scope: await hire(f"{scope}@web") for scope in (VIEW, MANAGE, FIELDS)}
+    sid = (await begin()).session.id
+    for name, row in SCOPED.items():
+        answer = await ask(admin, row, sid, tokens[row.scope])
+        assert (name, answer.status) == (name, row.elsewhere)
+        assert b"acme" not in answer.body
+        assert sid.encode() not in answer.body
+    seen = await admin.get(f"/api/v1/sessions/{sid}", await hire(VIEW))
+    assert seen.json()["session"]["end"] is None
+    assert seen.json()["drop"] is None
+
+
+async def test_the_right_scope_is_enough(admin: Client, hire: Hire, begin: Begin) -> None:
+    here = {scope: await hire(f"{scope}@acme") for scope in (VIEW, MANAGE, FIELDS)}
+    everywhere = {scope: await hire(scope) for scope in (VIEW, MANAGE)}
+    for name, row in SCOPED.items():
+        sid = (await begin()).session.id
+        answer = await ask(admin, row, sid, (everywhere if row.everywhere else here)[row.scope])
+        assert (name, answer.status) == (name, row.right)
+        if row.everywhere:
+            assert (name, (await ask(admin, row, sid, here[row.scope])).status) == (name, 403)
+
+
+async def test_what_every_operator_may_needs_no_scope(admin: Client, hire: Hire) -> None:
+    for name, row in ROWS.items():
+        if not row.scope:
+            assert (name, (await ask(admin, row, "", await hire("engine.other"))).status) == (name, 200)
+
+
+async def test_to_manage_includes_to_look(admin: Client, hire: Hire, begin: Begin) -> None:
+    begun, token = await begin(), await hire(f"{MANAGE}@acme")
+    assert (await admin.get(f"/api/v1/sessions/{begun.session.id}", token)).status == 200
+    assert (await admin.get(f"/api/v1/sessions/{begun.session.id}/fields", token)).status == 403
+
+
+async def test_root_gives_rights_but_has_none_itself(admin: Client, hire: Hire) -> None:
+    token = await hire("security.root")
+    assert (await admin.get("/api/v1/sessions", token)).status == 403
