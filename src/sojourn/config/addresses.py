@@ -17,11 +17,12 @@ _MAX_HOST = 253
 
 #: What each store may be kept in, in this version.
 AVAILABLE = {
-    "session": ("memory", "sqlite"),
+    "session": ("memory", "sqlite", "valkey", "redis", "valkeys", "rediss"),
     "engine": ("sqlite",),
     "application": ("sqlite", "postgresql"),
 }
-_LATER = ("postgresql", "valkey", "redis")
+_VALKEY = ("valkey", "redis", "valkeys", "rediss")
+_LATER = ("postgresql",)
 
 
 class BadAddress(SojournError):
@@ -40,7 +41,8 @@ class Listen(NamedTuple):
 class StoreUrl(NamedTuple):
     """A store's URL, taken apart."""
 
-    scheme: Literal["memory", "sqlite", "postgresql"]
+    #: ``valkey`` also stands for ``redis`` and for both with TLS.
+    scheme: Literal["memory", "sqlite", "postgresql", "valkey"]
     #: The database file of ``sqlite``, absolute; None for the others.
     path: Path | None
 
@@ -106,6 +108,11 @@ def parse_store_url(store: str, url: str, project: Path) -> StoreUrl:
         raise BadAddress(f"store {scheme[:40]!r} {known}; there is {' and '.join(map(_example, available))}")
     if scheme == "postgresql":
         return StoreUrl("postgresql", None)
+    if scheme in _VALKEY:
+        from sojourn.config.valkey_url import parse_valkey_url
+
+        parse_valkey_url(url)
+        return StoreUrl("valkey", None)
     if scheme == "memory":
         if url != "memory://":
             raise BadAddress("memory:// has no path or options")
@@ -146,7 +153,7 @@ def _port(parts: SplitResult) -> int | None:
 
 
 def _example(scheme: str) -> str:
-    return {"memory": "memory://", "sqlite": "sqlite:///FILE", "postgresql": "postgresql://…"}[scheme]
+    return {"memory": "memory://", "sqlite": "sqlite:///FILE"}.get(scheme, f"{scheme}://…")
 
 
 def _sqlite_file(url: str, project: Path) -> Path:
