@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_execution_key
+from sojourn.engine.draft import Draft, save
 from sojourn.engine.live import Fields
 from sojourn.engine.rules import Rules
+from sojourn.http.errors import ResponseAlreadySent
 from sojourn.http.origin import Origins
-from sojourn.http.replies import NO_STORE, error_reply, send_reply
+from sojourn.http.replies import error_reply, send_reply
 from sojourn.http.visit import Visit
 from sojourn.http.wire import AsgiApp, Event, Receive, Scope, Send
 from sojourn.model.realm import Realm
 from sojourn.model.scope import NO_SCOPE, ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, ANONYMOUS_NAME
+
+#: From this status on an answer says that the application failed; then nothing of the mapping is saved.
+_FAILED = 500
 
 
 class NotTracking(SojournError):
@@ -21,22 +29,90 @@ class NotTracking(SojournError):
     code = "realm.not_tracking"
 
 
-class RequestSession:
+class RequestSession(MutableMapping[str, Any]):
     """The session of one request.
 
     Nothing is loaded before it is used, and no record begins before the first write. ``id``, ``user_name``, ``user_key``
     and ``scope`` say what :meth:`load`, or any other call, has found.
+
+    ``fields`` acts on the store at once. As a mapping the session notes what is read and changed, and saves it in one
+    atomic act before the first byte of the answer goes out; see :mod:`sojourn.engine.draft` for what that means when two
+    requests change the same item. Items are read only after :meth:`load` (or with ``preload=True``); setting one needs
+    nothing.
     """
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
+        self._draft = Draft(lambda: visit.known)
         #: The fields; see :class:`sojourn.engine.live.Fields`.
         self.fields = Fields(visit)
 
     async def load(self) -> RequestSession:
-        """Open the session that the client shows, if there is one."""
-        await self._visit.open()
+        """Open the session that the client shows, if there is one, and know its fields."""
+        await self._visit.read()
         return self
+
+    async def save(self) -> None:
+        """Save the changes of the mapping now and not only with the answer.
+
+        Raises ``SessionConflict`` when another request has changed the same item, and what writes of ``fields`` raise.
+        """
+        if self._draft.cleared:
+            await self._visit.end()
+        await save(self._draft, self._visit.write)
+        self._draft.cleared = False
+
+    async def reload(self) -> RequestSession:
+        """Forget the changes that are not saved and know the fields as they are now, as after a ``SessionConflict``."""
+        self._draft = Draft(lambda: self._visit.known)
+        await self._visit.read(anew=True)
+        return self
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the mapping has changes that are not saved yet."""
+        return self._draft.changed
+
+    # --- the mapping ---
+
+    def __getitem__(self, name: str) -> Any:
+        return self._draft[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._draft
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._in_time()
+        self._draft[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        self._in_time()
+        del self._draft[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._draft)
+
+    def __len__(self) -> int:
+        return len(self._draft)
+
+    def __repr__(self) -> str:
+        return f"<RequestSession {self.id or 'not open'}>"
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """The item; ``default`` where there is none, which is then set unless another request is faster."""
+        self._in_time()
+        return self._draft.setdefault(name, default)
+
+    def clear(self) -> None:
+        """End the session with the answer, as :meth:`end` does at once; what is set after this begins a new one."""
+        self._in_time()
+        self._draft.clear()
+
+    def _in_time(self) -> None:
+        if self._visit.answering:
+            raise ResponseAlreadySent
+
+    # --- what is known of it ---
 
     @property
     def is_new(self) -> bool:
@@ -71,29 +147,40 @@ class RequestSession:
         """The effective scope."""
         return self._visit.access.scope if self._visit.access else NO_SCOPE
 
+    # --- identity: what the mapping has changed is saved first, under the old one ---
+
     async def login(self, user_name: str, password: str) -> bool:
         """Log in with an account of the realm: new secret, new cookie. False when refused."""
+        await self.save()
         return await self._visit.login(user_name, password)
 
-    async def rotate(self) -> None:
-        """Give the session a new secret; do it whenever the application itself raises a privilege."""
-        await self._visit.rotate()
+    async def rotate(self, user: str | None = None) -> None:
+        """Give the session a new secret; do it whenever the application itself raises a privilege.
+
+        Args:
+            user: Whom the application has logged in by its own means: its name or number there. The session is then
+                listed, ended and limited as that user's. Empty = nobody any more; None = as before.
+        """
+        await self.save()
+        await self._visit.rotate(user)
 
     async def end(self) -> None:
         """End the session for good; raises ``StoreUnavailable`` when that cannot be promised."""
         await self._visit.end()
+        self._draft = Draft(lambda: self._visit.known)
 
 
 class SessionLayer:
     """Puts a :class:`RequestSession` into the scope of every HTTP request of ``app``."""
 
-    def __init__(self, app: AsgiApp, rules: Rules, realm: Realm) -> None:
+    def __init__(self, app: AsgiApp, rules: Rules, realm: Realm, *, preload: bool = False) -> None:
         if not realm.cookies_authenticate:
             raise NotTracking
         server = rules.settings.server
         self._app = app
         self._rules = rules
         self._realm = realm
+        self._preload = preload
         self._origins = Origins(server.public_url, server.trusted_proxies, realm.config.hosts or ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,30 +190,80 @@ class SessionLayer:
         be reached) is answered here, unless the application has caught it or begun its own answer.
         """
         visit = Visit(self._rules, self._origins, self._realm, scope)
-        scope["session"] = RequestSession(visit)
+        session = RequestSession(visit)
+        scope["session"] = session
+        scope.setdefault("state", {})["session"] = session
+        answer = _Answer(scope, send, visit, session, self._realm)
         try:
             visit.guard()
-            await self._app(scope, receive, _sender(visit, send))
+            if self._preload:
+                await self._load(visit, session)
+            await self._app(scope, receive, answer.send)
+            answer.check()
         except SojournError as error:
+            if answer.refused:
+                return
             if visit.answering:
                 raise
-            await self._answer(scope, _sender(visit, send), error)
+            await answer.refuse(error)
 
-    async def _answer(self, scope: Scope, send: Send, error: SojournError) -> None:
+    @staticmethod
+    async def _load(visit: Visit, session: RequestSession) -> None:
+        visit.preloaded = True
+        if visit.cookie.present:
+            await session.load()
+
+
+class _Answer:
+    """The way of the application's answer through the middleware."""
+
+    def __init__(self, scope: Scope, send: Send, visit: Visit, session: RequestSession, realm: Realm) -> None:
+        self._scope = scope
+        self._send = send
+        self._visit = visit
+        self._session = session
+        self._realm = realm
+        self._saved = False
+        #: Whether an answer of ours went out in place of the application's.
+        self.refused = False
+
+    async def send(self, event: Event) -> None:
+        """Take one event of the application: what it changed in the session is saved before its answer begins."""
+        if self.refused:
+            return
+        if event["type"] != "http.response.start":
+            await self._send(event)
+            return
+        if event["status"] < _FAILED:
+            await self._save()
+        await self._begin(event)
+
+    async def refuse(self, error: SojournError) -> None:
+        """Answer ``error``; whatever the application sends after that is dropped."""
+        self.refused = True
         reply = error_reply(error, new_execution_key(), self._realm.name)
-        await send_reply(scope, send, reply, https=scope.get("scheme") == "https")
+        await send_reply(self._scope, self._pass, reply, https=self._scope.get("scheme") == "https")
 
+    def check(self) -> None:
+        """Raise ``ResponseAlreadySent`` for changes that came too late to be saved: they are never lost in silence."""
+        if self._saved and self._session.unsaved:
+            raise ResponseAlreadySent
 
-def _sender(visit: Visit, send: Send) -> Send:
-    """``send`` that adds our headers to the answer when it begins."""
+    async def _save(self) -> None:
+        try:
+            await self._session.save()
+            self._saved = True
+        except SojournError as error:
+            await self.refuse(error)
+            raise
 
-    async def sending(event: Event) -> None:
-        if event["type"] == "http.response.start":
-            visit.answering = True
-            if visit.headers or visit.used:
-                own = visit.headers or (NO_STORE,)
-                kept = [header for header in event.get("headers", ()) if header[0].lower() != b"cache-control"]
-                event = {**event, "headers": [*kept, *own]}
-        await send(event)
+    async def _begin(self, event: Event) -> None:
+        own = await self._visit.answer_headers()
+        self._visit.answering = True
+        if own:
+            kept = [header for header in event.get("headers", ()) if header[0].lower() != b"cache-control"]
+            event = {**event, "headers": [*kept, *own]}
+        await self._send(event)
 
-    return sending
+    async def _pass(self, event: Event) -> None:
+        await (self._begin(event) if event["type"] == "http.response.start" else self._send(event))

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sojourn.core.errors import CrossSiteWrite, SessionUnknown, Unauthorized
+from sojourn.core.errors import CrossSiteWrite, SessionUnknown, SojournError, Unauthorized
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
+from sojourn.engine.draft import remember
 from sojourn.engine.rules import Rules
 from sojourn.http import crosssite
 from sojourn.http.call import device
+from sojourn.http.clients import UNTRACKED, Client, recognise
 from sojourn.http.cookies import (
     NO_COOKIE,
     SessionCookie,
@@ -29,10 +31,20 @@ from sojourn.http.replies import NO_STORE
 from sojourn.http.wire import Head, Header, Scope
 from sojourn.model.field import Changed, Field, Op, apply
 from sojourn.model.realm import Realm
-from sojourn.model.session import Identity
+from sojourn.model.session import Device, Identity
+from sojourn.model.user import external_identity
 
 _CLEAR: Header = (b"clear-site-data", b'"cache"')
 _FIRST_VERSION = 1
+#: The space of users that applications behind the middleware vouch for; no pipeline can have that name.
+_SPACE = "@app"
+_NOBODY = Identity()
+
+
+class SessionNotLoaded(SojournError):
+    """Items of the session were read before it was loaded: await session.load() first, or give preload=True."""
+
+    code = "session.not_loaded"
 
 
 class Visit:
@@ -46,6 +58,7 @@ class Visit:
         self._head = Head(scope["headers"])
         self._arrival: Arrival | None = None
         self._cookie: SessionCookie | None = None
+        self._client: Client | None = None
         self._is_ours: bool | None = None
         self._fields: dict[str, Field] | None = {}
         self._opened = False
@@ -57,6 +70,8 @@ class Visit:
         self.headers: tuple[Header, ...] = ()
         #: Whether the answer has begun: then no cookie can be set any more.
         self.answering = False
+        #: Whether what a client without a cookie has, nothing, counts as loaded.
+        self.preloaded = False
 
     # --- what came with the request ---
 
@@ -72,6 +87,28 @@ class Visit:
         if self._cookie is None:
             self._cookie = self._read_cookie()
         return self._cookie
+
+    @property
+    def client(self) -> Client:
+        """The device that the request comes from, where the realm tracks clients."""
+        if self._client is None:
+            self._client = UNTRACKED
+            if self._realm.config.client_tracking_enabled:
+                method = self._scope["method"]
+                self._client = recognise(self._realm, self._head, self.arrival, method, self._origins)
+        return self._client
+
+    async def answer_headers(self) -> Sequence[Header]:
+        """What the answer carries: the cookies, and that nothing of it may be kept by a cache."""
+        try:
+            client = self.client
+        except SojournError:
+            # Not our host: no cookie of ours belongs there, and what the application answers is its own affair.
+            client = UNTRACKED
+        if client.ambiguous:
+            await self._rules.audit.refused("cookie.ambiguous", self.arrival.address, realm=self._realm.id)
+        headers = (*self.headers, *client.headers)
+        return (*headers, NO_STORE) if headers or self.used else ()
 
     @property
     def used(self) -> bool:
@@ -92,8 +129,19 @@ class Visit:
 
     # --- fields ---
 
-    async def read(self) -> Mapping[str, Field]:
-        """The fields as this request sees them."""
+    @property
+    def known(self) -> Mapping[str, Field]:
+        """The fields as this request knows them without asking the store; raises :class:`SessionNotLoaded`."""
+        if self.preloaded and not self.cookie.present:
+            self._opened = True
+        if not self._opened or self._fields is None:
+            raise SessionNotLoaded
+        return self._fields
+
+    async def read(self, *, anew: bool = False) -> Mapping[str, Field]:
+        """The fields as this request sees them; ``anew``: as the store has them now."""
+        if anew and self.access is not None:
+            self._fields = None
         access = self.access if self._opened else await self.open()
         if self._fields is None and access is not None:
             self._fields = dict(await self._rules.sessions.fields(access))
@@ -108,7 +156,7 @@ class Visit:
         if access is None:
             return await self._begin(ops)
         changed = await self._rules.sessions.change(access, ops)
-        self._remember(ops, changed)
+        self._fields = None if self._fields is None else remember(self._fields, ops, changed)
         return changed
 
     # --- identity ---
@@ -117,21 +165,24 @@ class Visit:
         """Log in; False when refused, for every reason alike."""
         self._may_set_cookie()
         current = await self.open()
-        who = device(self._head, self.arrival)
-        logged = await self._rules.logins.login(self._realm, user_name, password, who, current=current)
+        logged = await self._rules.logins.login(self._realm, user_name, password, self._device, current=current)
         if logged is not None:
             await self._adopt(logged.handle)
         return logged is not None
 
-    async def rotate(self) -> None:
-        """A new secret and epoch for the same session; all its fields stay. Begins one where there is none."""
+    async def rotate(self, user: str | None = None) -> None:
+        """A new secret and epoch for the same session; all its fields stay. Begins one where there is none.
+
+        ``user``: whom the application itself has logged in, empty = nobody any more, None = as before.
+        """
         self._may_set_cookie()
         access = await self.open()
+        before = access.session.identity if access else _NOBODY
+        identity = before if user is None else self._user(user)
         if access is None:
-            await self._begin(())
+            await self._begin((), identity)
             return
-        who = device(self._head, self.arrival)
-        begun = await self._rules.sessions.rotate(access, access.session.identity, who, keep=None)
+        begun = await self._rules.sessions.rotate(access, identity, self._device, keep=None)
         await self._adopt(begun.handle)
 
     async def end(self) -> None:
@@ -140,9 +191,10 @@ class Visit:
         if access is not None:
             await self._rules.sessions.end(access)
             self.access, self._fields = None, {}
+        self.lost = None
         if self.cookie.present and not self.answering and self._ours():
             name = cookie_name(self._realm.name, secure=self.arrival.https)
-            self.headers = (expire_session_cookie(name), _CLEAR, NO_STORE)
+            self.headers = (expire_session_cookie(name), _CLEAR)
 
     # --- parts ---
 
@@ -154,6 +206,13 @@ class Visit:
             check_realm_host(self._realm, arrival)
             self._arrival = arrival
         return self._arrival
+
+    @property
+    def _device(self) -> Device:
+        return device(self._head, self.arrival, self.client.id)
+
+    def _user(self, name: str) -> Identity:
+        return external_identity(_SPACE, name, (), "", self._rules.clock.now()) if name else _NOBODY
 
     def _read_cookie(self) -> SessionCookie:
         if not self._head.has(b"cookie"):
@@ -181,16 +240,15 @@ class Visit:
 
     def _hold(self, access: Access) -> None:
         self.access = access
-        self._fields = dict(access.fields)
+        self._fields = None if access.shared else dict(access.fields)
 
-    async def _begin(self, ops: Sequence[Op]) -> Changed:
+    async def _begin(self, ops: Sequence[Op], identity: Identity = _NOBODY) -> Changed:
         if self.lost is not None:
             raise self.lost
         self._may_set_cookie()
         applied = apply(ops, {}, self._realm.limits)
         first = {name: text for name, text in applied.writes.items() if text is not None}
-        who = device(self._head, self.arrival)
-        begun = await self._rules.sessions.begin(self._realm, Identity(), who, fields=first)
+        begun = await self._rules.sessions.begin(self._realm, identity, self._device, fields=first)
         await self._adopt(begun.handle)
         return Changed(_FIRST_VERSION, applied.values)
 
@@ -198,7 +256,7 @@ class Visit:
         """Go on with the session that ``handle`` opens, and tell the browser."""
         secure = self._origins.secure_cookie(self.arrival)
         name = cookie_name(self._realm.name, secure=secure)
-        self.headers = (set_session_cookie(name, handle), NO_STORE)
+        self.headers = (set_session_cookie(name, handle),)
         self.lost = None
         self._hold(await self._rules.sessions.open(self._realm, handle, "cookie"))
 
@@ -208,15 +266,3 @@ class Visit:
         if not self._ours():
             raise CrossSiteWrite
         self._origins.secure_cookie(self.arrival)
-
-    def _remember(self, ops: Sequence[Op], changed: Changed) -> None:
-        """Keep what was written for later reads; what only the store knows is read again."""
-        for op in ops:
-            if self._fields is None or op.kind in ("append", "merge"):
-                self._fields = None
-                return
-            text = changed.values.get(op.name, op.text)
-            if text:
-                self._fields[op.name] = Field(changed.version, text)
-            else:
-                self._fields.pop(op.name, None)
