@@ -6,18 +6,32 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, text
 
 from sojourn.core.errors import StoreVersion
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.database.migrate import HEAD, alembic_config
+from sojourn.engine.journal import EndJournal
+from sojourn.engine.marks import StoreMarks
 
 pytestmark = pytest.mark.anyio
 
 URL = "sqlite:///var/engine.db"
 
 Shape = set[tuple[str, str, str]]
+
+FIRST_ROWS = (
+    "INSERT INTO installation(id, auth_epoch) VALUES ('here', 3)",
+    "INSERT INTO generation(number) VALUES (40)",
+    "INSERT INTO realm(id, name, live_name, auth_epoch, created) VALUES ('r1', 'acme', 'acme', 2, 5)",
+    """INSERT INTO account(directory, name, live_name, password, state, auth_epoch, ended_reason, created, changed)
+    VALUES ('main', 'anna', 'anna', 'hash', 'active', 7, 'dropped', 5, 6)""",
+    "INSERT INTO end_journal(sid, realm, epoch, at, reason, keep_until) VALUES ('s1', 'r1', 4, 9, 'logout', 99)",
+    """INSERT INTO audit_event(at, kind, outcome, realm, actor, session, address, detail)
+    VALUES (9, 'LOGOUT', 'ok', 'r1', 'anna', 's1', '', '{}')""",
+)
 
 
 def shape(file: Path) -> Shape:
@@ -30,15 +44,58 @@ def shape(file: Path) -> Shape:
     }
 
 
+def declared_shape(folder: Path) -> Shape:
+    """What ``schema`` declares."""
+    engine = create_engine(f"sqlite:///{folder}/declared.db")
+    schema.metadata.create_all(engine)
+    engine.dispose()
+    return shape(folder / "declared.db")
+
+
 async def test_all_migrations_make_the_very_schema(tmp_path: Path) -> None:
     db = await EngineDatabase.open(URL, tmp_path)
     await db.close()
-    engine = create_engine(f"sqlite:///{tmp_path}/declared.db")
-    schema.metadata.create_all(engine)
-    engine.dispose()
-    declared = shape(tmp_path / "declared.db")
+    declared = declared_shape(tmp_path)
     assert len(declared) > len(schema.metadata.tables) + 3 * len(schema.FACTS)
     assert shape(tmp_path / "var/engine.db") == declared
+
+
+def fill_first_revision(file: Path) -> None:
+    """A database as the first release left it, with a row in each table that a later revision changes."""
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+        for statement in FIRST_ROWS:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+async def test_a_database_of_the_first_release_keeps_all_and_gets_what_is_new(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    fill_first_revision(tmp_path / "var/engine.db")
+    db = await EngineDatabase.open(URL, tmp_path)
+    assert db.installation == "here"
+    assert db.generation() == 40 + 2
+
+    def read(connection: Connection) -> list[dict[str, object]]:
+        tables = ("installation", "realm", "account", "end_journal", "audit_event")
+        rows = [connection.execute(text(f"SELECT * FROM {table}")).mappings().one() for table in tables]
+        return [dict(row) for row in rows]
+
+    installation, realm, account, journal, audit = await db.read(read)
+    assert (installation["auth_epoch"], installation["not_before"], installation["ended_reason"]) == (3, 0, "")
+    assert (realm["id"], realm["auth_epoch"], realm["ended_actor"]) == ("r1", 2, "")
+    assert (account["password"], account["auth_epoch"], account["ended_reason"]) == ("hash", 7, "dropped")
+    assert (journal["sid"], journal["epoch"], journal["confirmed"], journal["actor"]) == ("s1", 4, None, "")
+    assert audit["session"] == "s1"
+    ends = EndJournal(db)
+    assert [entry.sid for entry in await ends.unconfirmed(2**60)] == ["s1"]
+    assert await StoreMarks(db).read() is None
+    await db.close()
+    again = await EngineDatabase.open(URL, tmp_path)
+    assert again.installation == "here"
+    await again.close()
+    assert shape(tmp_path / "var/engine.db") == declared_shape(tmp_path)
 
 
 async def test_the_head_that_a_start_compares_with_is_the_newest_revision(tmp_path: Path) -> None:

@@ -1,21 +1,25 @@
 """The end journal: what is replayed onto a session store that went back."""
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from sojourn.core.clock import ManualClock
+from sojourn.core.errors import StoreUnavailable
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.facts import Facts
 from sojourn.engine.journal import EndJournal
+from sojourn.engine.marks import StoreMarks
 from sojourn.model.session import TOMBSTONE_FOR
+from sojourn.stores.base import Mark
 
 pytestmark = pytest.mark.anyio
 
 
-async def add(db: EngineDatabase, journal: EndJournal, sid: str, at: int, lives_until: int = 0) -> None:
-    def work(connection: Connection) -> None:
-        journal.add(connection, sid, "r1", 3, at=at, reason="logout", lives_until=lives_until)
+async def add(db: EngineDatabase, journal: EndJournal, sid: str, at: int, lives_until: int = 0) -> int:
+    def work(connection: Connection) -> int:
+        return journal.add(connection, sid, "r1", 3, at=at, reason="logout", lives_until=lives_until)
 
-    await db.write(work)
+    return await db.write(work)
 
 
 async def test_ends_come_back_in_the_order_of_writing_page_by_page(db: EngineDatabase, journal: EndJournal) -> None:
@@ -65,3 +69,69 @@ async def test_an_end_leaves_the_cached_facts_alone(db: EngineDatabase, journal:
     before = facts.current()
     await add(db, journal, "a", 1)
     assert facts.current() is before
+
+
+async def test_a_confirmed_end_carries_the_noting_under_which_it_was_confirmed(
+    db: EngineDatabase, journal: EndJournal, clock: ManualClock
+) -> None:
+    marks = StoreMarks(db)
+    keys = [await add(db, journal, sid, 10) for sid in ("a", "b", "c")]
+    journal.confirm(keys[:1])
+    await journal.flush()
+    noted = await marks.note(Mark("here", 1), clock.now(), era=0)
+    journal.confirm(keys[:2])
+    await journal.flush()
+    assert [entry.sid for entry in await journal.confirmed_at(0)] == ["a"]
+    assert [entry.sid for entry in await journal.confirmed_at(noted.number)] == ["b"]
+    assert [entry.sid for entry in await journal.unconfirmed(11)] == ["c"]
+    assert list(await journal.unconfirmed(10)) == []
+    assert journal.confirmations == 3
+
+
+async def test_confirmations_that_could_not_be_written_are_written_the_next_time(
+    db: EngineDatabase, journal: EndJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await add(db, journal, "a", 10)
+    journal.confirm([key])
+    with monkeypatch.context() as patch:
+        patch.setattr(db, "write", away)
+        with pytest.raises(StoreUnavailable):
+            await journal.flush()
+    assert [entry.sid for entry in await journal.unconfirmed(11)] == ["a"]
+    await journal.flush()
+    assert list(await journal.unconfirmed(11)) == []
+
+
+async def away(_work: object) -> None:
+    raise StoreUnavailable
+
+
+async def test_a_mark_is_noted_upwards_and_begins_anew_when_the_store_went_back(
+    db: EngineDatabase, clock: ManualClock
+) -> None:
+    marks = StoreMarks(db)
+    assert await marks.read() is None
+    await marks.note(Mark("here", 5, "run"), clock.now(), era=0)
+    assert (await marks.note(Mark("here", 3, "run"), clock.now(), era=0)).counter == 5
+    began = await marks.begin_era(Mark("here", 2, "other"), clock.now())
+    assert (began.number, began.era, began.counter, began.run) == (3, 1, 2, "other")
+    late = await marks.note(Mark("here", 9, "run"), clock.now(), era=0)
+    assert late == began == await marks.read()
+
+
+async def test_no_start_reads_the_whole_journal(db: EngineDatabase) -> None:
+    """Both questions of a start go through the index on ``confirmed``."""
+
+    def plans(connection: Connection) -> list[str]:
+        wanted = ("confirmed IS NULL AND at < 9", "confirmed = 7")
+        return [
+            str(connection.execute(text(f"EXPLAIN QUERY PLAN {_SELECT} WHERE {each} AND key > 0 ORDER BY key")).all())
+            for each in wanted
+        ]
+
+    for plan in await db.read(plans):
+        assert "ix_end_journal_confirmed" in plan
+        assert "TEMP B-TREE" not in plan
+
+
+_SELECT = "SELECT key FROM end_journal"

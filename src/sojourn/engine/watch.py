@@ -23,7 +23,7 @@ from sojourn.engine.journal import EndJournal
 from sojourn.engine.marks import Noted, StoreMarks
 from sojourn.engine.replay import Replay
 from sojourn.engine.storetime import StoreTime
-from sojourn.stores.base import Described, Lifecycle, Mark, Marked, SessionStore
+from sojourn.stores.base import Described, Lifecycle, Mark, Marked, Reopened, SessionStore
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class StoreWatch:
             return
         if self._went_back or self._away is None:
             raise StoreRecovering
-        raise self._away
+        raise type(self._away)(self._away.message)
 
     def causes(self) -> Mapping[str, str]:
         """What is wrong, for operators: part -> cause. Empty when all is well."""
@@ -140,6 +140,8 @@ class StoreWatch:
     async def look(self) -> None:
         """Look once. What fails is remembered and told by :meth:`causes`, never raised."""
         try:
+            if isinstance(self._away, _UNRELIABLE) and isinstance(self._store, Reopened):
+                await self._store.reopen()
             if self._looks % MEASURE_EVERY == 0 or not self.time.good:
                 await self.time.measure()
             self._looks += 1
@@ -249,6 +251,7 @@ class StoreWatch:
         noted = await self._marks.begin_era(after, self._clock.now())
         self._known, self._era, self._went_back = after, noted.era, ""
         self.recoveries += 1
+        self._decide()
         _log.warning("the session store is up to date again: the end journal ended %d sessions", count)
 
     def _remember(self, error: SojournError | None) -> None:

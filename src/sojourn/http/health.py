@@ -27,11 +27,12 @@ class Health:
     async def causes(self) -> Mapping[str, str]:
         """What is wrong: part -> cause. Empty when the engine can serve."""
         causes = {"server": "draining"} if self.draining else {}
+        causes.update(self._rules.watch.causes())
         try:
             if isinstance(self._rules.store, Lifecycle):
                 await self._rules.store.ping()
         except SojournError as error:
-            causes["store"] = error.message
+            causes.setdefault("store", error.message)
         try:
             self._rules.facts.current()
         except SojournError as error:

@@ -146,6 +146,18 @@ class Lifecycle(Protocol):
 
 
 @runtime_checkable
+class Reopened(Protocol):
+    """A store in a file: another file may be put in its place while it is open."""
+
+    async def reopen(self) -> None:
+        """Go on with the file that stands in the place now, when it is another one; never makes a new file.
+
+        Raises as opening does.
+        """
+        ...
+
+
+@runtime_checkable
 class Bags(Protocol):
     """A store that keeps one shared bag of fields for each principal (realm setting ``globalSession: user``).
 

@@ -210,6 +210,21 @@ class SqliteStore:
             raise StoreFull
         await self._writer.submit(upkeep.nothing)
 
+    async def reopen(self) -> None:
+        """See :meth:`sojourn.stores.base.Reopened.reopen`."""
+        before = self._writer, self._reads
+        try:
+            if not self._writer.place.taken:
+                return
+            await asyncio.to_thread(self._writer.place.clear)
+            await asyncio.to_thread(prepare, self._path)
+            self._writer, self._reads = Writer(self._path), Reads(self._path)
+        except (sqlite3.Error, OSError) as error:
+            raise typed(error) from error
+        self._damaged = False
+        await before[0].close()
+        before[1].close()
+
     def contract(self) -> Contract:
         """What was read back from the open file."""
         durability = "every acknowledged write survives the death of the process and a power failure"

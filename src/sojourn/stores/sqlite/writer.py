@@ -24,6 +24,7 @@ from sojourn.stores.sqlite.checkpoint import Checkpoints
 from sojourn.stores.sqlite.connection import WAIT, check_schema, connect
 from sojourn.stores.sqlite.failures import primary_code, typed
 from sojourn.stores.sqlite.lock import WriterLock
+from sojourn.stores.sqlite.place import Place
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -62,7 +63,6 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.stat().st_ino
         self._loop = asyncio.get_running_loop()
         self._pending: deque[_Job] = deque()
         #: Acts that run in a transaction of their own, because one of their batch was sick.
@@ -72,6 +72,8 @@ class Writer:
         self._closed = False
         self._db = connect(path)
         self._db.execute(_IMPATIENT)
+        #: Where the file stands.
+        self.place = Place(path)
         self._lock = WriterLock(path)
         self._checkpoints = Checkpoints(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"writer of {path.name}")
@@ -178,7 +180,7 @@ class Writer:
             # Somebody writes without our lock, such as SQLite's own command line.
             await self._loop.run_in_executor(self._thread, self._begin_patiently)
         check_schema(self._db)
-        if self._path.stat().st_ino != self._file:
+        if self.place.taken:
             raise StoreUnavailable("the file of the session store was replaced")
 
     def _begin_patiently(self) -> None:
