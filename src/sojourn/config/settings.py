@@ -103,7 +103,7 @@ class SessionSettings(Section, frozen=True, kw_only=True):
         Meta(
             ge=0,
             description="Live anonymous sessions of one realm from one address block (/24 of IPv4, /64 of IPv6); one "
-            "more ends the idlest of them. 0 is no quota.",
+            "more ends the idlest of them. 0 is no quota; this machine's own addresses have none.",
         ),
     ] = 20
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
+from sojourn.config.addresses import is_loopback
 from sojourn.config.settings import SessionSettings
 from sojourn.core.clock import Clock
 from sojourn.core.errors import LoginBusy, StaleSession, Unavailable
@@ -114,11 +115,15 @@ class Admission:
         raise _given_up(identity)
 
     def _quota(self, realm: Realm, identity: Identity, device: Device) -> _Quota:
-        """External principals have none; nor have clients whose address is not known, who would all be one block."""
+        """External principals have none.
+
+        Nor have clients whose address says nothing, because it is not known or is this machine's (a proxy that tells
+        none, a test): all the world would be one block.
+        """
         config = realm.config
         if identity.kind == "account":
             return _Quota(config.max_sessions_per_user, config.session_limit_policy, config.session_limit_policy)
-        if identity.kind == "anonymous" and device.address:
+        if identity.kind == "anonymous" and device.address and not is_loopback(device.address):
             return _Quota(self._settings.anonymous_per_address or None, "evict-idle", "anonymousPerAddress")
         return _NO_QUOTA
 

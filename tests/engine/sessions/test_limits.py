@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from sojourn.config.settings import SessionSettings
@@ -113,8 +114,6 @@ async def test_the_policy_says_whose_turn_it_is(
 
 
 async def test_a_limit_that_was_lowered_holds_from_the_next_login_on(open_limited: Any, clock: ManualClock) -> None:
-    import msgspec
-
     rules = await open_limited(realms=REALMS)
     anna = await rules.users.add("main", "anna", PASSWORD)
     realm = realm_of(rules, "evict-oldest")
@@ -215,6 +214,19 @@ async def test_a_new_login_in_the_same_session_is_no_further_session(rules: Rule
     assert len(await live(rules, realm, anna)) == 5
 
 
+async def test_a_new_login_in_the_same_session_is_let_in_after_the_limit_was_lowered(
+    rules: Rules, anna: Account
+) -> None:
+    realm = realm_of(rules, "deny")
+    mine = [await begin(rules, realm, anna) for _ in range(5)]
+    config = msgspec.structs.replace(realm.config, max_sessions_per_user=2)
+    lowered = msgspec.structs.replace(realm, config=config)
+    current = await rules.sessions.open(lowered, mine[0].handle, "cookie")
+    assert await rules.logins.login(lowered, "anna", PASSWORD, PHONE, current=current) is not None
+    with pytest.raises(SessionLimit):
+        await rules.logins.login(lowered, "anna", PASSWORD, PHONE)
+
+
 @pytest.mark.parametrize("policy", ["evict-oldest", "evict-idle"])
 async def test_an_anonymous_session_that_logs_in_makes_room_as_a_new_one_does(
     rules: Rules, anna: Account, policy: str
@@ -261,11 +273,12 @@ async def test_many_visitors_at_once_stay_within_the_quota(open_limited: Any) ->
     assert len(await rules.sessions.list(realm)) == 3
 
 
-async def test_a_client_whose_address_is_not_known_has_no_quota(open_limited: Any) -> None:
+@pytest.mark.parametrize("address", ["", "127.0.0.1", "::1"])
+async def test_a_client_whose_address_says_nothing_has_no_quota(open_limited: Any, address: str) -> None:
     rules = await open_limited(realms=REALMS, limits=SessionSettings(anonymous_per_address=1))
     realm = realm_of(rules, "deny")
     for _ in range(3):
-        await rules.sessions.begin(realm, Identity(), Device())
+        await rules.sessions.begin(realm, Identity(), Device(address=address))
     assert len(await rules.sessions.list(realm)) == 3
 
 
