@@ -1,28 +1,40 @@
-"""``sojourn sessions``: who is logged in, end it, why it ended."""
+"""``sojourn sessions``: who is logged in, how many, and why one ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from sojourn.bootstrap import Engine
-from sojourn.cli.engine import ACTOR, known_account, wanted_realms, with_engine
-from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply, reply_record, reply_rows
+from sojourn.cli import session_ends
+from sojourn.cli.described import described, told_end, who
+from sojourn.cli.engine import known_account, wanted_realms, with_engine
+from sojourn.cli.output import HERE, JsonOption, ProjectOption, note, refusals, reply, reply_record, reply_rows
 from sojourn.cli.users import MAIN, DirectoryOption
-from sojourn.core.clock import iso
 from sojourn.core.errors import SessionUnknown
-from sojourn.model.realm import Realm
-from sojourn.model.session import End, Session, Tombstone
+from sojourn.engine.listing import Kind, Page, Wanted
 from sojourn.model.user import account_principal
 
-app = typer.Typer(help="Live and ended sessions: list, show, end, why.", no_args_is_help=True)
+app = typer.Typer(help="Live and ended sessions: list, show, why, stats, end, drop.", no_args_is_help=True)
 
 SessionArgument = Annotated[str, typer.Argument(metavar="ID", help="Public id of the session.")]
 RealmOption = Annotated[str | None, typer.Option("--realm", metavar="R", help="Only in this realm.")]
 UserOption = Annotated[str | None, typer.Option("--user", metavar="U", help="Only of this account.")]
+KindOption = Annotated[
+    str | None, typer.Option("--kind", metavar="K", help="Only of this kind: anonymous, account or external.")
+]
+EndedOption = Annotated[bool, typer.Option("--ended", help="Those that ended in the last 30 days instead.")]
+LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="At most so many.")]
 
+_LIVE = ("id", "realm", "user", "created", "last", "endsAt", "address")
+_ENDED = ("id", "realm", "user", "created", "reason", "at", "actor", "rule")
+_KINDS: dict[str | None, Kind | None] = {
+    None: None,
+    "anonymous": "anonymous",
+    "account": "account",
+    "external": "external",
+}
 _PAGE = 200
 
 
@@ -31,20 +43,34 @@ _PAGE = 200
 def list_(
     realm: RealmOption = None,
     user: UserOption = None,
+    kind: KindOption = None,
+    ended: EndedOption = False,
+    limit: LimitOption = 1_000,
     directory: DirectoryOption = MAIN,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """List live sessions."""
+    """List live sessions, or with --ended those that ended."""
+    if kind not in _KINDS:
+        raise typer.BadParameter("a kind is anonymous, account or external")
 
-    async def work(engine: Engine) -> list[dict[str, Any]]:
-        principal = account_principal((await known_account(engine, directory, user)).key) if user else None
+    async def work(engine: Engine) -> tuple[list[dict[str, Any]], bool]:
+        owner = account_principal((await known_account(engine, directory, user)).key) if user else None
+        wanted, realms = Wanted(owner, _KINDS[kind], ended=ended), wanted_realms(engine, realm)
         rows: list[dict[str, Any]] = []
-        for place in wanted_realms(engine, realm):
-            rows += [_described(place, session) for session in await _all(engine, place, principal)]
-        return rows
+        page = Page((), None)
+        while len(rows) < limit:
+            most = min(_PAGE, limit - len(rows))
+            page = await engine.session_manager.page(realms, wanted, page.next, most)
+            rows += [described(row.realm, row.session) | told_end(row.end) for row in page.rows]
+            if page.next is None:
+                break
+        return rows, page.next is not None
 
-    reply_rows(as_json, with_engine(project, work), ("id", "realm", "user", "created", "last", "endsAt", "address"))
+    rows, more = with_engine(project, work)
+    reply_rows(as_json, rows, _ENDED if ended else _LIVE)
+    if more:
+        note(f"these are the first {limit}; --limit shows more")
 
 
 @app.command()
@@ -53,92 +79,58 @@ def show(sid: SessionArgument, project: ProjectOption = HERE, as_json: JsonOptio
     """Show a live session; of its fields only names and versions."""
 
     async def work(engine: Engine) -> dict[str, Any]:
-        for place in engine.rules.realms.all():
-            loaded = await engine.rules.sessions.show(place, sid)
-            if loaded:
-                fields = {name: field.version for name, field in sorted(loaded.fields.items())}
-                return _described(place, loaded.session) | {"fields": fields}
-        raise SessionUnknown("there is no live session with this id; `sojourn sessions why` knows ended ones")
+        found = await engine.session_manager.find(sid)
+        loaded = await engine.rules.sessions.show(found.realm, sid) if found else None
+        if found is None or loaded is None:
+            raise SessionUnknown("there is no live session with this id; `sojourn sessions why` knows ended ones")
+        fields = {name: field.version for name, field in sorted(loaded.fields.items())}
+        return described(found.realm, loaded.session) | {"fields": fields}
 
     reply_record(as_json, with_engine(project, work))
-
-
-@app.command()
-@refusals
-def end(
-    sid: Annotated[str | None, typer.Argument(metavar="[ID]", help="Public id of the session.")] = None,
-    user: Annotated[str | None, typer.Option("--user", metavar="U", help="All sessions of this account.")] = None,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="T", help="Told to operators; the user reads 'dropped'.")
-    ] = "",
-    directory: DirectoryOption = MAIN,
-    project: ProjectOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """End one session, or all of an account; every handle of it is dead when this returns."""
-    if (sid is None) == (user is None):
-        raise typer.BadParameter("name one session, or one account with --user")
-
-    async def end_one(engine: Engine) -> dict[str, Any]:
-        for place in engine.rules.realms.all():
-            ended = await engine.rules.sessions.end_by_id(place, str(sid), "dropped", actor=ACTOR, rule=reason)
-            if ended:
-                return {"id": sid, **_why(ended)}
-        raise SessionUnknown("there is no session with this id")
-
-    async def end_all(engine: Engine) -> dict[str, Any]:
-        account = await known_account(engine, directory, str(user))
-        count = await engine.rules.sessions.end_all(None, account.key, "dropped", actor=ACTOR)
-        return {"user": account.name, "sessionsEnded": count}
-
-    done = with_engine(project, end_one if sid else end_all)
-    reply(as_json, done, f"ended: {done['reason']}" if sid else f"{done['sessionsEnded']} sessions of {user} ended")
 
 
 @app.command()
 @refusals
 def why(sid: SessionArgument, project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """Say why a session ended, when, and by whom."""
+    """Say why a session ended, when, by whom and by which rule."""
 
     async def work(engine: Engine) -> dict[str, Any]:
-        for place in engine.rules.realms.all():
-            found: Tombstone | None = await engine.rules.sessions.why(place, sid)
-            if found:
-                return {"id": sid, "realm": place.name, "user": _who(found.session), **_why(found.end)}
-            if await engine.rules.sessions.show(place, sid):
-                return {"id": sid, "realm": place.name, "reason": "alive"}
-        raise SessionUnknown("nothing is known of this id; tombstones are kept for 30 days")
+        found = await engine.session_manager.find(sid)
+        if found is None:
+            raise SessionUnknown("nothing is known of this id; tombstones are kept for 30 days")
+        about = {"id": sid, "realm": found.realm.name, "user": who(found.session)}
+        return about | (told_end(found.tombstone.end) if found.tombstone else {"reason": "alive"})
 
     reply_record(as_json, with_engine(project, work))
 
 
-async def _all(engine: Engine, realm: Realm, principal: str | None) -> Sequence[Session]:
-    found: list[Session] = []
-    while True:
-        after = (found[-1].created, found[-1].id) if found else None
-        page = await engine.rules.sessions.list(realm, principal, after=after, limit=_PAGE)
-        found += page
-        if len(page) < _PAGE:
-            return found
+@app.command()
+@refusals
+def stats(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """Count live sessions by realm and kind, beside the ceilings of the engine."""
+
+    async def work(engine: Engine) -> dict[str, Any]:
+        manager = engine.session_manager
+        counts = await manager.counts()
+        empty = {"anonymous": 0, "account": 0, "external": 0}
+        realms = [{"realm": realm.name, "stateful": realm.stateful} | empty | kinds for realm, kinds in counts.by_realm]
+        return {
+            "realms": realms,
+            "stateful": counts.stateful,
+            "maxStateful": manager.max_stateful_sessions_count,
+            "stateless": counts.stateless,
+            "maxStateless": manager.max_stateless_sessions_count,
+            "standalone": counts.standalone,
+            "total": counts.total,
+        }
+
+    document = with_engine(project, work)
+    if as_json:
+        reply(as_json, document, "")
+        return
+    reply_rows(as_json, document.pop("realms"), ("realm", "stateful", "anonymous", "account", "external"))
+    print()
+    reply_record(as_json, document)
 
 
-def _described(realm: Realm, session: Session) -> dict[str, Any]:
-    return {
-        "id": session.id,
-        "realm": realm.name,
-        "user": _who(session),
-        "created": iso(session.created),
-        "last": iso(session.last),
-        "endsAt": iso(session.dies_at),
-        "address": session.device.address,
-        "tokens": len(session.tokens),
-    }
-
-
-def _who(session: Session) -> str:
-    identity = session.identity
-    return f"{identity.subject} (external: {identity.space})" if identity.space else identity.user_name
-
-
-def _why(end: End) -> dict[str, Any]:
-    return {"reason": end.reason, "at": iso(end.at), "actor": end.actor, "rule": end.rule}
+session_ends.add_to(app)
