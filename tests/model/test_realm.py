@@ -44,6 +44,29 @@ def test_a_tiny_idle_limit_still_records_at_most_once_a_second() -> None:
     assert realm(touchEvery=0).touch_every == 0
 
 
+@pytest.mark.parametrize(
+    ("properties", "idle", "lifetime", "most"),
+    [
+        ({"timeouts": "nist-aal1", "sessionLifetime": 300 * DAY}, 15 * MINUTE, 30 * DAY, 30 * DAY),
+        ({"timeouts": "nist-aal2", "sessionIdle": 0}, HOUR, DAY, HOUR),
+        ({"timeouts": "nist-aal3"}, 15 * MINUTE, 12 * HOUR, 15 * MINUTE),
+        ({"timeouts": "nist-aal3", "sessionIdle": MINUTE, "sessionLifetime": HOUR}, MINUTE, HOUR, 15 * MINUTE),
+        ({"timeouts": "nist-aal3", "sessionLifetime": 5 * MINUTE}, 15 * MINUTE, 5 * MINUTE, 5 * MINUTE),
+        ({"sessionIdle": 0}, 0, DAY, DAY),
+    ],
+)
+def test_a_preset_bounds_the_limits_and_shorter_ones_stay(
+    properties: dict[str, object], idle: int, lifetime: int, most: int
+) -> None:
+    bounded = realm(**properties)
+    assert (bounded.session_idle, bounded.session_lifetime, bounded.max_idle) == (idle, lifetime, most)
+
+
+def test_shared_fields_outlive_the_last_session_by_30_days_unless_the_realm_says_otherwise() -> None:
+    assert (realm().shares_fields, realm(globalSession="user").bag_idle) == (False, 30 * DAY)
+    assert realm(globalSession="user", bagIdle=0).bag_idle == 0
+
+
 @pytest.mark.parametrize("bad", [{"maxLifeTime": -1}, {"passwordMinLength": 7}, {"unknown": 1}, {"tokenLifetime": 0}])
 def test_properties_out_of_bounds_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):

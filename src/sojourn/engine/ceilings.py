@@ -73,7 +73,7 @@ class Ceilings:
         self._live: Counter[_Kind] = Counter()
         self._under_way: Counter[_Kind] = Counter()
         self._since: Counter[_Kind] = Counter()
-        #: Anonymous sessions by realm id, at the last count.
+        #: Anonymous sessions by realm id: where to look for those that may go.
         self._anonymous: Counter[str] = Counter()
         self._counted_at: int | None = None
         self._counting = asyncio.Lock()
@@ -88,30 +88,30 @@ class Ceilings:
 
         Raises :class:`AnonymousLimit` and :class:`CeilingReached`.
         """
-        kind = _Kind(realm.stateful, identity.kind == "anonymous")
+        kind = _kind(realm, identity)
         # Who has to make room must be able to come in.
         ceiling = 0 if realm.name == OPERATORS else self._ceiling(stateful=realm.stateful)
         if ceiling:
             await self._wait_for_room(kind, ceiling)
         # No await between the look at the numbers and this.
-        self._note(kind, 1)
+        self._note(realm, identity, 1)
         self._under_way[kind] += 1
         try:
             yield
         except BaseException:
-            self._note(kind, -1)
+            self._note(realm, identity, -1)
             raise
         finally:
             self._under_way[kind] -= 1
 
     def moved(self, realm: Realm, before: Identity, after: Identity) -> None:
         """A session has another identity now."""
-        self.ended(realm, before)
-        self._note(_Kind(realm.stateful, after.kind == "anonymous"), 1)
+        self._note(realm, before, -1)
+        self._note(realm, after, 1)
 
     def ended(self, realm: Realm, identity: Identity) -> None:
         """A session was ended to make room."""
-        self._note(_Kind(realm.stateful, identity.kind == "anonymous"), -1)
+        self._note(realm, identity, -1)
 
     async def _wait_for_room(self, kind: _Kind, ceiling: int) -> None:
         await self._count(COUNTED_FOR)
@@ -137,9 +137,12 @@ class Ceilings:
             return 0
         return self._settings.max_stateful if stateful else self._settings.max_stateless
 
-    def _note(self, kind: _Kind, number: int) -> None:
+    def _note(self, realm: Realm, identity: Identity, number: int) -> None:
+        kind = _kind(realm, identity)
         self._live[kind] += number
         self._since[kind] += number
+        if kind.anonymous:
+            self._anonymous[realm.id] += number
 
     async def _count(self, not_older_than: int) -> None:
         if self._counted is None or not self._is_older(not_older_than):
@@ -210,6 +213,10 @@ class Ceilings:
         if len(page) == _PAGE:
             self._seen[realm_id] = page[-1].created, page[-1].id
         return page
+
+
+def _kind(realm: Realm, identity: Identity) -> _Kind:
+    return _Kind(realm.stateful, identity.kind == "anonymous")
 
 
 _KINDS = [_Kind(stateful, anonymous) for stateful in (False, True) for anonymous in (False, True)]

@@ -7,6 +7,8 @@ import pytest
 
 from sojourn.config.settings import SessionSettings
 from sojourn.core.clock import SECOND, ManualClock
+from sojourn.core.errors import FieldLimit
+from sojourn.engine import ceilings
 from sojourn.engine.admission import AnonymousLimit, CeilingReached
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
@@ -118,6 +120,22 @@ async def test_only_as_many_visitors_go_as_are_looked_at_once_and_the_idlest_fir
     assert gone == list(range(1, 11))
 
 
+async def test_visitors_that_are_not_found_at_once_keep_nobody_out_and_go_next_time(
+    rules: Rules, shop: Realm, anna: Account, *, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ceilings, "_PAGE", 10)
+    monkeypatch.setattr(ceilings, "_MOST_PAGES", 1)
+    for _ in range(16):
+        await login(rules, shop, anna)
+        clock.advance(1)
+    visitors = [await visit(rules, shop) for _ in range(4)]
+    clock.advance(1)
+    await login(rules, shop, anna)
+    assert len(await rules.sessions.list(shop)) == 21
+    await login(rules, shop, anna)
+    assert not any([await lives(rules, shop, each) for each in visitors])
+
+
 async def test_a_place_is_free_again_a_second_after_a_session_ended(
     rules: Rules, shop: Realm, clock: ManualClock
 ) -> None:
@@ -154,8 +172,6 @@ async def test_a_visitor_who_logs_in_gives_the_place_of_a_visitor_back(
 
 
 async def test_what_was_refused_by_the_store_takes_no_place(rules: Rules, shop: Realm) -> None:
-    from sojourn.core.errors import FieldLimit
-
     for _ in range(10):
         with pytest.raises(FieldLimit):
             await rules.sessions.begin(shop, Identity(), Device(), fields={"": "1"})

@@ -10,7 +10,14 @@ import pytest
 from sojourn.config.problems import ConfigError
 from sojourn.config.project import RealmFolder
 from sojourn.core.clock import DAY, HOUR, MINUTE, ManualClock
-from sojourn.core.errors import FieldConflict, FieldLimit, InsufficientScope, SessionEnded, StaleSession
+from sojourn.core.errors import (
+    FieldConflict,
+    FieldLimit,
+    InsufficientScope,
+    SessionEnded,
+    StaleSession,
+    StoreUnavailable,
+)
 from sojourn.engine.access import Access
 from sojourn.engine.bag import check_bags
 from sojourn.engine.rules import Rules
@@ -18,6 +25,7 @@ from sojourn.model import field
 from sojourn.model.realm import Realm, RealmConfig
 from sojourn.model.session import Device, Identity
 from sojourn.model.user import Account, account_identity, external_identity
+from sojourn.stores.memory import MemoryStore
 from tests.engine.sessions.conftest import PASSWORD, realm_of
 
 pytestmark = pytest.mark.anyio
@@ -126,6 +134,45 @@ async def test_a_login_adds_the_anonymous_fields_where_the_bag_has_none(
     assert await texts(rules, mine) == await texts(rules, before) == {"cart": '["mine"]', "hint": '"x"'}
     assert mine.fields == {}
     assert mine.session.id == visitor.session.id
+
+
+class FasterElsewhere(MemoryStore):
+    """A store in which another session writes the bag between a look at it and the write that follows."""
+
+    act: Any = None
+
+    async def read_bag(self, realm: str, principal: str, now: int) -> Any:
+        found = await super().read_bag(realm, principal, now)
+        act, self.act = self.act, None
+        if act:
+            await act()
+        return found
+
+
+async def test_a_field_that_another_session_writes_during_the_login_stays(start: Any) -> None:
+    store = FasterElsewhere()
+    rules = await start(memory=store, realms=REALMS)
+    anna, shop = await rules.users.add("main", "anna", PASSWORD), realm_of(rules, "shop")
+    other = await enter(rules, shop, anna)
+    visitor = await enter(rules, shop, Identity(), fields={"cart": '["visitor"]', "hint": '"x"'})
+    store.act = lambda: rules.sessions.change(other, [field.put("cart", '["mine"]')])
+    assert await texts(rules, await login(rules, shop, visitor)) == {"cart": '["mine"]', "hint": '"x"'}
+
+
+async def test_a_login_goes_on_when_its_fields_cannot_be_moved_and_moves_them_later(start: Any) -> None:
+    async def away() -> None:
+        raise StoreUnavailable
+
+    store = FasterElsewhere()
+    rules = await start(memory=store, realms=REALMS)
+    await rules.users.add("main", "anna", PASSWORD)
+    shop = realm_of(rules, "shop")
+    visitor = await enter(rules, shop, Identity(), fields={"cart": "[1]"})
+    store.act = away
+    mine = await login(rules, shop, visitor)
+    assert await texts(rules, mine) == {"cart": "[1]"}
+    await rules.sessions.change(mine, [field.append("cart", "2")])
+    assert await texts(rules, mine) == {"cart": "[1,2]"}
 
 
 async def test_a_field_that_was_deleted_does_not_come_back_from_a_login(
