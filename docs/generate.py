@@ -39,6 +39,7 @@ _LAWS = """\
 |---|---|---|
 | `memory://` | tests and throw-away runs | none |
 | `sqlite:///FILE` (default) | one machine, one or several processes | every acknowledged write survives `kill -9` and, as SQLite promises for WAL with `synchronous=FULL`, power loss |
+| `valkey://HOST`, `redis://HOST`; `valkeys://`, `rediss://` with TLS ([how](../howto/use-valkey.md)) | several machines, one server or a cluster | as the server's `appendfsync` says; `sojourn store check` tells |
 
 `FILE` is relative to the project. The file must be on a local disk: a file system without WAL is refused. Beside it lies `FILE.writer`, the lock that
 writers queue on ([decision 0004](../decisions/0004-one-lock-file-per-database.md)). When less than 64 MB are free only ends and

@@ -1,7 +1,7 @@
 """The connection: every command goes through :class:`Link`, which says of a failure whether anything may have been written.
 
 The client reconnects by itself, but it does not tell a command that waits for a connection from one that was sent. So a
-link that is in doubt (after a failure, or after a second without an answer) is asked with PING first: what waits for the
+link that is in doubt (after a failure, or a while without an answer) is asked with PING first: what waits for the
 PING was surely not sent.
 """
 
@@ -47,7 +47,7 @@ REPLICATED_WITHIN = 1_000
 PROVED_WITHIN = 1.0
 
 #: Seconds without an answer after which the link has to prove itself.
-_QUIET = 1.0
+QUIET = 0.25
 
 _CONNECT_WITHIN = 3_000
 _IN_FLIGHT = 20_000
@@ -174,12 +174,12 @@ class Link:
         if self._closed:
             raise StoreUnavailable("the session store is closed")
         place = key if self.place.cluster else ""
-        if place not in self._doubts and asyncio.get_running_loop().time() - self._heard < _QUIET:
+        if place not in self._doubts and asyncio.get_running_loop().time() - self._heard < QUIET:
             return
         probe = self._probes.get(place)
         if probe is None:
             probe = self._probes[place] = asyncio.create_task(self._ping(place))
-            probe.add_done_callback(lambda _: self._probes.pop(place, None))
+            probe.add_done_callback(lambda done: self._proved(place, done))
         done, _ = await asyncio.wait([probe], timeout=PROVED_WITHIN)
         if not done or probe.cancelled():
             raise StoreUnavailable
@@ -187,6 +187,11 @@ class Link:
             raise typed(error, sent=False) if isinstance(error, Exception) else error
         self._heard = asyncio.get_running_loop().time()
         self._doubts.discard(place)
+
+    def _proved(self, place: str, probe: asyncio.Task[object]) -> None:
+        self._probes.pop(place, None)
+        if not probe.cancelled():
+            probe.exception()  # whoever waited has it; perhaps nobody does any more
 
     async def _ping(self, key: str) -> object:
         if isinstance(self.client, GlideClusterClient) and key:

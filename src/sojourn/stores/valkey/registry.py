@@ -26,7 +26,9 @@ from sojourn.stores.valkey.scripts import scripts
 #: Milliseconds after which an unconfirmed claim is doubted when somebody needs its room. Only for politeness.
 GRACE = 2_000
 
+# Seconds: between two looks at an owner without room, and until it is left at that.
 _PATIENCE = 0.005
+_GIVE_UP = 4.0
 
 How = Literal["died", "left", "withdrawn", "forgotten"]
 
@@ -74,7 +76,7 @@ class Registry:
 
         Raises ``SessionLimit``, ``SessionExists`` (it lives at this owner by another claim), ``StoreBusy``.
         """
-        wait, deadline = _PATIENCE, asyncio.get_running_loop().time() + 2 * GRACE / 1000
+        wait, deadline = _PATIENCE, asyncio.get_running_loop().time() + _GIVE_UP
         while asyncio.get_running_loop().time() < deadline:
             nonce = secrets.token_urlsafe(9)
             answer = await self._claim(claim, nonce, now, most)
