@@ -29,6 +29,11 @@ COMMANDS = {
     "apikeys list": [],
     "sessions list": [],
     "sessions end": ["--user", "admin"],
+    "sessions stats": [],
+    "sessions drops": [],
+    "sessions cleanup": [],
+    "store check": [],
+    "store migrate": [],
     "pipelines list": [],
     "pipelines test": ["login.yaml"],
 }
@@ -42,7 +47,7 @@ def _typed(command: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [*COMMANDS, "init", "check", "serve", "demo", "pipelines components", "sessions why"]
+    "command", [*COMMANDS, "init", "check", "serve", "demo", "pipelines components", "sessions why", "sessions drop"]
 )
 def test_it_explains_itself(command: str) -> None:
     done = CliRunner().invoke(app, [*command.split(), "--help"])

@@ -22,6 +22,7 @@ from sojourn.core.errors import SojournError
 from sojourn.http.affinity import ServerId
 from sojourn.http.application import Application
 from sojourn.http.server import Served, bind, serve
+from sojourn.stores.base import Described, Finding, SessionStore
 
 _log = logging.getLogger("sojourn.serve")
 
@@ -79,6 +80,7 @@ async def _serve(
             stack.callback(asyncio.create_task(Reloader(engine, app).run()).cancel)
         _calm_collector()
         _announce(project)
+        await _announce_store(engine.rules.store)
         await serve(served, on_ready=on_ready, on_drain=lambda: _drain(app))
 
 
@@ -93,6 +95,21 @@ def _announce(project: Project) -> None:
     settings = project.settings
     _log.info("serving %s on http://%s:%d", settings.project.name, settings.server.host, settings.server.port)
     _log.info("admin listener on %s", settings.admin.listen)
+
+
+async def _announce_store(store: SessionStore) -> None:
+    """One line of what the session store promises, and each thing that should be mended."""
+    if not isinstance(store, Described):
+        return
+    contract = store.contract()
+    _log.info("session store %s: %s", contract.name, contract.durability)
+    try:
+        found = await store.check()
+    except SojournError as error:
+        found = [Finding("warning", "check", error.message)]
+    for finding in found:
+        if finding.level != "ok":
+            _log.warning("session store: %s: %s", finding.what, finding.text)
 
 
 def _drain(app: Application) -> None:

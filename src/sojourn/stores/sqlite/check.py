@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sojourn.stores.base import Finding
+from sojourn.stores.files import file_system, permissions
 from sojourn.stores.sqlite.connection import SCHEMA, WAL_RESET_FIXED, connect, schema_of
-from sojourn.stores.sqlite.mounts import NETWORK, VOLATILE, filesystem_of
 
 _MB = 1024 * 1024
 _FULL = 2
@@ -27,9 +26,9 @@ def findings(path: Path, reserve: int) -> Sequence[Finding]:
         return [
             *_settings(db),
             _version(),
-            *_file_system(path),
+            *file_system(path),
             _free(shutil.disk_usage(path.parent).free, reserve),
-            *_permissions(path),
+            *permissions(path),
             _schema(db),
         ]
     finally:
@@ -67,20 +66,6 @@ def _version() -> Finding:
     )
 
 
-def _file_system(path: Path) -> Iterator[Finding]:
-    kind = filesystem_of(path)
-    if kind in NETWORK:
-        text = f"{kind} is a network file system: its locks and syncs do not hold. Move the file to a local disk"
-        yield Finding("failure", "file system", text)
-    elif kind in VOLATILE:
-        text = f"{kind} is gone after a restart of the machine or container, and with it all sessions"
-        yield Finding("warning", "file system", text)
-    elif kind:
-        yield Finding("ok", "file system", kind)
-    else:
-        yield Finding("warning", "file system", "its kind cannot be seen here; it must be a local disk")
-
-
 def _free(free: int, reserve: int) -> Finding:
     if free < reserve:
         text = f"{free // _MB} MB free: only ends and sweeps are admitted below {reserve // _MB} MB. Make room"
@@ -90,21 +75,6 @@ def _free(free: int, reserve: int) -> Finding:
             "warning", "free disk", f"{free // _MB} MB free: below {reserve // _MB} MB no session is written"
         )
     return Finding("ok", "free disk", f"{free // _MB} MB")
-
-
-def _permissions(path: Path) -> Iterator[Finding]:
-    beside = [path.with_name(path.name + end) for end in ("-wal", "-shm", ".writer")]
-    for file in [path, *(file for file in beside if file.exists())]:
-        yield _mode(file, 0o600)
-    yield _mode(path.parent, 0o700)
-
-
-def _mode(file: Path, wanted: int) -> Finding:
-    mode = stat.S_IMODE(file.stat().st_mode)
-    if mode & ~wanted & 0o077:
-        text = f"{file.name} is open to others on this machine ({mode:04o}): chmod {wanted:o} it"
-        return Finding("warning", "permissions", text)
-    return Finding("ok", "permissions", f"{file.name} {mode:04o}")
 
 
 def _schema(db: sqlite3.Connection) -> Finding:

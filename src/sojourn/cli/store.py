@@ -1,0 +1,142 @@
+"""``sojourn store``: what the configured stores really promise, and bringing their schemas up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import typer
+
+from sojourn.bootstrap import open_store
+from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply
+from sojourn.config.project import load_project
+from sojourn.config.settings import Settings
+from sojourn.core.clock import StoreClock, SystemClock
+from sojourn.core.errors import SojournError
+from sojourn.engine.database import EngineDatabase
+from sojourn.engine.database import check as engine_check
+from sojourn.engine.storetime import MOST_ERROR, StoreTime
+from sojourn.stores.base import Contract, Described, Finding, Lifecycle, SessionStore, Timed
+
+app = typer.Typer(help="The stores: check what they promise, migrate their schemas.", no_args_is_help=True)
+
+
+class Report(NamedTuple):
+    """What was found of one store."""
+
+    store: str
+    contract: Contract | None
+    findings: Sequence[Finding]
+
+
+@app.command()
+@refusals
+def check(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """Probe the configured stores and say what they promise; exit code 1 when anything has to be mended."""
+    settings = load_project(project, os.environ).settings
+    reports = asyncio.run(_check(settings))
+    failed = any(finding.level == "failure" for report in reports for finding in report.findings)
+    document = {"ok": not failed, "stores": {report.store: _document(report) for report in reports}}
+    reply(as_json, document, "\n\n".join(map(_text, reports)))
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+@refusals
+def migrate(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """Bring the schemas of session store and engine database up to this version; does nothing when they are."""
+    settings = load_project(project, os.environ).settings
+    done = asyncio.run(_migrate(settings))
+    reply(as_json, done, "\n".join(f"{store}: schema {version}" for store, version in done.items()))
+
+
+async def _check(settings: Settings) -> Sequence[Report]:
+    return [
+        await _report("session", lambda: _check_session(settings)),
+        await _report("engine", lambda: _check_engine(settings)),
+    ]
+
+
+async def _report(store: str, look: Callable[[], Awaitable[Report]]) -> Report:
+    try:
+        return await look()
+    except SojournError as error:
+        return Report(store, None, [Finding("failure", "opening", error.message)])
+
+
+async def _check_session(settings: Settings) -> Report:
+    place = settings.session_store
+    if place.path is not None and not place.path.exists():
+        return Report("session", None, [Finding("warning", "opening", "it is made when the engine is served")])
+    store = await open_store(settings.stores.session, settings.project)
+    try:
+        if not isinstance(store, Described):
+            return Report("session", None, await _clock(store))
+        findings = await store.check()
+        return Report("session", store.contract(), [*findings, *await _clock(store)])
+    finally:
+        if isinstance(store, Lifecycle):
+            await store.close()
+
+
+async def _clock(store: SessionStore) -> Sequence[Finding]:
+    if not isinstance(store, Timed):
+        return []
+    clock = StoreClock(SystemClock())
+    measured = StoreTime(store, clock)
+    await measured.measure()
+    text = f"the store's clock is {measured.offset} ms ahead of this machine's (± {measured.error} ms)"
+    if measured.error > MOST_ERROR:
+        return [Finding("failure", "clock", f"{text}: the engine does not serve with such an error")]
+    if abs(measured.offset) > MOST_ERROR:
+        return [Finding("warning", "clock", f"{text}: the engine goes by the store's; set the clocks right")]
+    return [Finding("ok", "clock", text)]
+
+
+async def _check_engine(settings: Settings) -> Report:
+    path = settings.engine_store.path
+    if path is not None and not path.exists():
+        return Report("engine", None, [Finding("failure", "opening", "there is none yet: sojourn init makes it")])
+    database = await EngineDatabase.open(settings.stores.engine, settings.project)
+    try:
+        found = await engine_check.findings(database, path) if path else []
+        return Report("engine", await engine_check.contract(database), found)
+    finally:
+        await database.close()
+
+
+async def _migrate(settings: Settings) -> Mapping[str, str]:
+    """Whoever opens a store brings its schema up to date."""
+    store = await open_store(settings.stores.session, settings.project)
+    session = store.contract() if isinstance(store, Described) else None
+    if isinstance(store, Lifecycle):
+        await store.close()
+    database = await EngineDatabase.open(settings.stores.engine, settings.project)
+    engine = await engine_check.contract(database)
+    await database.close()
+    return {"session": _schema(session), "engine": _schema(engine)}
+
+
+def _schema(contract: Contract | None) -> str:
+    return contract.facts.get("schema", "none to migrate") if contract else "none to migrate"
+
+
+def _document(report: Report) -> dict[str, Any]:
+    contract = report.contract
+    return {
+        "name": contract.name if contract else None,
+        "durability": contract.durability if contract else None,
+        "facts": dict(contract.facts) if contract else {},
+        "findings": [finding._asdict() for finding in report.findings],
+    }
+
+
+def _text(report: Report) -> str:
+    contract = report.contract
+    head = f"{report.store} store: {contract.name}, {contract.durability}" if contract else f"{report.store} store"
+    facts = [f"  {name}: {value}" for name, value in contract.facts.items()] if contract else []
+    found = [f"  {finding.level:<8}{finding.what}: {finding.text}" for finding in report.findings]
+    return "\n".join([head, *facts, *found])
