@@ -59,13 +59,14 @@ def list_(
         wanted, realms = Wanted(owner, _KINDS[kind], ended=ended), wanted_realms(engine, realm)
         rows: list[dict[str, Any]] = []
         page = Page((), None)
-        while len(rows) < limit:
-            most = min(_PAGE, limit - len(rows))
+        # One more than is shown, to know whether there is more.
+        while len(rows) <= limit:
+            most = min(_PAGE, limit + 1 - len(rows))
             page = await engine.session_manager.page(realms, wanted, page.next, most)
             rows += [described(row.realm, row.session) | told_end(row.end) for row in page.rows]
             if page.next is None:
                 break
-        return rows, page.next is not None
+        return rows[:limit], len(rows) > limit
 
     rows, more = with_engine(project, work)
     reply_rows(as_json, rows, _ENDED if ended else _LIVE)
@@ -112,8 +113,10 @@ def stats(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     async def work(engine: Engine) -> dict[str, Any]:
         manager = engine.session_manager
         counts = await manager.counts()
-        empty = {"anonymous": 0, "account": 0, "external": 0}
-        realms = [{"realm": realm.name, "stateful": realm.stateful} | empty | kinds for realm, kinds in counts.by_realm]
+        empty = {kind: 0 for kind in _KINDS if kind}
+        realms = [
+            {"realm": realm.name, "stateful": realm.stateful, **empty, **kinds} for realm, kinds in counts.by_realm
+        ]
         return {
             "realms": realms,
             "stateful": counts.stateful,
