@@ -2,13 +2,14 @@
 --
 -- READ COMMITTED: every statement of a function sees what was committed before it began. So each act first locks the
 -- row of its session and reads what depends on it in a later statement. Order of locks: owner, sessions by id, bag.
+-- A lock is waited for twice at most (for its turn, then for its holder), so less than a caller waits for an answer.
 -- A refusal is an answer, not an error: what was settled on the way (the tombstone of an expired session) stays.
 
 CREATE FUNCTION sojourn.sj1_create(p_id text, p_realm text, p_owner text, p_principal text, p_secret bytea,
   p_replaced bytea, p_replaced_at bigint, p_created bigint, p_last bigint, p_idle bigint, p_absolute bigint,
   p_epoch bigint, p_version bigint, p_bytes bigint, p_tokens text[], p_expiries bigint[], p_about text,
   p_names text[], p_values text[], p_now bigint, p_most bigint)
-RETURNS TABLE(st text, s sojourn.session) LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
+RETURNS TABLE(st text, s sojourn.session) LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 DECLARE v_live sojourn.session[]; v_n bigint;
 BEGIN
   IF EXISTS (SELECT FROM sojourn.session t WHERE t.id = p_id) THEN
@@ -33,7 +34,7 @@ END $$;
 
 -- An access that changes nothing. Its commit need not wait for the disk: a lost one makes the session die earlier.
 CREATE FUNCTION sojourn.sj1_touch(p_realm text, p_id text, p_epoch bigint, p_now bigint, p_last bigint,
-  OUT st text, OUT number bigint, OUT detail text) LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
+  OUT st text, OUT number bigint, OUT detail text) LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 BEGIN
   UPDATE sojourn.session t SET last = greatest(t.last, p_last)
    WHERE t.id = p_id AND t.realm = p_realm AND t.epoch = p_epoch AND t.ended IS NULL
@@ -51,7 +52,7 @@ END $$;
 -- A change of nothing but puts of different fields, none of them too large by itself; p_weight is what they weigh.
 CREATE FUNCTION sojourn.sj1_put(p_realm text, p_id text, p_epoch bigint, p_now bigint, p_last bigint,
   p_names text[], p_values text[], p_weight bigint, p_most bigint, p_total bigint,
-  OUT st text, OUT number bigint, OUT detail text) LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
+  OUT st text, OUT number bigint, OUT detail text) LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 DECLARE v_n bigint; v_fields bigint; v_bytes bigint; v_known bigint; v_old bigint;
 BEGIN
   SELECT t.n, t.version + 1, t.fields, t.bytes INTO v_n, number, v_fields, v_bytes FROM sojourn.session t
@@ -82,7 +83,7 @@ CREATE FUNCTION sojourn.sj1_change(p_realm text, p_id text, p_epoch bigint, p_no
   p_kinds text[], p_names text[], p_texts text[], p_versions bigint[], p_most bigint, p_value bigint, p_total bigint,
   p_token text, p_expires bigint, p_idle bigint,
   OUT st text, OUT number bigint, OUT detail text, OUT op bigint, OUT results text)
-LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 DECLARE s sojourn.session; a record; v_idle bigint; v_last bigint;
 BEGIN
   SELECT * INTO st, number, detail FROM sojourn.sj1_judge(p_realm, p_id, p_epoch, p_now);
@@ -113,7 +114,7 @@ END $$;
 CREATE FUNCTION sojourn.sj1_rotate(p_realm text, p_id text, p_epoch bigint, p_now bigint, p_secret bytea,
   p_owner text, p_principal text, p_idle bigint, p_absolute bigint, p_tokens text[], p_expiries bigint[], p_about text,
   p_keep text[], p_most bigint)
-RETURNS TABLE(st text, number bigint, detail text, s sojourn.session) LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
+RETURNS TABLE(st text, number bigint, detail text, s sojourn.session) LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 DECLARE v_live sojourn.session[]; v_old sojourn.session; v_new sojourn.session; v_fit boolean;
   v_fields bigint; v_bytes bigint;
 BEGIN
@@ -149,7 +150,7 @@ END $$;
 
 -- p_epoch NULL = whichever it has.
 CREATE FUNCTION sojourn.sj1_end(p_realm text, p_id text, p_epoch bigint, p_ended text, p_at bigint, p_now bigint,
-  OUT st text, OUT number bigint, OUT detail text) LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
+  OUT st text, OUT number bigint, OUT detail text) LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 DECLARE s sojourn.session;
 BEGIN
   SELECT * INTO st, number, detail FROM sojourn.sj1_judge(p_realm, p_id, p_epoch, p_now);
@@ -162,7 +163,7 @@ END $$;
 -- Buries the expired, forgets old tombstones, re-arms those that live longer than was foreseen; the oldest first. Rows
 -- that others hold are left to the next turn, so sweeps share the work. Then the same for bags, which are not counted.
 CREATE FUNCTION sojourn.sj1_sweep(p_now bigint, p_most bigint, OUT handled bigint, OUT more boolean) LANGUAGE plpgsql
-SET lock_timeout = '4s' AS $$
+SET lock_timeout = '2s' AS $$
 DECLARE s sojourn.session; b sojourn.bag; v_due text[]; v_bags bigint := 0;
 BEGIN
   SELECT array_agg(l.id) INTO v_due FROM (SELECT t.id FROM sojourn.session t WHERE t.sweep_at <= p_now
@@ -198,7 +199,7 @@ END $$;
 CREATE FUNCTION sojourn.sj1_change_bag(p_realm text, p_id text, p_epoch bigint, p_now bigint, p_idle bigint,
   p_kinds text[], p_names text[], p_texts text[], p_versions bigint[], p_most bigint, p_value bigint, p_total bigint,
   OUT st text, OUT number bigint, OUT detail text, OUT op bigint, OUT results text)
-LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 DECLARE s sojourn.session; b sojourn.bag; a record;
 BEGIN
   SELECT * INTO st, number, detail FROM sojourn.sj1_judge(p_realm, p_id, p_epoch, p_now);
@@ -225,7 +226,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION sojourn.sj1_drop_bag(p_realm text, p_principal text) RETURNS void LANGUAGE plpgsql
-SET lock_timeout = '4s' AS $$
+SET lock_timeout = '2s' AS $$
 DECLARE v_n bigint;
 BEGIN
   DELETE FROM sojourn.bag b WHERE b.realm = p_realm AND b.principal = p_principal RETURNING b.n INTO v_n;

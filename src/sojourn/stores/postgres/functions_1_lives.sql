@@ -78,7 +78,7 @@ END $$;
 
 -- Writes the tombstones of those of the sessions that are past their limits. All rows are locked first, by id.
 CREATE FUNCTION sojourn.sj1_settle(p_realm text, p_ids text[], p_now bigint) RETURNS void LANGUAGE plpgsql
-SET lock_timeout = '4s' AS $$
+SET lock_timeout = '2s' AS $$
 DECLARE s sojourn.session;
 BEGIN
   PERFORM FROM sojourn.session t WHERE t.id = ANY(p_ids) AND t.realm = p_realm AND t.ended IS NULL

@@ -175,7 +175,7 @@ class Lanes:
         """Give up on what has waited too long."""
         now = self._loop.time()
         while self._waiting and self._waiting[0].due <= now:
-            self._waiting.popleft().refuse(StoreUnavailable() if self._connecting else StoreBusy())
+            self._waiting.popleft().refuse(StoreUnavailable() if self._connecting or self._away else StoreBusy())
         for lane in [lane for lane in self._lanes if lane.call is not None and lane.call.due <= now]:
             lane.close()
             self._lost(lane)
