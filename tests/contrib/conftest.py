@@ -23,6 +23,7 @@ PASSWORD = "seven quiet otters at dawn"
 REALMS = {
     "main": {"sessionTrackingEnabled": True, "sessionIdle": 30 * MINUTE, "sessionLifetime": 8 * HOUR},
     "other": {"sessionTrackingEnabled": True},
+    "plain": {},
 }
 
 
@@ -50,7 +51,7 @@ def cheap() -> PasswordHasher:
 
 
 @pytest.fixture
-def site(made_site: Path, tmp_path: Path) -> Path:
+def folder(made_site: Path, tmp_path: Path) -> Path:
     """A project folder of this test's own."""
     shutil.copytree(made_site.parent, tmp_path, dirs_exist_ok=True)
     return tmp_path / made_site.name
@@ -62,8 +63,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def portal(site: Path, clock: ManualClock) -> Iterator[Portal]:
+def portal(folder: Path, clock: ManualClock) -> Iterator[Portal]:
     """A portal to an engine on SQLite whose clock stands still."""
-    opened = Portal(lambda: Engine.open(load_project(site, {}), clock=clock, hasher=cheap()))
+    opened = Portal(lambda: Engine.open(load_project(folder, {}), clock=clock, hasher=cheap()))
     yield opened
     opened.close()

@@ -75,8 +75,8 @@ async def test_an_act_that_has_begun_is_finished_when_its_caller_is_cancelled(po
     assert await asyncio.to_thread(done.wait, 10)
 
 
-def test_many_threads_start_one_engine(site: Path) -> None:
-    portal = Portal(site)
+def test_many_threads_start_one_engine(folder: Path) -> None:
+    portal = Portal(folder)
     found: set[int] = set()
     threads = [threading.Thread(target=lambda: found.add(portal.call(where))) for _ in range(8)]
     for thread in threads:
@@ -97,9 +97,9 @@ async def _engine(engine: Engine) -> Engine:
     return engine
 
 
-def test_an_engine_that_cannot_open_says_why_and_is_tried_again(site: Path) -> None:
-    portal = Portal(site)
-    realm = site / "realms" / "main" / "realm.json"
+def test_an_engine_that_cannot_open_says_why_and_is_tried_again(folder: Path) -> None:
+    portal = Portal(folder)
+    realm = folder / "realms" / "main" / "realm.json"
     good = realm.read_text()
     realm.write_text("{")
     for _ in range(2):
@@ -118,14 +118,14 @@ def test_the_thread_of_the_engine_cannot_wait_for_itself(portal: Portal) -> None
         portal.call(nested)
 
 
-def test_a_folder_has_one_portal_in_a_process(site: Path) -> None:
-    assert portal_of(site) is portal_of(str(site))
-    assert portal_of(site) is not portal_of(site.parent)
+def test_a_folder_has_one_portal_in_a_process(folder: Path) -> None:
+    assert portal_of(folder) is portal_of(str(folder))
+    assert portal_of(folder) is not portal_of(folder.parent)
 
 
-def test_a_forked_process_starts_an_engine_of_its_own_and_leaves_the_parents_alone(site: Path) -> None:
+def test_a_forked_process_starts_an_engine_of_its_own_and_leaves_the_parents_alone(folder: Path) -> None:
     done = _run(
-        site,
+        folder,
         """
         import os, sys, threading
         from pathlib import Path
@@ -159,9 +159,9 @@ def test_a_forked_process_starts_an_engine_of_its_own_and_leaves_the_parents_alo
     assert (done.returncode, done.stdout, done.stderr) == (0, "4\n", "")
 
 
-def test_the_end_of_the_process_closes_the_engine_in_silence(site: Path) -> None:
+def test_the_end_of_the_process_closes_the_engine_in_silence(folder: Path) -> None:
     done = _run(
-        site,
+        folder,
         """
         import sys
         from contextlib import asynccontextmanager
@@ -183,7 +183,7 @@ def test_the_end_of_the_process_closes_the_engine_in_silence(site: Path) -> None
     assert (done.returncode, done.stdout, done.stderr) == (0, "closed\n", "")
 
 
-def _run(site: Path, code: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HOME": str(site.parent)}
-    script = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code), str(site)]
+def _run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "HOME": str(folder.parent)}
+    script = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code), str(folder)]
     return subprocess.run(script, env=environment, capture_output=True, text=True, check=False, timeout=60)

@@ -126,6 +126,8 @@ class Draft(MutableMapping[str, Any]):
         return isinstance(name, str) and self._look(name).value is not _GONE
 
     def __setitem__(self, name: str, value: Any) -> None:
+        if not isinstance(name, str):
+            raise TypeError("the names of the session's items are text")
         # Who has seen all names has seen that this one is not there.
         item = self._look(name) if self._iterated else self._items.setdefault(name, _Item())
         item.from_empty = item.seen and item.base is None and isinstance(value, list) and not value

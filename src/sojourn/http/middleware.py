@@ -7,7 +7,7 @@ from typing import Any
 
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_execution_key
-from sojourn.engine.draft import Draft, save
+from sojourn.engine.draft import Draft
 from sojourn.engine.live import Fields
 from sojourn.engine.rules import Rules
 from sojourn.http.errors import ResponseAlreadySent
@@ -20,7 +20,7 @@ from sojourn.model.scope import NO_SCOPE, ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, ANONYMOUS_NAME
 
 #: From this status on an answer says that the application failed; then nothing of the mapping is saved.
-_FAILED = 500
+FAILED = 500
 
 
 class NotTracking(SojournError):
@@ -57,10 +57,7 @@ class RequestSession(MutableMapping[str, Any]):
 
         Raises ``SessionConflict`` when another request has changed the same item, and what writes of ``fields`` raise.
         """
-        if self._draft.cleared:
-            await self._visit.end()
-        await save(self._draft, self._visit.write)
-        self._draft.cleared = False
+        await self._visit.save(self._draft)
 
     async def reload(self) -> RequestSession:
         """Forget the changes that are not saved and know the fields as they are now, as after a ``SessionConflict``."""
@@ -234,7 +231,7 @@ class _Answer:
         if event["type"] != "http.response.start":
             await self._send(event)
             return
-        if event["status"] < _FAILED:
+        if event["status"] < FAILED:
             await self._save()
         await self._begin(event)
 

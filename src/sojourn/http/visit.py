@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from sojourn.core.clock import SECOND
 from sojourn.core.errors import CrossSiteWrite, SessionUnknown, SojournError, Unauthorized
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
-from sojourn.engine.draft import remember
+from sojourn.engine.draft import Draft, remember, save
 from sojourn.engine.rules import Rules
 from sojourn.http import crosssite
 from sojourn.http.call import device
@@ -159,6 +160,16 @@ class Visit:
         self._fields = None if self._fields is None else remember(self._fields, ops, changed)
         return changed
 
+    async def save(self, draft: Draft) -> None:
+        """Save what ``draft`` has changed; one that was cleared ends the session, what was set after that begins another.
+
+        Raises ``SessionConflict``.
+        """
+        if draft.cleared:
+            await self.end()
+        await save(draft, self.write)
+        draft.cleared = False
+
     # --- identity ---
 
     async def login(self, user_name: str, password: str) -> bool:
@@ -195,6 +206,19 @@ class Visit:
         if self.cookie.present and not self.answering and self._ours():
             name = cookie_name(self._realm.name, secure=self.arrival.https)
             self.headers = (expire_session_cookie(name), _CLEAR)
+
+    def keep_cookie(self, seconds: int) -> None:
+        """Let the browser keep the session cookie for ``seconds``, at most as long as the session can live.
+
+        Without this it forgets the cookie when it is closed.
+        """
+        access, handle = self.access, self.cookie.handle
+        if access is None or (handle is None and not self.headers):
+            return
+        name = cookie_name(self._realm.name, secure=self.arrival.https)
+        kind, value = self.headers[0] if self.headers or handle is None else set_session_cookie(name, handle)
+        left = max(0, access.session.absolute - self._rules.clock.now()) // SECOND
+        self.headers = ((kind, b"%s; Max-Age=%d" % (value, min(seconds, left))),)
 
     # --- parts ---
 
