@@ -50,6 +50,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     broken: int
     p50_ms: float
     p99_ms: float
+    max_ms: float
     #: Share of its core that the generator itself used.
     busy: float
 
@@ -163,6 +164,7 @@ def _load(state: _Run, wall: float, busy: float) -> Load:
         broken=state.broken,
         p50_ms=percentile(ordered, 0.50) * 1e3,
         p99_ms=percentile(ordered, 0.99) * 1e3,
+        max_ms=ordered[-1] * 1e3 if ordered else 0.0,
         busy=busy,
     )
 

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,31 @@ def install(name: str, *, apps: Path = APPS, into: Path = INSTALLED) -> Path:
     return folder
 
 
+def python_environment(name: str, *, apps: Path = APPS, into: Path = INSTALLED) -> Path:
+    """The folder of an installed Python peer: our files beside ``venv``; raises :class:`PeerMissing`."""
+    source, folder = apps / name, into / name
+    wanted = (source / "requirements.txt").read_bytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = folder / ".installed"
+    if not stamp.exists() or stamp.read_bytes() != wanted:
+        _pip_install(name, source / "requirements.txt", folder / "venv")
+        stamp.write_bytes(wanted)
+    for file in source.iterdir():
+        shutil.copy(file, folder)
+    return folder
+
+
+def _pip_install(name: str, requirements: Path, venv: Path) -> None:
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for command in ([sys.executable, "-m", "venv", "--clear", str(venv)], [*pip, "-r", str(requirements)]):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_LIMIT, check=False)
+        except subprocess.TimeoutExpired:
+            raise PeerMissing(f"{name}: its installation took longer than {INSTALL_LIMIT} s") from None
+        if done.returncode:
+            raise PeerMissing(f"{name}: its installation ended with exit code {done.returncode}")
+
+
 def _npm_install(name: str, folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
@@ -64,9 +90,26 @@ def _npm_install(name: str, folder: Path) -> None:
 
 
 def versions(name: str) -> str:
-    """What of an npm peer is measured: ``express 5.3.0, …``."""
+    """What of a peer is measured: ``express 5.3.0, …``."""
+    pinned = APPS / name / "requirements.txt"
+    if pinned.exists():
+        return ", ".join(pinned.read_text().replace("==", " ").splitlines())
     package = json.loads((APPS / name / "package.json").read_text())
     return ", ".join(f"{library} {version}" for library, version in package["dependencies"].items())
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of an empty database of a real PostgreSQL with its default durability, on the core of the generator."""
+    from tests.servers.postgres import PostgresServer
+
+    with cores.on_core(cores.LOAD_CORE):
+        server = PostgresServer(durable=True)
+        server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
 
 
 @contextlib.contextmanager

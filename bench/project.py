@@ -38,17 +38,19 @@ class Project(NamedTuple):
     port: int
 
 
-def project(bench: Bench) -> Project:
-    """The project of this run, made at the first call."""
-    return bench.shared("project", lambda: _create(bench))
+def project(bench: Bench, store: str = "") -> Project:
+    """The project of this run with the session store ``store`` (a URL, empty = the default), made at the first call."""
+    return bench.shared(f"project {store}", lambda: _create(bench, store))
 
 
-def _create(bench: Bench) -> Project:
+def _create(bench: Bench, store: str) -> Project:
     folder, port = bench.folder() / "project", free_port()
     shutil.copytree(_HERE / "project_files", folder)
     key_file = bench.folder() / "master.key"
     write_master_key(key_file)
     settings = _SETTINGS.format(port=port, admin=f"{free_port()}", key_file=key_file)
+    if store:
+        settings += f'[stores]\nsession = "{store}"\n'
     (folder / "sojourn.toml").write_text(settings)
     return Project(folder, port)
 
@@ -78,9 +80,9 @@ def serve(bench: Bench) -> Server:
     return Server("sojourn", python("-m", "sojourn", "serve", str(made.folder)), made.port, ready="/health/ready")
 
 
-def asgi_app(bench: Bench, name: str, *, realm: str) -> Server:
+def asgi_app(bench: Bench, name: str, *, realm: str, store: str = "") -> Server:
     """One of ``bench/apps`` on uvicorn behind the session middleware of the project, not started yet."""
-    made, port = project(bench), free_port()
+    made, port = project(bench, store), free_port()
     env = {"PYTHONPATH": os.pathsep.join([str(_HERE.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
     return Server(
         name, python("-m", f"bench.apps.{name}", str(made.folder), realm, str(port)), port, env=env, ready="/ready"

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from bench.row import Row
-from bench.rows import p1, p5, p6, p7, p8, p9, p20
+from bench.rows import p1, p2, p3, p4, p5, p6, p7, p8, p9, p15, p16, p20
 
-ROWS: tuple[Row, ...] = (p1.ROW, p5.ROW, p6.ROW, p7.ROW, p8.ROW, p9.ROW, p20.ROW)
+ROWS: tuple[Row, ...] = (
+    p1.ROW,
+    p2.ROW,
+    p3.ROW,
+    p4.ROW,
+    p5.ROW,
+    p6.ROW,
+    p7.ROW,
+    p8.ROW,
+    p9.ROW,
+    p15.ROW,
+    p16.ROW,
+    p20.ROW,
+)

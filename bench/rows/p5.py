@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.row import TIMES, Bench, Goal, Outcome, Row
-from bench.rows import p1
+from bench.rows import counters, p1
 
 
 def run(bench: Bench) -> Outcome:
@@ -15,7 +15,7 @@ def run(bench: Bench) -> Outcome:
 ROW = Row(
     name="p5",
     work="p99 at 32 connections in P1",
-    against=p1.PEER,
+    against=counters.EXPRESS,
     goals=(Goal(figure="p99", unit=TIMES, floor=0.5, target=0.15, better="less"),),
     measure=run,
 )
