@@ -223,7 +223,7 @@ async def test_a_broken_protocol_is_seen(
 ) -> None:
     folder = scripts._HERE
     head = "head" if script == "verdict" else "registry"
-    text = (folder / f"{head}.lua").read_text() + (folder / f"{script}.lua").read_text()
+    text = (folder / f"{head}.lua").read_text() + "\n" + (folder / f"{script}.lua").read_text()
     assert line in text
     broken = Script(text.replace(line, instead))  # type: ignore[no-untyped-call]
     monkeypatch.setattr(scripts.scripts(), script, broken)

@@ -6,6 +6,7 @@
 --   sj:r:TAG REALM  zset  ids of sessions without end by creation;  sj:e:TAG REALM  zset  ids of tombstones by creation
 --   sj:c:TAG        hash  kind and realm -> how many live
 -- A script makes all of its checks before its first write, because nothing is rolled back.
+local ARGV = cmsgpack.unpack(ARGV[1]) -- all arguments in one, each a string
 local FORMAT = 1
 local TOMBSTONE_FOR = 2592000000
 local KEPT = 86400000

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
+import msgspec
 from glide import (
     AdvancedGlideClientConfiguration,
     AdvancedGlideClusterClientConfiguration,
@@ -53,6 +54,7 @@ _CONNECT_WITHIN = 3_000
 _IN_FLIGHT = 20_000
 
 Text = str | bytes
+_packed = msgspec.msgpack.Encoder().encode
 Client = GlideClient | GlideClusterClient
 
 
@@ -91,11 +93,12 @@ class Link:
         except (GlideError, OSError) as error:
             raise _refusal(error, place) from None
 
-    async def script(self, script: Script, key: Sequence[str], args: Sequence[Text], *, writes: bool) -> Any:
+    async def script(self, script: Script, key: Sequence[str], args: Sequence[str], *, writes: bool) -> Any:
         """Run ``script`` on keys of one slot. ``writes`` = a lost answer is ``OutcomeUnknown``, never repeated."""
         await self._assured(key[0])
         try:
-            answer = await self.client.invoke_script(script, cast("list[Text]", key), cast("list[Text]", args))
+            # In one argument: the client needs some microseconds for each.
+            answer = await self.client.invoke_script(script, cast("list[Text]", key), [_packed(args)])
         except GlideError as error:
             raise self._failed(error, key[0], sent=writes) from error
         self._heard = asyncio.get_running_loop().time()

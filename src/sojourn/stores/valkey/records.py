@@ -88,7 +88,7 @@ def _session(sid: str, found: Mapping[bytes, bytes]) -> Session:
     return Session(
         id=sid,
         realm=found[b".r"].decode(),
-        secret=found[b".h"],
+        secret=bytes.fromhex(found[b".h"].decode()),
         replaced=about.replaced,
         replaced_at=about.replaced_at,
         identity=about.identity,
@@ -122,11 +122,11 @@ def fields_of(found: Mapping[bytes, bytes]) -> dict[str, Field]:
     return fields
 
 
-def elements(session: Session, fields: Mapping[str, str], nonce: str) -> list[str | bytes]:
+def elements(session: Session, fields: Mapping[str, str], nonce: str) -> list[str]:
     """The hash of a new session as element, value, element …; every field has the version of the session."""
     weight = sum(size(name, text) for name, text in fields.items())
-    found: list[str | bytes] = [".r", session.realm, ".o", session.owner, ".k", session.identity.kind]
-    found += [".h", session.secret, ".b", about_of(session), ".q", nonce, ".V", str(FORMAT)]
+    found = [".r", session.realm, ".o", session.owner, ".k", session.identity.kind]
+    found += [".h", session.secret.hex(), ".b", about_of(session), ".q", nonce, ".V", str(FORMAT)]
     for name, number in (
         (".a", session.created),
         (".l", session.last),
@@ -145,7 +145,7 @@ def elements(session: Session, fields: Mapping[str, str], nonce: str) -> list[st
     return found
 
 
-def about_of(session: Session) -> bytes:
+def about_of(session: Session) -> str:
     """Element ``.b`` of ``session``."""
     return _encoder.encode(
         About(
@@ -155,7 +155,7 @@ def about_of(session: Session) -> bytes:
             replaced=session.replaced,
             replaced_at=session.replaced_at,
         )
-    )
+    ).decode()
 
 
 def rotated(to: Rotation, now: int, *, realm: str, sid: str, created: int, secret: bytes) -> Session:
@@ -188,9 +188,9 @@ def principal_in(about: bytes) -> str:
     return _decode_about(about).identity.principal
 
 
-def token_lines(tokens: Sequence[IssuedToken]) -> bytes:
+def token_lines(tokens: Sequence[IssuedToken]) -> str:
     """Element ``.t``: a line for each token, its expiry before the rest, so that a script can drop the expired."""
-    return b"\n".join(b"%d %s" % (token.expires, _encoder.encode(token)) for token in tokens)
+    return "\n".join(f"{token.expires} {_encoder.encode(token).decode()}" for token in tokens)
 
 
 def _tokens(lines: bytes | None) -> tuple[IssuedToken, ...]:
@@ -199,9 +199,9 @@ def _tokens(lines: bytes | None) -> tuple[IssuedToken, ...]:
     return tuple(_token.decode(line.partition(b" ")[2]) for line in lines.split(b"\n"))
 
 
-def encode_end(end: End) -> bytes:
+def encode_end(end: End) -> str:
     """``end`` as JSON."""
-    return _encoder.encode(end)
+    return _encoder.encode(end).decode()
 
 
 def decode_end(value: bytes) -> End:

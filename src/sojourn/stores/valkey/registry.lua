@@ -2,6 +2,7 @@
 --   1 sj:u:  zset  ids that are claimed, by creation        2 sj:n:  hash  id -> "NONCE:EPOCH:TIME"
 --   3 sj:d:  zset  ids of the owner's tombstones            4 sj:b:  hash  the bag: .i idle .g left .v version .n .f .r .p, fNAME
 --   5 sj:g:  zset  keys of bags by the instant at which the sweeper shall look at them
+local ARGV = cmsgpack.unpack(ARGV[1]) -- all arguments in one, each a string
 local KEPT = 2678400000
 local function int(x) return string.format('%.0f', x) end
 local function hset(key, pairs)

@@ -19,7 +19,7 @@ from sojourn.model.session import Session
 from sojourn.stores.base import SessionLimit
 from sojourn.stores.valkey import keys, records
 from sojourn.stores.valkey.failures import ODD
-from sojourn.stores.valkey.link import Link, Text
+from sojourn.stores.valkey.link import Link
 from sojourn.stores.valkey.replies import refuse
 from sojourn.stores.valkey.scripts import scripts
 
@@ -119,7 +119,7 @@ class Registry:
         bag = await self.bag(claim.realm, claim.owner, but=claim.sid)
         if bag.elements:
             due = "" if bag.is_over(now) else str(bag.over_at)
-            args = (bag.elements[b".v"], bag.elements[b".g"], due)
+            args = (bag.elements[b".v"].decode(), bag.elements[b".g"].decode(), due)
             await self._run(scripts().over, claim, args)
 
     async def records(self, sids: Sequence[str]) -> list[records.Record | None]:
@@ -143,7 +143,7 @@ class Registry:
         )
         return await self._run(scripts().claim, claim, args)
 
-    async def _run(self, script: Script, claim: Claim, args: Sequence[Text]) -> Any:
+    async def _run(self, script: Script, claim: Claim, args: Sequence[str]) -> Any:
         # A lost answer does no harm here: what it may have written is put right by the next who needs it.
         return await self._link.script(script, self._names.registry(claim.realm, claim.owner), args, writes=False)
 

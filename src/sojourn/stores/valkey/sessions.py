@@ -22,7 +22,7 @@ from sojourn.model.field import DEFAULT_LIMITS, Changed, Limits, Op
 from sojourn.model.session import TOMBSTONE_FOR, End, IssuedToken, Loaded, Rotation, Session, Tombstone, owner_of
 from sojourn.stores.base import Ended, SessionLimit
 from sojourn.stores.valkey import keys, records
-from sojourn.stores.valkey.link import Link, Text
+from sojourn.stores.valkey.link import Link
 from sojourn.stores.valkey.registry import Claim, Registry
 from sojourn.stores.valkey.replies import Gone, changed, gone, ops_args, refuse
 from sojourn.stores.valkey.scripts import scripts
@@ -123,7 +123,7 @@ class Sessions:
         if answer[0] != b"ok":
             await self._refuse(target, answer)
         _, owner, nonce, created, secret, about, epoch = answer
-        return Standing(owner.decode(), nonce.decode(), int(created), secret, about, int(epoch))
+        return Standing(owner.decode(), nonce.decode(), int(created), bytes.fromhex(secret.decode()), about, int(epoch))
 
     async def rotate(self, target: Target, to: Rotation, most: int | None) -> Session:
         """Claim for the new owner, replace, and let the old owner's claim go before it is answered."""
@@ -182,13 +182,13 @@ class Sessions:
 
     async def _create(self, session: Session, fields: Mapping[str, str], nonce: str, now: int) -> Any:
         tag = self._names.tag(session.id)
-        args: list[Text] = [tag, session.id, session.realm, nonce, session.identity.kind]
+        args = [tag, session.id, session.realm, nonce, session.identity.kind]
         args += [str(session.created), str(session.dies_at), _kept_for(session.absolute, now)]
         args += records.elements(session, fields, nonce)
         return await self._link.script(scripts().create, (keys.session(tag, session.id),), args, writes=True)
 
     async def _rotate(self, target: Target, new: Session, keep: frozenset[str] | None, nonce: str) -> Any:
-        args: list[Text] = [nonce, new.owner, new.identity.kind, new.secret, str(new.idle), str(new.absolute)]
+        args = [nonce, new.owner, new.identity.kind, new.secret.hex(), str(new.idle), str(new.absolute)]
         args += [_kept_for(new.absolute, target.now), records.about_of(new), records.token_lines(new.tokens)]
         args += ["1" if keep is None else "0", *(keep or ())]
         return await self._act(scripts().rotate, target, args)
@@ -215,7 +215,7 @@ class Sessions:
         with suppress(Unavailable):
             await self._registry.release(claim, nonce, "withdrawn", 0)
 
-    async def _act(self, script: Script, target: Target, more: Sequence[Text], *, writes: bool = True) -> Any:
+    async def _act(self, script: Script, target: Target, more: Sequence[str], *, writes: bool = True) -> Any:
         realm, sid, epoch, now = target
         tag = self._names.tag(sid)
         args = [tag, sid, realm, str(now), "" if epoch is None else str(epoch), *more]
