@@ -27,7 +27,7 @@ BREATH = 0.01
 ACT = 0.02
 
 #: Seconds that a round may take before it makes more haste.
-PATIENT_FOR = 60.0
+PATIENT_FOR = 15.0
 
 
 class Pace:
