@@ -2,13 +2,15 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from sojourn.core.errors import OutcomeUnknown
+from sojourn.bootstrap import open_store
+from sojourn.core.errors import OutcomeUnknown, StoreUnavailable
 from sojourn.model.field import increment, merge, put
 from sojourn.stores.base import Finding
 from sojourn.stores.valkey import ValkeyStore
@@ -153,3 +155,14 @@ async def test_a_cluster_tells_each_node(valkey_cluster_url: str) -> None:
         assert len([finding for finding in found if finding.what == "server"]) == 3
         assert [finding.level for finding in found if finding.what == "cluster"] == ["ok"]
         assert store.contract().facts["primaries"] == "3"
+
+
+async def test_a_url_opens_the_store_and_says_which_package_is_missing(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store(valkey_url)
+    assert isinstance(store, ValkeyStore)
+    await store.close()
+    monkeypatch.setitem(sys.modules, "sojourn.stores.valkey", None)
+    with pytest.raises(StoreUnavailable, match=r"sojourn\[valkey\]"):
+        await open_store(valkey_url)
