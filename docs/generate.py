@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import sojourn
+from sojourn.admin.reference import admin_reference
 from sojourn.cli.reference import cli_reference
 from sojourn.config.reference import realm_reference, settings_reference
 from sojourn.core.errors import SojournError
@@ -59,6 +60,7 @@ file apply to `sqlite` only.
 def pages() -> Mapping[str, Callable[[], str]]:
     """File name of each generated page, and what makes its text."""
     return {
+        "admin-api.md": admin_reference,
         "cli.md": cli_reference,
         "components.md": component_reference,
         "errors.md": error_reference,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sojourn.bootstrap import Engine
+from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.http.application import Application
 from sojourn.stores.base import Lifecycle
+from tests.admin.conftest import Begin
 from tests.http.conftest import PASSWORD
 from tests.http.wire_client import Client
 
@@ -72,3 +74,31 @@ async def test_every_answer_carries_the_headers_of_the_admin_origin(admin: Clien
         assert answer.header("x-content-type-options") == "nosniff"
         assert answer.header("cache-control") == "no-store"
         assert "frame-ancestors 'none'" in answer.header("content-security-policy")
+
+
+async def test_metrics_count_live_sessions_by_realm_and_kind_and_ends_by_reason(
+    admin: Client, engine: Engine, begin: Begin, clock: ManualClock
+) -> None:
+    ended = (await begin()).session.id
+    await begin()
+    await begin("ben", "web")
+    await engine.session_manager.drop_session(ended, actor="host")
+    clock.advance(15 * MINUTE)
+    await begin()
+    await engine.rules.upkeep.sweeper.round()
+    lines = (await admin.get("/metrics")).body.decode().splitlines()
+    assert 'sojourn_sessions{kind="account",realm="acme"} 1.0' in lines
+    assert 'sojourn_sessions{kind="account",realm="web"} 0.0' in lines
+    assert 'sojourn_sessions_ended_total{reason="dropped"} 1.0' in lines
+    assert "sojourn_sessions_swept_total 2.0" in lines
+    assert "sojourn_sessions_in_use 0.0" in lines
+    assert "sojourn_store_serving 1.0" in lines
+
+
+async def test_metrics_go_on_while_the_store_cannot_be_asked(admin: Client, engine: Engine) -> None:
+    assert isinstance(engine.rules.store, Lifecycle)
+    await engine.rules.store.close()
+    answer = await admin.get("/metrics")
+    assert answer.status == 200
+    assert b"sojourn_sessions{" not in answer.body
+    assert b"sojourn_up 1.0" in answer.body

@@ -106,7 +106,7 @@ def requests(draw: st.DrawFn) -> Sent:
     return Sent(operation, method, path, headers, body, authorized)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(sent=requests())
 async def test_whatever_is_sent_gets_a_documented_answer(
     admin: Client, hire: Hire, begin: Begin, state: dict[str, Any], sent: Sent

@@ -33,6 +33,8 @@ __all__ = ["api", "openapi"]
 
 _REF = "#/components/schemas/{name}"
 
+_MEANING = {"sid": "Public id of a session.", "realm": "Name of a realm."}
+
 #: What every operation may answer.
 _ALWAYS = (BadRequest, BodyTooLarge, BodyTooSlow, UnsupportedMediaType, MisdirectedRequest, StoreUnavailable)
 #: What every operation may answer that needs a login.
@@ -120,7 +122,7 @@ def _rights(operation: Operation) -> dict[str, Any]:
 
 def _placeholders(operation: Operation) -> Iterable[dict[str, Any]]:
     for name in re.findall(r"{(\w+)}", operation.path):
-        schema = {"type": "string", "pattern": f"^{PLACEHOLDERS[name]}$"}
+        schema = {"type": "string", "pattern": f"^{PLACEHOLDERS[name]}$", "description": _MEANING[name]}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 

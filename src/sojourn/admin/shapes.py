@@ -20,7 +20,7 @@ _NO_NUL = r"^[^\x00]*$"
 _NO_CONTROLS = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
 Name = Annotated[str, Meta(min_length=1, max_length=254, pattern=_NO_NUL)]
 Text = Annotated[
-    str, Meta(max_length=500, pattern=_NO_CONTROLS, description="Why; for the audit log and for operators.")
+    str, Meta(max_length=500, pattern=_NO_CONTROLS, description="Why; operators and the session's user read it.")
 ]
 Kind = Literal["anonymous", "account", "external"]
 

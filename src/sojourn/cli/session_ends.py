@@ -18,7 +18,7 @@ from sojourn.engine.drops import DropRequest
 from sojourn.model.realm import Realm
 from sojourn.model.session import ANONYMOUS_KEY
 
-ReasonOption = Annotated[str, typer.Option("--reason", metavar="T", help="Why; for operators and the audit log.")]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="T", help="Why; operators and the user read it.")]
 AfterOption = Annotated[str, typer.Option("--after", metavar="TIME", help="Until then: 90s, 3m, 1h …")]
 NoticeOption = Annotated[str, typer.Option("--reason", metavar="T", help="What the user is told.")]
 
