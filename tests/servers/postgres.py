@@ -137,10 +137,29 @@ class PostgresServer:
 
     def run(self, *statements: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run ``statements``, each on its own; the rows of the last one."""
-        with psycopg.connect(self.url_of(database), autocommit=True, connect_timeout=5) as connection:
+        with self.connected(database) as connection:
             for statement in statements:
                 cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    def connected(self, database: str = "postgres") -> psycopg.Connection:
+        """A connection without a transaction around each statement."""
+        return psycopg.connect(self.url_of(database), autocommit=True, connect_timeout=5)
+
+    def replica(self) -> PostgresServer:
+        """A replica of it as it is now, not started yet."""
+        copy = PostgresServer()
+        shutil.rmtree(copy._data)
+        subprocess.run(
+            [self._binaries / "pg_basebackup", "-D", copy._data, "-d", self.url, "-R", "-c", "fast", "--no-sync"],
+            cwd="/",
+            check=True,
+            capture_output=True,
+        )
+        if self._user:
+            for path in (copy._data, *copy._data.rglob("*")):
+                shutil.chown(path, self._user)
+        return copy
 
     def new_database(self) -> str:
         """The URL of a new, empty database."""

@@ -24,10 +24,17 @@ _UPGRADE = 60.0
 #: Whoever makes or upgrades the schema is alone in it; no other lock of the store is an advisory one.
 _ALONE = b"SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(1399810670)"
 
-_STATE = (
-    b"SELECT pg_is_in_recovery(), to_regnamespace('sojourn') IS NOT NULL, to_regclass('sojourn.version') IS NOT NULL"
-)
+# From the catalogue itself: functions like to_regclass may answer from a cache that knows nothing of the last commit.
+_STATE = b"""
+SELECT pg_is_in_recovery(), EXISTS (SELECT FROM pg_namespace WHERE nspname = 'sojourn'),
+       EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'sojourn' AND c.relname = 'version')
+"""
 _VERSION = b"SELECT schema, min_reader, min_writer FROM sojourn.version"
+
+
+#: A table, function or other object of that name exists.
+_TAKEN = frozenset({"42P07", "42723", "42710"})
 
 
 class Migrated(NamedTuple):
@@ -58,11 +65,11 @@ async def prepare(connection: Connection) -> Migrated:
             return Migrated(before, before)
         with patience(connection, _UPGRADE):
             return await _upgrade(connection)
-    except psycopg.errors.DuplicateObject as error:
-        raise StoreCorrupt("the schema sojourn of the database holds something else") from error
     except psycopg.errors.LockNotAvailable as error:
         raise StoreBusy("the session store is being upgraded or its tables are held by somebody") from error
     except psycopg.Error as error:
+        if error.sqlstate in _TAKEN:
+            raise StoreCorrupt("the schema sojourn of the database holds something else") from error
         raise typed(error) from error
 
 
