@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sojourn.admin.answers import Error
 from sojourn.admin.openapi import openapi
 from sojourn.admin.operation import OPERATIONS, PREFIX, Operation
-from sojourn.admin.shapes import Error
 from tests.admin.conftest import Begin, Hire
 from tests.http.wire_client import Client, Pair
 

@@ -11,9 +11,10 @@ import msgspec
 
 import sojourn
 from sojourn.admin import api
+from sojourn.admin.answers import Error
 from sojourn.admin.endpoint import PLACEHOLDERS
 from sojourn.admin.operation import OPERATIONS, PREFIX, Operation
-from sojourn.admin.shapes import Error, Nothing
+from sojourn.admin.shapes import Nothing
 from sojourn.core.errors import (
     AmbiguousCredentials,
     BadRequest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sojourn.admin import shapes
+from sojourn.admin import answers
 from sojourn.core.clock import iso
 from sojourn.engine.drops import DropRequest
 from sojourn.engine.listing import Found
@@ -13,14 +13,14 @@ from sojourn.model.realm import Realm
 from sojourn.model.session import ANONYMOUS_KEY, End, Identity, Session
 
 
-def session(realm: Realm, record: Session, end: End | None) -> shapes.Session:
+def session(realm: Realm, record: Session, end: End | None) -> answers.Session:
     """A session without its fields."""
     device = record.device
-    return shapes.Session(
+    return answers.Session(
         id=record.id,
         realm=realm.name,
         user=user(record.identity),
-        device=shapes.Device(address=device.address, agent=device.agent, client=device.client),
+        device=answers.Device(address=device.address, agent=device.agent, client=device.client),
         created=iso(record.created),
         login_at=iso(record.identity.login_at) if record.identity.login_at else None,
         last_access=iso(record.last),
@@ -34,12 +34,14 @@ def session(realm: Realm, record: Session, end: End | None) -> shapes.Session:
     )
 
 
-def detail(found: Found, fields: Mapping[str, Field], worker: int, pending: DropRequest | None) -> shapes.SessionDetail:
+def detail(
+    found: Found, fields: Mapping[str, Field], worker: int, pending: DropRequest | None
+) -> answers.SessionDetail:
     """A session with the sizes of its fields."""
-    return shapes.SessionDetail(
+    return answers.SessionDetail(
         session=session(found.realm, found.session, found.tombstone.end if found.tombstone else None),
         fields=[
-            shapes.FieldSize(name=name, version=field.version, bytes=len(field.text.encode()))
+            answers.FieldSize(name=name, version=field.version, bytes=len(field.text.encode()))
             for name, field in sorted(fields.items())
         ],
         worker=worker,
@@ -47,9 +49,9 @@ def detail(found: Found, fields: Mapping[str, Field], worker: int, pending: Drop
     )
 
 
-def user(identity: Identity) -> shapes.User:
+def user(identity: Identity) -> answers.User:
     """Whom a session acts for."""
-    return shapes.User(
+    return answers.User(
         kind=identity.kind,
         name=identity.subject or identity.user_name,
         key=identity.user_key if identity.user_key != ANONYMOUS_KEY else None,
@@ -57,14 +59,14 @@ def user(identity: Identity) -> shapes.User:
     )
 
 
-def ending(end: End) -> shapes.End:
+def ending(end: End) -> answers.End:
     """How a session ended."""
-    return shapes.End(reason=end.reason, at=iso(end.at), actor=end.actor, rule=end.rule)
+    return answers.End(reason=end.reason, at=iso(end.at), actor=end.actor, rule=end.rule)
 
 
-def drop(realm: Realm, request: DropRequest) -> shapes.Drop:
+def drop(realm: Realm, request: DropRequest) -> answers.Drop:
     """A session that will be ended."""
-    return shapes.Drop(
+    return answers.Drop(
         session=request.session,
         realm=realm.name,
         requester=request.requester,
@@ -74,6 +76,6 @@ def drop(realm: Realm, request: DropRequest) -> shapes.Drop:
     )
 
 
-def _next_end(record: Session) -> shapes.NextEnd:
+def _next_end(record: Session) -> answers.NextEnd:
     at = record.dies_at
-    return shapes.NextEnd(reason="absolute" if at == record.absolute else "idle", at=iso(at))
+    return answers.NextEnd(reason="absolute" if at == record.absolute else "idle", at=iso(at))

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
+from sojourn.admin.answers import Aborted, Done, Drop, Drops, Ended, EndedMany
 from sojourn.admin.api import described
 from sojourn.admin.api.sessions import NoSuchSession, found_session, named_realms
+from sojourn.admin.inputs import DropOrder, EndOfUser, RealmQuery, Reason
 from sojourn.admin.operation import Asked, Needs, operation
-from sojourn.admin.shapes import (
-    Aborted,
-    Done,
-    Drop,
-    DropOrder,
-    Drops,
-    Ended,
-    EndedMany,
-    EndOfUser,
-    Nothing,
-    RealmQuery,
-    Reason,
-)
+from sojourn.admin.shapes import Nothing
 from sojourn.core.errors import InsufficientScope, NotFound
 from sojourn.engine.directory import UserUnknown
 from sojourn.engine.drops import DropRequest

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
+from sojourn.admin.answers import CleanedUp, InUse, RealmCount, Running, Statistics, Upkeep
 from sojourn.admin.api.sessions import VIEW
+from sojourn.admin.inputs import CleanUp
 from sojourn.admin.operation import Asked, Needs, operation
-from sojourn.admin.shapes import (
-    CleanedUp,
-    CleanUp,
-    InUse,
-    Nothing,
-    RealmCount,
-    Running,
-    Statistics,
-    Upkeep,
-)
+from sojourn.admin.shapes import Nothing
 from sojourn.core.clock import iso
 
 

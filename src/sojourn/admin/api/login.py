@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sojourn.admin.answers import Done, LoggedIn, Me, Rights
 from sojourn.admin.authority import Authority, cookie_name
+from sojourn.admin.inputs import Credentials
 from sojourn.admin.operation import ANYONE, Asked, Reply, operation
-from sojourn.admin.shapes import Credentials, Done, LoggedIn, Me, Nothing, Rights
+from sojourn.admin.shapes import Nothing
 from sojourn.core.clock import iso
 from sojourn.core.errors import LoginBusy
 from sojourn.http.cookies import expire_session_cookie, read_session_cookie, set_session_cookie

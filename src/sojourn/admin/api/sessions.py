@@ -6,17 +6,11 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sojourn.admin.answers import FieldValue, FieldValues, SessionDetail, SessionPage, Why
 from sojourn.admin.api import described
+from sojourn.admin.inputs import SessionsQuery
 from sojourn.admin.operation import Asked, Needs, operation
-from sojourn.admin.shapes import (
-    FieldValue,
-    FieldValues,
-    Nothing,
-    SessionDetail,
-    SessionPage,
-    SessionsQuery,
-    Why,
-)
+from sojourn.admin.shapes import Nothing
 from sojourn.core.errors import BadRequest, InvalidJson, SessionUnknown
 from sojourn.core.ids import is_id
 from sojourn.core.json import decode, encode
