@@ -158,3 +158,19 @@ def test_what_does_not_exist_is_said_in_one_line(line: Line) -> None:
     ):
         done = line.run("sessions", *command)
         assert (command, done.exit_code, done.stdout, len(done.stderr.splitlines())) == (command, 1, "", 1)
+
+
+def test_the_host_sees_and_ends_sessions_of_operators(line: Line) -> None:
+    async def enter(engine: Engine) -> str:
+        account = await engine.rules.users.find("main", "admin")
+        assert account is not None
+        operators = engine.rules.realms.operators
+        return (await engine.rules.sessions.begin(operators, account_identity(account, 0), Device())).session.id
+
+    sid = with_engine(line, enter)
+    assert line.json("sessions", "list") == []
+    assert [row["id"] for row in line.json("sessions", "list", "--operators")] == [sid]
+    assert line.json("sessions", "end", sid)["reason"] == "dropped"
+    assert line.json("sessions", "why", sid)["actor"] == "host"
+    assert line.json("sessions", "list", "--operators") == []
+    assert line.run("sessions", "list", "--operators", "--realm", "acme").exit_code == 2

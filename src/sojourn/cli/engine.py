@@ -11,6 +11,7 @@ from sojourn.bootstrap import Engine
 from sojourn.core.errors import NotFound
 from sojourn.engine.directory import UserUnknown
 from sojourn.engine.grants import RealmUnknown
+from sojourn.engine.listing import Found
 from sojourn.model.realm import Realm
 from sojourn.model.user import Account
 
@@ -47,6 +48,12 @@ def known_realm(engine: Engine, name: str) -> Realm:
 def wanted_realms(engine: Engine, name: str | None) -> list[Realm]:
     """The realm of that name, or all of them."""
     return [known_realm(engine, name)] if name else list(engine.rules.realms.all())
+
+
+async def found_session(engine: Engine, sid: str) -> Found | None:
+    """The session with that public id, alive or ended; those of operators too, because the host may see all."""
+    realms = engine.rules.realms
+    return await engine.session_manager.find(sid, [*realms.all(), realms.operators])
 
 
 async def known_account(engine: Engine, directory: str, name: str) -> Account:

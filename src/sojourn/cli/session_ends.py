@@ -9,7 +9,7 @@ import typer
 from sojourn.bootstrap import Engine
 from sojourn.cli.described import told_end
 from sojourn.cli.durations import parse_duration
-from sojourn.cli.engine import ACTOR, known_account, known_realm, wanted_realms, with_engine
+from sojourn.cli.engine import ACTOR, found_session, known_account, known_realm, wanted_realms, with_engine
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply, reply_rows
 from sojourn.cli.users import MAIN, DirectoryOption
 from sojourn.core.clock import iso
@@ -138,7 +138,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 async def _end_one(engine: Engine, sid: str, reason: str) -> dict[str, Any]:
-    ended = await engine.session_manager.drop_session(sid, actor=ACTOR, text=reason)
+    found = await found_session(engine, sid)
+    ended = found and await engine.rules.sessions.end_by_id(found.realm, sid, "dropped", actor=ACTOR, rule=reason)
     if ended is None:
         raise SessionUnknown("there is no session with this id")
     return {"id": sid, **told_end(ended)}

@@ -9,7 +9,7 @@ import typer
 from sojourn.bootstrap import Engine
 from sojourn.cli import session_ends
 from sojourn.cli.described import described, told_end, who
-from sojourn.cli.engine import known_account, wanted_realms, with_engine
+from sojourn.cli.engine import found_session, known_account, wanted_realms, with_engine
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, note, refusals, reply, reply_record, reply_rows
 from sojourn.cli.users import MAIN, DirectoryOption
 from sojourn.core.errors import SessionUnknown
@@ -25,6 +25,7 @@ KindOption = Annotated[
     str | None, typer.Option("--kind", metavar="K", help="Only of this kind: anonymous, account or external.")
 ]
 EndedOption = Annotated[bool, typer.Option("--ended", help="Those that ended in the last 30 days instead.")]
+OperatorsOption = Annotated[bool, typer.Option("--operators", help="Those of operators at the admin listener instead.")]
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="At most so many.")]
 
 _LIVE = ("id", "realm", "user", "created", "last", "endsAt", "address")
@@ -45,18 +46,22 @@ def list_(
     user: UserOption = None,
     kind: KindOption = None,
     ended: EndedOption = False,
+    operators: OperatorsOption = False,
     limit: LimitOption = 1_000,
     directory: DirectoryOption = MAIN,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """List live sessions, or with --ended those that ended."""
+    if operators and realm is not None:
+        raise typer.BadParameter("operators are in no realm of the project")
     if kind not in _KINDS:
         raise typer.BadParameter("a kind is anonymous, account or external")
 
     async def work(engine: Engine) -> tuple[list[dict[str, Any]], bool]:
         owner = account_principal((await known_account(engine, directory, user)).key) if user else None
-        wanted, realms = Wanted(owner, _KINDS[kind], ended=ended), wanted_realms(engine, realm)
+        wanted = Wanted(owner, _KINDS[kind], ended=ended)
+        realms = [engine.rules.realms.operators] if operators else wanted_realms(engine, realm)
         rows: list[dict[str, Any]] = []
         page = Page((), None)
         # One more than is shown, to know whether there is more.
@@ -80,7 +85,7 @@ def show(sid: SessionArgument, project: ProjectOption = HERE, as_json: JsonOptio
     """Show a live session; of its fields only names and versions."""
 
     async def work(engine: Engine) -> dict[str, Any]:
-        found = await engine.session_manager.find(sid)
+        found = await found_session(engine, sid)
         loaded = await engine.rules.sessions.show(found.realm, sid) if found else None
         if found is None or loaded is None:
             raise SessionUnknown("there is no live session with this id; `sojourn sessions why` knows ended ones")
@@ -96,7 +101,7 @@ def why(sid: SessionArgument, project: ProjectOption = HERE, as_json: JsonOption
     """Say why a session ended, when, by whom and by which rule."""
 
     async def work(engine: Engine) -> dict[str, Any]:
-        found = await engine.session_manager.find(sid)
+        found = await found_session(engine, sid)
         if found is None:
             raise SessionUnknown("nothing is known of this id; tombstones are kept for 30 days")
         about = {"id": sid, "realm": found.realm.name, "user": who(found.session)}
