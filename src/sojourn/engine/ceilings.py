@@ -53,9 +53,10 @@ class Ceilings:
     """Keeps the numbers of live sessions under ``[sessions] maxStateful`` and ``maxStateless``.
 
     The number is what the store counted, at most 10 seconds ago, and what this process began since. So a ceiling is
-    passed by no more than what other processes began within those 10 seconds; it is there to protect memory and disk,
-    not a right. Where the number says *full* it is counted again, once a second at most. Sessions that ended since the
-    count still count. A store that cannot count has no ceilings.
+    passed by no more than what other processes began within those 10 seconds, and by logged-in users by what was begun
+    in the very moment of a count; it is there to protect memory and disk, not a right. Where the number says *full* it
+    is counted again, once a second at most. Sessions that ended since the count still count. A store that cannot count
+    has no ceilings.
 
     A logged-in user is never refused because of anonymous sessions: when there is no room, the idlest of them end, of
     those found among 2,000 sessions looked at. When none of them is found there, the session is begun over the ceiling.
@@ -73,6 +74,8 @@ class Ceilings:
         self._live: Counter[_Kind] = Counter()
         self._under_way: Counter[_Kind] = Counter()
         self._since: Counter[_Kind] = Counter()
+        #: How many of the live ones may have been counted twice: begun while the store counted.
+        self._doubtful: Counter[_Kind] = Counter()
         #: Anonymous sessions by realm id: where to look for those that may go.
         self._anonymous: Counter[str] = Counter()
         self._counted_at: int | None = None
@@ -125,11 +128,15 @@ class Ceilings:
                 return
 
     def _refusal(self, kind: _Kind, ceiling: int) -> Unavailable | None:
-        anonymous = self._live[_Kind(kind.stateful, anonymous=True)]
-        if kind.anonymous and anonymous >= ceiling * self._settings.anonymous_share // 100:
-            return AnonymousLimit()
-        full = anonymous + self._live[_Kind(kind.stateful, anonymous=False)] >= ceiling
-        return CeilingReached() if full else None
+        """Why there is no room; where the number is in doubt, it is for who is logged in and against visitors."""
+        visitors, users = _Kind(kind.stateful, anonymous=True), _Kind(kind.stateful, anonymous=False)
+        live = self._live[visitors] + self._live[users]
+        if kind.anonymous:
+            if self._live[visitors] >= ceiling * self._settings.anonymous_share // 100:
+                return AnonymousLimit()
+        else:
+            live -= self._doubtful[visitors] + self._doubtful[users]
+        return CeilingReached() if live >= ceiling else None
 
     def _ceiling(self, *, stateful: bool) -> int:
         """0 = none."""
@@ -158,7 +165,7 @@ class Ceilings:
         return self._counted_at is None or abs(self._clock.now() - self._counted_at) >= than
 
     async def _count_now(self, store: Counted) -> None:
-        # What is begun while the store counts may be in its answer or not: then it counts twice until the next time.
+        # What is begun while the store counts may be in its answer or not.
         under_way, self._since = Counter(self._under_way), Counter()
         now = self._clock.now()
         live, anonymous = Counter[_Kind](), Counter[str]()
@@ -168,6 +175,7 @@ class Ceilings:
                 live[_Kind(realm.stateful, kind == "anonymous")] += number
                 anonymous[realm_id] += number if kind == "anonymous" else 0
         self._live = Counter({kind: live[kind] + under_way[kind] + self._since[kind] for kind in _KINDS})
+        self._doubtful = Counter({kind: under_way[kind] + max(0, self._since[kind]) for kind in _KINDS})
         self._anonymous, self._counted_at = anonymous, now
 
     # --- room for who is logged in ---

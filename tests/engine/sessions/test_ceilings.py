@@ -15,6 +15,7 @@ from sojourn.engine.sessions import Begun
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, Identity
 from sojourn.model.user import Account, account_identity, external_identity
+from sojourn.stores.memory import MemoryStore
 from tests.engine.sessions.conftest import PASSWORD, realm_of
 
 pytestmark = pytest.mark.anyio
@@ -90,6 +91,25 @@ async def test_who_is_logged_in_is_never_refused_because_of_visitors(
     tombstone = await rules.sessions.why(shop, visitors[0].session.id)
     assert tombstone is not None
     assert (tombstone.end.reason, tombstone.end.rule) == ("session-limit", "anonymousShare")
+
+
+class SlowToAnswer(MemoryStore):
+    """A store in which a session is there, and counted, some time before who began it knows."""
+
+    async def create(self, *args: Any, **options: Any) -> None:
+        await super().create(*args, **options)
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+
+async def test_a_session_that_is_counted_twice_for_a_moment_keeps_nobody_out(start: Any, clock: ManualClock) -> None:
+    rules = await start(memory=SlowToAnswer(), realms=REALMS, limits=LIMITS)
+    anna, shop = await rules.users.add("main", "anna", PASSWORD), realm_of(rules, "shop")
+    for _ in range(4):
+        await visit(rules, shop)
+    clock.advance(2 * SECOND)
+    mine = await asyncio.gather(*(login(rules, shop, anna) for _ in range(20)))
+    assert all([await lives(rules, shop, each) for each in mine])
 
 
 async def test_without_visitors_the_ceiling_holds_for_everybody(rules: Rules, shop: Realm, anna: Account) -> None:
