@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from sojourn.admin.application import admin_application
 from sojourn.bootstrap import Engine
+from sojourn.config.project import load_project
 from sojourn.core.clock import HOUR, MINUTE, ManualClock
+from sojourn.engine.ceilings import CeilingReached
 from sojourn.http.application import Application
+from sojourn.identity.password import Cost, PasswordHasher
 from tests.admin.conftest import Hire
 from tests.http.conftest import PASSWORD
 from tests.http.wire_client import Answer, Client, Pair, cookie_of
@@ -173,8 +179,6 @@ async def test_no_answer_allows_another_origin_to_read_it(admin: Client, hire: H
 
 async def test_off_loopback_no_cookie_goes_over_plain_http(engine: Engine, app: Application, hire: Hire) -> None:
     await hire("engine.viewSessions", name="olga")
-    from sojourn.admin.application import admin_application
-
     far = Client(admin_application(engine.rules, app), host="127.0.0.1:8421", server=("192.0.2.1", 8421))
     answer = await login(far, "olga")
     assert (answer.status, answer.json()["code"], answer.cookies) == (500, "request.insecure_cookie", [])
@@ -220,3 +224,17 @@ async def test_ending_all_sessions_of_an_account_ends_the_operator_too(admin: Cl
     ended = await admin.post("/api/v1/users/end-sessions", boss, value={"user": "olga"})
     assert ended.json() == {"sessionsEnded": 1}
     assert (await admin.get(ME, victim)).json()["reason"] == "dropped"
+
+
+async def test_an_operator_can_come_in_when_there_is_no_room_for_anybody_else(folder: Path, clock: ManualClock) -> None:
+    with (folder / "sojourn.toml").open("a") as settings:
+        settings.write("[sessions]\nmaxStateless = 1\n")
+    hasher = PasswordHasher(Cost(memory=8, passes=1), workers=1)
+    async with Engine.open(load_project(folder, {}), clock=clock, hasher=hasher) as engine:
+        assert await engine.login("acme", "ana", PASSWORD) is not None
+        with pytest.raises(CeilingReached):
+            await engine.login("acme", "ben", PASSWORD)
+        await engine.rules.grants.grant("ben", "engine.manageSessions")
+        app = admin_application(engine.rules, engine.application())
+        admin = Client(app, host="127.0.0.1:8421", server=("127.0.0.1", 8421))
+        assert (await login(admin, "ben")).status == 200
