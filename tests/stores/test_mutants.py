@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-import shutil
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-import sojourn.stores
 from sojourn.model.field import put
 from sojourn.testing.law import HERE, T, created, laws_of, texts
 from sojourn.testing.stores import (
@@ -27,12 +23,9 @@ from sojourn.testing.stores import (
     TimedLaws,
     TombstoneLaws,
 )
+from tests.stores.mutation import Mutant, broken, opened
 
 pytestmark = pytest.mark.anyio
-
-STORES = Path(sojourn.stores.__file__).parent
-BACKENDS = {"memory": STORES / "memory", "sqlite": STORES / "sqlite", "timed": Path(__file__).parent / "timed"}
-CLASSES = ("SqliteStore", "TimedStore", "MemoryStore")
 
 
 class Laws(SessionStoreLaws, TombstoneLaws, BagLaws, CountLaws, TimedLaws, MarkedLaws, LifecycleLaws, DurableLaws):
@@ -40,17 +33,6 @@ class Laws(SessionStoreLaws, TombstoneLaws, BagLaws, CountLaws, TimedLaws, Marke
 
 
 LAWS = dict(laws_of(Laws))
-
-
-class Mutant(NamedTuple):
-    """One text replaced in one file; in a file of statements within the named one."""
-
-    name: str
-    #: Ids of the laws that kill it.
-    laws: str
-    where: str
-    old: str
-    new: str
 
 
 GUARD = "epoch = ?3 AND ended IS NULL AND ?4 < dies"
@@ -174,17 +156,6 @@ MUTANTS = [("memory", mutant) for mutant in MEMORY] + [("sqlite", mutant) for mu
 MUTANTS += [("timed", mutant) for mutant in TIMED]
 
 
-@asynccontextmanager
-async def opened(backend: Any, path: Path) -> AsyncIterator[Any]:
-    """An empty store of the module ``backend``."""
-    kind = next(getattr(backend, name) for name in CLASSES if hasattr(backend, name))
-    store = await kind.open(path) if hasattr(kind, "open") else kind()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
 async def run(backend: Any, law: str, folder: Path) -> None:
     """Run one law against a new store of ``backend``."""
     statement = getattr(Laws(), LAWS[law])
@@ -193,30 +164,12 @@ async def run(backend: Any, law: str, folder: Path) -> None:
         await asyncio.wait_for(statement(store, peer) if needs_peer else statement(store), 10)
 
 
-def mutated(text: str, mutant: Mutant) -> str:
-    """``text`` of a file with the mutant's one change."""
-    start, end = 0, len(text)
-    if not mutant.where.endswith(".py"):
-        start = text.index(f"-- name: {mutant.where}\n")
-        end = (text + "\n-- name: ").index("\n-- name: ", start)
-    assert text.count(mutant.old, start, end) == 1, "the text to replace stands there once"
-    return text[:start] + text[start:end].replace(mutant.old, mutant.new) + text[end:]
-
-
 @pytest.fixture
 def package(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A copy of a backend's package with one mutant in it."""
     backend, mutant = request.param
-    name = f"mutant_{tmp_path.name}"
-    shutil.copytree(BACKENDS[backend], tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (tmp_path / name).glob("*.py"):
-        file.write_text(file.read_text().replace(f"sojourn.stores.{backend}", name))
-    file = tmp_path / name / (mutant.where if mutant.where.endswith(".py") else "statements.sql")
-    file.write_text(mutated(file.read_text(), mutant))
-    monkeypatch.syspath_prepend(tmp_path)
-    yield importlib.import_module(name)
-    for module in [module for module in sys.modules if module.partition(".")[0] == name]:
-        del sys.modules[module]
+    with broken(backend, mutant, tmp_path, monkeypatch) as module:
+        yield module
 
 
 @pytest.mark.parametrize(

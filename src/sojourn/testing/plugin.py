@@ -6,16 +6,18 @@ from collections.abc import Generator
 
 import pytest
 
-pytest.register_assert_rewrite("sojourn.testing.law", "sojourn.testing.session_laws")
+pytest.register_assert_rewrite(
+    "sojourn.testing.law", "sojourn.testing.session_laws", "sojourn.testing.interleaving.laws"
+)
 
 #: Classes of laws in :mod:`sojourn.testing.suite` that run only when their power is named.
 POWERS = {
-    "tombstones": "TestTombstones",
-    "bags": "TestBags",
-    "counted": "TestCounted",
-    "timed": "TestTimed",
-    "marked": "TestMarked",
-    "lifecycle": "TestLifecycle",
+    "tombstones": ("TestTombstones",),
+    "bags": ("TestBags", "TestBagInterleavings"),
+    "counted": ("TestCounted",),
+    "timed": ("TestTimed",),
+    "marked": ("TestMarked",),
+    "lifecycle": ("TestLifecycle",),
 }
 
 
@@ -44,8 +46,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out the laws of powers that the store was not said to have."""
     if any(_of_suite(item) for item in items) and not config.getoption("--sojourn-store"):
         raise pytest.UsageError("name the store that the laws shall run on: --sojourn-store=module:function")
-    named = {POWERS[power.strip()] for power in config.getoption("--sojourn-powers").split(",") if power.strip()}
-    missing = set(POWERS.values()) - named
+    named = {power.strip() for power in config.getoption("--sojourn-powers").split(",") if power.strip()}
+    if unknown := sorted(named - POWERS.keys()):
+        raise pytest.UsageError(f"unknown powers: {', '.join(unknown)}; there are {', '.join(POWERS)}")
+    missing = {kind for power, kinds in POWERS.items() if power not in named for kind in kinds}
     kept = [item for item in items if not (_of_suite(item) and _class_name(item) in missing)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import pytest
 
+from sojourn.testing.interleaving.laws import BagInterleavingLaws, InterleavingLaws
 from sojourn.testing.session_laws.bounds import BoundsLaws
 from sojourn.testing.session_laws.changing import ChangingLaws
 from sojourn.testing.session_laws.ending import EndingLaws
@@ -35,9 +36,11 @@ from sojourn.testing.session_laws.reading import ReadingLaws
 from sojourn.testing.session_laws.sharing import SharingLaws
 
 __all__ = [
+    "BagInterleavingLaws",
     "BagLaws",
     "CountLaws",
     "DurableLaws",
+    "InterleavingLaws",
     "LifecycleLaws",
     "MarkedLaws",
     "SessionStoreLaws",

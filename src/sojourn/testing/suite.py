@@ -9,8 +9,10 @@ import pytest
 
 from sojourn.stores.base import SessionStore
 from sojourn.testing.stores import (
+    BagInterleavingLaws,
     BagLaws,
     CountLaws,
+    InterleavingLaws,
     LifecycleLaws,
     MarkedLaws,
     SessionStoreLaws,
@@ -39,12 +41,20 @@ class TestSessionStore(SessionStoreLaws):
     """The port."""
 
 
+class TestInterleavings(InterleavingLaws):
+    """Clients that meet at a session."""
+
+
 class TestTombstones(TombstoneLaws):
     """Power ``tombstones``."""
 
 
 class TestBags(BagLaws):
     """Power ``bags``."""
+
+
+class TestBagInterleavings(BagInterleavingLaws):
+    """Clients that meet at a bag."""
 
 
 class TestCounted(CountLaws):
