@@ -57,6 +57,14 @@ async def test_the_reply_of_a_flow(client: Client) -> None:
     assert "frame-ancestors 'none'" in answer.header("content-security-policy")
 
 
+async def test_an_answer_that_sets_a_cookie_is_kept_by_no_cache(client: Client) -> None:
+    plain = await client.request("POST", "/pipeline/acme/v1/echo", JSON, body="{}")
+    assert (plain.cookies, plain.header("cache-control")) == ([], "")
+    stateful = await client.request("POST", "/pipeline/kiosk/v1/echo", JSON, body="{}")
+    assert [cookie.partition("=")[0] for cookie in stateful.cookies] == ["serverId"]
+    assert stateful.header("cache-control") == "no-store"
+
+
 async def test_a_malformed_body_is_a_clean_400(client: Client) -> None:
     for body in ("{", "[" * 900, '{"a":1,"a":2}', b"\xff"):
         answer = await client.request("POST", "/pipeline/acme/v1/echo", JSON, body=body)

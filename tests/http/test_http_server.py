@@ -240,7 +240,8 @@ def test_the_application_listener_has_no_admin_paths(running: Server) -> None:
             b"HTTP/1.1 404"
         )
     admin_host = b"127.0.0.1:%d" % running.admin_port
-    metrics = running.say(b"GET /metrics HTTP/1.1\r\nHost: " + admin_host + b"\r\n\r\n", admin=True)
+    asked = b"GET /metrics HTTP/1.1\r\nHost: " + admin_host + b"\r\nConnection: close\r\n\r\n"
+    metrics = running.say(asked, finish=False, admin=True)
     assert metrics.startswith(b"HTTP/1.1 200")
     assert b"server: uvicorn" not in metrics.lower()
 

@@ -7,7 +7,7 @@ import pytest
 from sojourn.bootstrap import Engine
 from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.http import own_sessions
-from sojourn.model.session import Device
+from sojourn.model.session import Device, Identity
 from sojourn.model.user import external_identity
 from tests.http.conftest import GOOD, bearer
 from tests.http.wire_client import Client, Pair, cookie_of
@@ -120,6 +120,18 @@ async def test_external_principals_have_lists_of_their_own(client: Client, engin
     listed = (await client.get("/realms/acme/sessions", tokens[0][1])).json()["sessions"]
     assert {one["id"] for one in listed} == {tokens[0][0], tokens[1][0]}
     assert (await client.post(f"/realms/acme/sessions/{tokens[2][0]}/end", tokens[0][1])).status == 404
+
+
+async def test_visitors_without_a_name_are_strangers_to_each_other(client: Client, engine: Engine) -> None:
+    realm, device = engine.realm("web"), Device(address="127.0.0.1")
+    one, two = [await engine.rules.sessions.begin(realm, Identity(), device) for _ in range(2)]
+    cookie = ("cookie", f"sojourn_sid.web={one.handle}")
+    (listed,) = (await client.get("/realms/web/sessions", cookie)).json()["sessions"]
+    assert listed["id"] == one.session.id
+    assert (await client.get(f"/realms/web/sessions?after=1.{one.session.id}", cookie)).json()["sessions"] == []
+    assert (await client.post(f"/realms/web/sessions/{two.session.id}/end", cookie, OURS)).status == 404
+    assert (await client.post(f"/realms/web/sessions/{one.session.id}/end", cookie, OURS)).status == 200
+    assert await engine.rules.sessions.show(realm, two.session.id) is not None
 
 
 async def test_a_delegated_handle_sees_no_list_and_ends_its_own_session_only(client: Client, engine: Engine) -> None:

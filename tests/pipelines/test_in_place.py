@@ -209,6 +209,10 @@ async def test_a_local_change_that_is_refused_leaves_everything_as_it_is() -> No
     assert isinstance(twice.message, dict)
     assert twice.message["code"] == 413
     assert len(twice.message["a"]) == 1
+    names = [f"n{number}" for number in range(65)]
+    many = await run({}, block([act("INCREMENT", *names, kind="LOCAL")], [get(*names)]))
+    assert isinstance(many.message, dict)
+    assert set(many.message) == {"timestamp", "error", "code"}
 
 
 async def test_a_test_run_has_no_global_session_to_change() -> None:

@@ -25,5 +25,4 @@ class Greeter:
         if realm.config.client_tracking_enabled:
             call.client = recognise(realm, call.head, call.arrival, call.method, self.origins)
             call.cookies = call.client.headers
-        if realm.stateful:
-            call.cookies += self._server_id.due(realm, call.head, call.arrival, self.origins)
+        call.cookies += self._server_id.due(realm, call.head, call.arrival, self.origins)
