@@ -1,0 +1,177 @@
+"""Uses of session-management: shown on its page and executed by the tests."""
+
+from __future__ import annotations
+
+from sojourn.model import field
+from sojourn.pipelines.component import EXAMPLE_TIME, Example
+from sojourn.pipelines.effects import Change, Delete, Get, Log, Put
+
+EXAMPLES = (
+    Example(
+        "PUT stores properties of the message",
+        params={"operation": "PUT", "fields": ["a"]},
+        message={"a": 1, "b": 2},
+        want={"a": 1, "b": 2},
+        effects=(Put("LOCAL", {"a": 1}),),
+    ),
+    Example(
+        "GET adds what is there",
+        params={"operation": "Get Data", "sessionType": "Local", "fields": "a, nothing"},
+        local={"a": 1},
+        message={"x": 9},
+        want={"x": 9, "a": 1},
+        effects=(Get("LOCAL", ("a", "nothing")),),
+    ),
+    Example(
+        "by default GET, LOCAL, and three usual names; a stored value replaces that of the message",
+        local={"body": "stored"},
+        message={"body": "replied", "status": 200},
+        want={"body": "stored", "status": 200},
+        effects=(Get("LOCAL", ("body", "data", "id")),),
+    ),
+    Example(
+        "DELETE removes",
+        params={"operation": "DELETE", "fields": ["a"], "scoped": True},
+        message={"a": 1},
+        want={"a": 1},
+        effects=(Delete("LOCAL", ("a",), scoped=True),),
+    ),
+    Example(
+        "GLOBAL values belong to the login session of the token",
+        params={"operation": "GET", "sessionType": "GLOBAL", "fields": ["cart"]},
+        fields={"cart": {"sku": "A1"}},
+        message={},
+        want={"cart": {"sku": "A1"}},
+        effects=(Get("GLOBAL", ("cart",)),),
+    ),
+    Example(
+        "without a token there is no GLOBAL session",
+        params={"operation": "GET", "sessionType": "GLOBAL", "fields": ["cart"]},
+        message={},
+        effects=(Get("GLOBAL", ("cart",)),),
+        error="pipeline.no_session",
+    ),
+    Example(
+        "PUT of a property that the message has not leaves the stored value as it is",
+        params={"operation": "PUT", "fields": ["a", "gone"]},
+        local={"gone": "kept"},
+        message={"a": None},
+        want={"a": None},
+        effects=(Put("LOCAL", {"a": None}), Log("WARN", "PUT: the message has no property 'gone'")),
+    ),
+    Example(
+        "a message that is no object cannot take a value",
+        params={"operation": "GET", "fields": ["a"]},
+        local={"a": 1},
+        message=[1, 2],
+        effects=(Get("LOCAL", ("a",)),),
+        error="pipeline.flow",
+    ),
+    Example(
+        "a value that is too large is refused whole",
+        params={"operation": "PUT", "fields": ["a", "large"]},
+        message={"a": 1, "large": "x" * 1_000_000},
+        effects=(Put("LOCAL", {"a": 1, "large": "x" * 1_000_000}),),
+        error="field.limit",
+    ),
+    Example(
+        "INCREMENT: of several at once, each counts",
+        params={"operation": "INCREMENT", "sessionType": "GLOBAL", "fields": ["visits"]},
+        fields={"visits": 41},
+        message={"x": 1},
+        want={"x": 1, "visits": 42},
+        effects=(Change("GLOBAL", (field.increment("visits"),)),),
+    ),
+    Example(
+        "INCREMENT by what the message says, of a LOCAL value that is not there yet; the sum is exact",
+        params={"operation": "INCREMENT", "fields": ["total"], "by": "{{ message.price }}"},
+        message={"price": 10},
+        want={"price": 10, "total": 10},
+        effects=(Change("LOCAL", (field.increment("total", "10"),)),),
+    ),
+    Example(
+        "APPEND an item",
+        params={
+            "operation": "APPEND",
+            "sessionType": "GLOBAL",
+            "fields": "items",
+            "item": {"sku": "{{ message.sku }}"},
+        },
+        fields={"items": [{"sku": "A1"}]},
+        message={"sku": "B2"},
+        want={"sku": "B2"},
+        effects=(Change("GLOBAL", (field.append("items", '{"sku":"B2"}'),)),),
+    ),
+    Example(
+        "MERGE members of an object",
+        params={"operation": "MERGE", "sessionType": "GLOBAL", "fields": ["cart"], "patch": {"qty": 3, "note": None}},
+        fields={"cart": {"sku": "A1", "qty": 2, "note": "gift"}},
+        message={},
+        want={},
+        effects=(Change("GLOBAL", (field.merge("cart", '{"qty":3,"note":null}'),)),),
+    ),
+    Example(
+        "what cannot be incremented is left as it is",
+        params={"operation": "INCREMENT", "fields": ["cart"]},
+        local={"cart": {"sku": "A1"}},
+        message={},
+        effects=(Change("LOCAL", (field.increment("cart"),)),),
+        want={
+            "timestamp": EXAMPLE_TIME,
+            "error": "step 'example': field 'cart' holds a value that increment cannot work on",
+            "code": 400,
+        },
+        error="pipeline.step_failed",
+    ),
+    Example(
+        "GET with the versions of what was read",
+        params={"operation": "GET", "sessionType": "GLOBAL", "fields": ["cart", "note"], "versions": "seen"},
+        fields={"cart": {"sku": "A1"}},
+        message={},
+        want={"cart": {"sku": "A1"}, "seen": {"cart": 1, "note": 0}},
+        effects=(Get("GLOBAL", ("cart", "note"), versions="seen"),),
+    ),
+    Example(
+        "PUT of two fields, only while both are as they were read",
+        params={
+            "operation": "PUT",
+            "sessionType": "GLOBAL",
+            "fields": ["cart", "note"],
+            "ifVersion": "{{ message.seen }}",
+            "versions": "seen",
+        },
+        fields={"cart": {"sku": "A1"}},
+        message={"cart": {"sku": "B2"}, "note": "new", "seen": {"cart": 1, "note": 0}},
+        want={"cart": {"sku": "B2"}, "note": "new", "seen": {"cart": 2, "note": 2}},
+        effects=(
+            Change(
+                "GLOBAL",
+                (field.put_if("cart", '{"sku":"B2"}', 1), field.put_if("note", '"new"', 0)),
+                versions="seen",
+            ),
+        ),
+    ),
+    Example(
+        "DELETE of a field that somebody has changed meanwhile",
+        params={"operation": "DELETE", "sessionType": "GLOBAL", "fields": ["cart"], "ifVersion": 7},
+        fields={"cart": {"sku": "A1"}},
+        message={},
+        effects=(Change("GLOBAL", (field.put_if("cart", "", 7),)),),
+        want={
+            "timestamp": EXAMPLE_TIME,
+            "error": "field conflict",
+            "code": 409,
+            "name": "cart",
+            "expected": 7,
+            "found": 1,
+        },
+        error="field.conflict",
+    ),
+    Example(
+        "a version that is missing is an error and never no condition",
+        params={"operation": "PUT", "sessionType": "GLOBAL", "fields": ["cart"], "ifVersion": "{{ message.seen }}"},
+        fields={"cart": 1},
+        message={"cart": 2},
+        error="pipeline.step_failed",
+    ),
+)
