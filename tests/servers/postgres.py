@@ -37,15 +37,18 @@ _EMPTY = (
     "UPDATE sojourn.mark SET installation = '', counter = 0",
 )
 
-# Holds the server as its child and ends it when its own standard input closes: also when the run was killed.
+# Holds the server as its child and ends it when its own standard input closes. When nothing was said before, the run was
+# killed: then nobody else will remove the folder.
 _WATCH = """
-import signal, subprocess, sys
-user, *command = sys.argv[1:]
-server = subprocess.Popen(command, user=user or None, group=None, stdin=subprocess.DEVNULL)
+import shutil, signal, subprocess, sys
+user, folder, *command = sys.argv[1:]
+server = subprocess.Popen(command, user=user or None, stdin=subprocess.DEVNULL)
 print(server.pid, flush=True)
-sys.stdin.read()
+orphaned = not sys.stdin.read()
 server.send_signal(signal.SIGQUIT)
 server.wait()
+if orphaned:
+    shutil.rmtree(folder)
 """
 
 
@@ -89,11 +92,12 @@ class PostgresServer:
         command += [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         with self._log.open("a") as log:
             self._watch = subprocess.Popen(
-                [sys.executable, "-c", _WATCH, self._user, *command],
+                [sys.executable, "-c", _WATCH, self._user, str(self._folder), *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                start_new_session=True,
             )
         assert self._watch.stdout is not None
         self._pid = int(self._watch.stdout.readline())
@@ -210,7 +214,7 @@ class PostgresServer:
             until = time.monotonic() + _PATIENCE
             while server.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
                 time.sleep(0.01)
-        watch.communicate(timeout=_PATIENCE)
+        watch.communicate("the folder stays", timeout=_PATIENCE)
 
 
 def _binaries(folder: Path) -> Path:
