@@ -92,7 +92,8 @@ def _errors() -> Iterator[type[SojournError]]:
     for module in pkgutil.walk_packages(sojourn.__path__, "sojourn."):
         if module.name.rpartition(".")[2] not in {"__main__", "env", "suite"} and ".versions." not in module.name:
             members = vars(importlib.import_module(module.name)).values()
-            yield from (kind for kind in members if inspect.isclass(kind) and issubclass(kind, SojournError))
+            # type(…), because isinstance() asks an object for its class, and Django's settings then look for their file.
+            yield from (kind for kind in members if issubclass(type(kind), type) and issubclass(kind, SojournError))
 
 
 def _first_line(kind: type[SojournError]) -> str:
