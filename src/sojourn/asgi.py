@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from sojourn.bootstrap import Engine
 from sojourn.engine.draft import SessionConflict
 from sojourn.http.lifespan import answer_lifespan
 from sojourn.http.middleware import NotTracking, RequestSession, SessionLayer
 from sojourn.http.visit import SessionNotLoaded
-from sojourn.http.wire import AsgiApp, Event, Receive, Scope, Send
+from sojourn.http.wire import Event, Receive, Scope, Send
 
 __all__ = ["NotTracking", "RequestSession", "SessionConflict", "SessionMiddleware", "SessionNotLoaded"]
+
+#: Any ASGI application, whatever its framework calls the types of scope and events.
+AnyAsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class SessionMiddleware:
@@ -29,7 +34,7 @@ class SessionMiddleware:
         NotTracking: The realm has no cookies; with a project folder at start-up.
     """
 
-    def __init__(self, app: AsgiApp, *, engine: Engine | str | Path, realm: str, preload: bool = False) -> None:
+    def __init__(self, app: AnyAsgiApp, *, engine: Engine | str | Path, realm: str, preload: bool = False) -> None:
         self._app = app
         self._realm = realm
         self._preload = preload
@@ -61,7 +66,7 @@ class SessionMiddleware:
         return SessionLayer(self._app, engine.rules, engine.realm(self._realm), preload=self._preload)
 
 
-async def _run_lifespan(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def _run_lifespan(app: AnyAsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
     """The lifespan of ``app``; ours in place of it when it has none, which ASGI lets it say in many ways."""
     asked = False
 

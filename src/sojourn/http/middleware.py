@@ -198,8 +198,6 @@ class SessionLayer:
             await self._app(scope, receive, answer.send)
             answer.check()
         except SojournError as error:
-            if answer.refused:
-                return
             if visit.answering:
                 raise
             await answer.refuse(error)
@@ -222,22 +220,22 @@ class _Answer:
         self._realm = realm
         self._saved = False
         #: Whether an answer of ours went out in place of the application's.
-        self.refused = False
+        self._refused = False
 
     async def send(self, event: Event) -> None:
         """Take one event of the application: what it changed in the session is saved before its answer begins."""
-        if self.refused:
+        if self._refused:
             return
         if event["type"] != "http.response.start":
             await self._send(event)
             return
-        if event["status"] < FAILED:
-            await self._save()
+        if event["status"] < FAILED and not await self._save():
+            return
         await self._begin(event)
 
     async def refuse(self, error: SojournError) -> None:
         """Answer ``error``; whatever the application sends after that is dropped."""
-        self.refused = True
+        self._refused = True
         reply = error_reply(error, new_execution_key(), self._realm.name)
         await send_reply(self._scope, self._pass, reply, https=self._scope.get("scheme") == "https")
 
@@ -246,13 +244,18 @@ class _Answer:
         if self._saved and self._session.unsaved:
             raise ResponseAlreadySent
 
-    async def _save(self) -> None:
+    async def _save(self) -> bool:
+        """Whether the answer of the application may go out.
+
+        It is not told by an error where it sends: no framework expects one there, and some would leave files open.
+        """
         try:
             await self._session.save()
-            self._saved = True
         except SojournError as error:
             await self.refuse(error)
-            raise
+            return False
+        self._saved = True
+        return True
 
     async def _begin(self, event: Event) -> None:
         own = await self._visit.answer_headers()

@@ -55,7 +55,9 @@ class Visit:
         self._rules = rules
         self._origins = origins
         self._realm = realm
-        self._scope = scope
+        server = scope.get("server")
+        # ASGI lets a server give any iterable of two.
+        self._scope = {**scope, "server": tuple(server)} if isinstance(server, list) else scope
         self._head = Head(scope["headers"])
         self._arrival: Arrival | None = None
         self._cookie: SessionCookie | None = None
