@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sojourn.asgi import RequestSession, SessionConflict, SessionMiddleware, SessionNotLoaded
 from sojourn.bootstrap import Engine
+from sojourn.config.project import load_project
+from sojourn.core.clock import ManualClock
 from sojourn.http.errors import ResponseAlreadySent
 from sojourn.http.wire import Receive, Scope, Send
-from sojourn.stores.base import Lifecycle
+from sojourn.stores.base import Lifecycle, SessionLimit
+from tests.contrib.conftest import cheap
 from tests.http.conftest import PASSWORD
 from tests.http.wire_client import Answer, Client, Pair, cookie_of
 
@@ -352,6 +356,42 @@ async def test_login_saves_first_and_shows_the_items_of_who_is_logged_in(engine:
 
     other = await behind(engine, as_ben).post("/", OURS, cookie_of(answer))
     assert other.json() == ["ben", {}]
+
+
+async def test_a_login_over_the_limit_may_end_another_session_of_the_account(folder: Path, clock: ManualClock) -> None:
+    (folder / "realms" / "web" / "realm.json").write_text('{"sessionTrackingEnabled": true, "maxSessionsPerUser": 1}')
+    async with Engine.open(load_project(folder, {}), clock=clock, hasher=cheap()) as engine:
+
+        async def login(session: RequestSession) -> Any:
+            try:
+                return await session.login("ana", PASSWORD)
+            except SessionLimit as full:
+                return await session.login("ana", PASSWORD, end_session=full.live[0].id)
+
+        for _ in range(2):
+            assert (await behind(engine, login).post("/", OURS)).json() is True
+        assert await live(engine) == 1
+
+
+async def test_a_realm_that_tracks_clients_knows_the_device_again(folder: Path, clock: ManualClock) -> None:
+    (folder / "realms" / "web" / "realm.json").write_text(
+        '{"sessionTrackingEnabled": true, "clientTrackingEnabled": true}'
+    )
+    async with Engine.open(load_project(folder, {}), clock=clock, hasher=cheap()) as engine:
+        visit = await behind(engine, doing(lambda _session: None, load=False)).get("/", OURS)
+        (cookie,) = visit.cookies
+        assert cookie.startswith("sojourn_cid.web=")
+        assert visit.header("cache-control") == "no-store"
+        client = ("cookie", cookie.partition(";")[0])
+        answer = await behind(engine, doing(lambda session: session.update(n=1))).post("/", OURS, client)
+        assert [text.partition("=")[0] for text in answer.cookies] == ["sojourn_sid.web"]
+        (session,) = await engine.rules.sessions.list(engine.realm("web"))
+        assert session.device.client != ""
+        assert session.device.client not in cookie
+        twice = ("cookie", f"{client[1]}; {client[1]}")
+        assert (await behind(engine, doing(lambda _session: None, load=False)).get("/", OURS, twice)).cookies == []
+        other = Client(behind(engine, doing(lambda _session: None, load=False))._app, host="elsewhere.example")
+        assert (await other.get("/", OURS)).cookies == []
 
 
 async def test_after_end_nothing_of_the_mapping_is_left_to_save(engine: Engine) -> None:

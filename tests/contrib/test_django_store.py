@@ -547,6 +547,11 @@ def test_a_missing_setting_is_named(name: str) -> None:
         SessionStore("x" * 20).load()
 
 
+def test_a_realm_whose_sessions_share_their_items_is_refused() -> None:
+    with override_settings(SOJOURN_REALM="shared"), pytest.raises(ImproperlyConfigured, match="globalSession"):
+        saved(n=1)
+
+
 def test_no_log_line_holds_a_key(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     store = saved(n=1)

@@ -396,6 +396,25 @@ def test_a_store_that_is_gone_is_503_and_never_an_empty_session(
     assert handle_of(browser) != ""
 
 
+def test_the_sessions_of_one_user_share_their_items_where_the_realm_says_so(portal: Portal) -> None:
+    site = Site(portal, "shared")
+    one, two = site.browser(), site.browser()
+
+    def login(**values: Any) -> Callable[[], Any]:
+        def work() -> Any:
+            session.update(values)
+            site.sessions.regenerate(session, user="7")
+            session.setdefault("log", []).append("in")
+            return items()
+
+        return work
+
+    assert site.do(one, login(cart=["A"])) == {"cart": ["A"], "log": ["in"]}
+    assert site.do(two, login(n=1)) == {"cart": ["A"], "n": 1, "log": ["in", "in"]}
+    site.do(one, lambda: session["log"].append("out"))
+    assert site.do(two, items)["log"] == ["in", "in", "out"]
+
+
 def test_a_realm_without_cookies_is_refused(portal: Portal) -> None:
     site = Site(portal, "plain")
     answer = site.get(site.browser(), items)

@@ -17,7 +17,7 @@ from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import ImproperlyConfigured
 
 from sojourn.bootstrap import Engine
-from sojourn.contrib.django_record import Record, open_key
+from sojourn.contrib.django_record import Record, opens, realm_of
 from sojourn.contrib.django_values import DjangoDraft, SerializedJson
 from sojourn.contrib.portal import Portal, portal_of
 from sojourn.core.clock import SECOND
@@ -76,11 +76,11 @@ class SessionStore(SessionBase):
 
     def exists(self, session_key: str) -> bool:
         """Whether the key opens a live session."""
-        return _portal().call(lambda engine: self._exists(engine, session_key))
+        return _portal().call(lambda engine: opens(engine, _realm(), session_key))
 
     async def aexists(self, session_key: str) -> bool:
         """See :meth:`exists`."""
-        return await _portal().acall(lambda engine: self._exists(engine, session_key))
+        return await _portal().acall(lambda engine: opens(engine, _realm(), session_key))
 
     def create(self) -> None:
         """Begin a session with the items at hand, under a new key."""
@@ -177,7 +177,7 @@ class SessionStore(SessionBase):
         items.clear()
         items.update(getattr(self, "_session_cache", {}))
         self._session_cache, ops = items, items.ops()
-        idle = self._idle(engine.realm(_realm()))
+        idle = self._idle(realm_of(engine, _realm()))
         self._session_key = await self._record.begin(engine, ops, self._identity(engine), idle)
         items.saved(ops, _FIRST_VERSION)
         self.modified = True
@@ -186,7 +186,7 @@ class SessionStore(SessionBase):
         if self.session_key is None:
             await self._create(engine)
         elif must_create:
-            if await self._exists(engine, self.session_key):
+            if await opens(engine, _realm(), self.session_key):
                 raise CreateError
             await self._create(engine)
         else:
@@ -224,10 +224,7 @@ class SessionStore(SessionBase):
         identity = self._identity(engine)
         if identity.principal != access.session.principal:
             self._session_key = await self._record.rotate(engine, access, identity)
-        now = self._record.access or access
-        idle = self._idle(now.realm)
-        if now.session.idle != idle:
-            await engine.rules.sessions.set_idle(now, idle)
+        await self._record.follow_idle(engine, self._idle(access.realm))
 
     async def _cycle(self, engine: Engine) -> None:
         if not hasattr(self, "_session_cache"):
@@ -254,14 +251,6 @@ class SessionStore(SessionBase):
         self._session_cache = self._draft()
         self.accessed = self.modified = True
 
-    @staticmethod
-    async def _exists(engine: Engine, session_key: str) -> bool:
-        try:
-            await open_key(engine, _realm(), session_key)
-        except Unauthorized:
-            return False
-        return True
-
     # --- parts ---
 
     def _draft(self) -> DjangoDraft:
@@ -274,9 +263,9 @@ class SessionStore(SessionBase):
     def _idle(self, realm: Realm) -> int:
         """What ``set_expiry`` asked for, within what the realm allows; else the shorter of realm and Django."""
         expiry = self._session_cache.peek(_EXPIRY)
-        if isinstance(expiry, int) and expiry > 0:
-            return min(expiry * SECOND, realm.max_idle)
-        return min(realm.session_idle or realm.max_idle, self.get_session_cookie_age() * SECOND, realm.max_idle)
+        own = isinstance(expiry, int) and expiry > 0
+        wanted = expiry if own else self.get_session_cookie_age()
+        return min(wanted * SECOND, realm.max_idle if own else realm.session_idle or realm.max_idle, realm.max_idle)
 
     def _is_over(self, now: int) -> bool:
         """Whether ``set_expiry`` gave the session an instant, and that has come."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+from django.core.exceptions import ImproperlyConfigured
+
 from sojourn.bootstrap import Engine
 from sojourn.core.errors import SessionUnknown, StaleSession, Unauthorized
 from sojourn.core.ids import SessionHandle, parse_handle
@@ -12,6 +14,7 @@ from sojourn.engine.access import Access
 from sojourn.engine.draft import remember
 from sojourn.model import field
 from sojourn.model.field import Changed, Field, Op
+from sojourn.model.realm import Realm
 from sojourn.model.session import Device, Identity
 
 _log = logging.getLogger(__name__)
@@ -25,7 +28,25 @@ async def open_key(engine: Engine, realm: str, key: str) -> Access:
     handle = parse_handle(key)
     if handle is None:
         raise SessionUnknown
-    return await engine.rules.sessions.open(engine.realm(realm), handle, "cookie")
+    return await engine.rules.sessions.open(realm_of(engine, realm), handle, "cookie")
+
+
+async def opens(engine: Engine, realm: str, key: str) -> bool:
+    """Whether ``key`` opens a live session."""
+    try:
+        await open_key(engine, realm, key)
+    except Unauthorized:
+        return False
+    return True
+
+
+def realm_of(engine: Engine, name: str) -> Realm:
+    """The realm; raises ``ImproperlyConfigured`` for one that shares fields between sessions, ``RealmUnknown``."""
+    realm = engine.realm(name)
+    if realm.shares_fields:
+        # Django keeps in the items who is logged in here, and under which password: that is never another session's.
+        raise ImproperlyConfigured(f"globalSession of realm {name!r} must be login: Django's sessions share no items")
+    return realm
 
 
 class Record:
@@ -47,11 +68,11 @@ class Record:
             self._lose(key, error.code)
             return
         await engine.rules.sessions.touch(access)
-        await self._hold(engine, access)
+        self.access, self.known = access, access.fields
 
     async def begin(self, engine: Engine, ops: Sequence[Op], identity: Identity, idle: int) -> str:
         """Begin a record with the fields that ``ops`` put; its key."""
-        realm, fields = engine.realm(self._realm), {op.name: op.text for op in ops}
+        realm, fields = realm_of(engine, self._realm), {op.name: op.text for op in ops}
         begun = await engine.rules.sessions.begin(realm, identity, _DEVICE, fields=fields, idle=idle)
         return await self._adopt(engine, begun.handle)
 
@@ -70,6 +91,12 @@ class Record:
         begun = await engine.rules.sessions.rotate(access, identity, _DEVICE, keep=None)
         return await self._adopt(engine, begun.handle)
 
+    async def follow_idle(self, engine: Engine, idle: int) -> None:
+        """Give the record the idle limit, where it has another one."""
+        access = self.access
+        if access is not None and access.session.idle != idle:
+            await engine.rules.sessions.set_idle(access, idle)
+
     async def end(self, engine: Engine, key: str) -> None:
         """End what ``key`` opens; nothing when it opens nothing."""
         try:
@@ -86,13 +113,9 @@ class Record:
             return
 
     async def _adopt(self, engine: Engine, handle: SessionHandle) -> str:
-        self.lost = ""
-        await self._hold(engine, await open_key(engine, self._realm, str(handle)))
+        access = await open_key(engine, self._realm, str(handle))
+        self.access, self.known, self.lost = access, access.fields, ""
         return str(handle)
-
-    async def _hold(self, engine: Engine, access: Access) -> None:
-        self.access = access
-        self.known = await engine.rules.sessions.fields(access) if access.shared else access.fields
 
     def _lose(self, key: str, code: str) -> None:
         self.access, self.known, self.lost = None, {}, code

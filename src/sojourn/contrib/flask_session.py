@@ -129,10 +129,10 @@ class SojournSession(SessionMixin):
         """Add ``by`` to a number at once, whatever other requests do, and return the sum."""
         return self._act(lambda visit: Fields(visit).increment(name, by))
 
-    def login(self, user_name: str, password: str) -> bool:
-        """Log in with an account of the realm: new secret, new cookie. False when refused."""
+    def login(self, user_name: str, password: str, *, end_session: str = "") -> bool:
+        """Log in with an account of the realm; see :meth:`sojourn.asgi.RequestSession.login`."""
         self.save()
-        return self._act(lambda visit: visit.login(user_name, password))
+        return self._act(lambda visit: visit.login(user_name, password, end_session))
 
     def rotate(self, user: str | None = None) -> None:
         """Give the session a new secret; see :meth:`sojourn.asgi.RequestSession.rotate`."""

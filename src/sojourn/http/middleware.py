@@ -146,10 +146,16 @@ class RequestSession(MutableMapping[str, Any]):
 
     # --- identity: what the mapping has changed is saved first, under the old one ---
 
-    async def login(self, user_name: str, password: str) -> bool:
-        """Log in with an account of the realm: new secret, new cookie. False when refused."""
+    async def login(self, user_name: str, password: str, *, end_session: str = "") -> bool:
+        """Log in with an account of the realm: new secret, new cookie. False when refused.
+
+        Raises ``SessionLimit`` with the account's sessions when it has as many as the realm allows (policy *deny*); then
+        ``end_session`` may name one of them by its public id, to end in favour of this one.
+        """
         await self.save()
-        return await self._visit.login(user_name, password)
+        done = await self._visit.login(user_name, password, end_session)
+        await self._visit.read()
+        return done
 
     async def rotate(self, user: str | None = None) -> None:
         """Give the session a new secret; do it whenever the application itself raises a privilege.
@@ -160,6 +166,7 @@ class RequestSession(MutableMapping[str, Any]):
         """
         await self.save()
         await self._visit.rotate(user)
+        await self._visit.read()
 
     async def end(self) -> None:
         """End the session for good; raises ``StoreUnavailable`` when that cannot be promised."""

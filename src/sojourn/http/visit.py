@@ -174,11 +174,13 @@ class Visit:
 
     # --- identity ---
 
-    async def login(self, user_name: str, password: str) -> bool:
-        """Log in; False when refused, for every reason alike."""
+    async def login(self, user_name: str, password: str, end_session: str = "") -> bool:
+        """Log in; False when refused, for every reason alike. ``end_session`` and ``SessionLimit`` as ``Logins.login``."""
         self._may_set_cookie()
         current = await self.open()
-        logged = await self._rules.logins.login(self._realm, user_name, password, self._device, current=current)
+        logged = await self._rules.logins.login(
+            self._realm, user_name, password, self._device, current=current, end_session=end_session
+        )
         if logged is not None:
             await self._adopt(logged.handle)
         return logged is not None
