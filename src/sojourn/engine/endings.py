@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 from sqlalchemy import Connection, Insert
 
@@ -62,7 +62,7 @@ class Endings:
     async def page(self, sessions: Sequence[Session], end: End) -> Paged:
         """End ``sessions``: one transaction for all of them, then each in the store, with the epoch of its record.
 
-        Once begun it is done to the end, even when the caller is cancelled. Raises ``Unavailable`` when the store could
+        Once begun it is done to the end, even when the caller is cancelled. Raises what the store raised when it could
         not be told of every one.
         """
         return await self._to_the_end(self._page(sessions, end))
@@ -104,7 +104,7 @@ class Endings:
         outcomes = await asyncio.gather(*(self._tell(session, end) for session in sessions))
         await self._settle(list(zip(sessions, keys, outcomes, strict=True)), end, "")
         for outcome in outcomes:
-            if isinstance(outcome, Unavailable):
+            if _in_doubt(outcome):
                 raise outcome
         stale = [session for session, how in zip(sessions, outcomes, strict=True) if isinstance(how, StaleSession)]
         return Paged(sum(_was_done(outcome) for outcome in outcomes), stale)
@@ -144,7 +144,7 @@ class Endings:
     ) -> None:
         corrections = []
         for session, key, outcome in outcomes:
-            if not isinstance(outcome, Unavailable):
+            if not _in_doubt(outcome):
                 self._journal.confirm([key])
             if _was_done(outcome):
                 self.recent.add(session.id, session.epoch, end, self._clock.now())
@@ -152,7 +152,7 @@ class Endings:
                 for listener in self.listeners:
                     listener(session.id)
             else:
-                how: Outcome = "failed" if isinstance(outcome, Unavailable) else "refused"
+                how: Outcome = "failed" if _in_doubt(outcome) else "refused"
                 corrections.append(self._row(session, end, how, address, _cause(outcome)))
         await self._correct(corrections)
 
@@ -191,8 +191,13 @@ def _was_done(outcome: Ended | SojournError | None) -> bool:
     return isinstance(outcome, Ended) and outcome.now
 
 
+def _in_doubt(outcome: Ended | SojournError | None) -> TypeGuard[SojournError]:
+    """Whether the session may live on: whatever the store raised but this one, it has not said that the epoch is dead."""
+    return isinstance(outcome, SojournError) and not isinstance(outcome, StaleSession)
+
+
 def _cause(outcome: Ended | SojournError | None) -> Mapping[str, str]:
-    if isinstance(outcome, Unavailable):
+    if _in_doubt(outcome):
         return {"cause": outcome.code, "left": "to the end journal"}
     if isinstance(outcome, SojournError):
         return {"cause": outcome.code}
