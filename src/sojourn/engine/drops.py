@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from sojourn.core.clock import DAY, MINUTE, Clock
-from sojourn.core.errors import BadRequest
+from sojourn.core.errors import BadRequest, SojournError, StaleSession, StoreCorrupt
 from sojourn.core.json import Json
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase, schema
@@ -32,8 +32,11 @@ MOST_NOTICE = DAY
 #: Longest text that the user reads.
 _LONGEST = 500
 
-#: Requests that are carried out before the next look at the clock.
+#: Requests that are read at once, and how many may fail before the rest is put off too.
 _AT_ONCE = 50
+
+#: Troubles of one session, which are no reason to put the others off.
+_OF_ONE = (StoreCorrupt, StaleSession)
 
 
 class DropRequest(NamedTuple):
@@ -108,17 +111,31 @@ class Drops:
         return await self._list(_table.c.key > 0 if realm is None else _table.c.realm == realm.id, limit)
 
     async def run_due(self, now: int) -> int:
-        """End what is due; how many sessions that were. What the store cannot end now stays for the next time."""
-        count = 0
-        while due := await self._list(_table.c.drops_at <= now, _AT_ONCE):
+        """End what is due; how many sessions that were. What the store cannot end now stays for the next time.
+
+        Raises what the store raised, for one session alone after the others.
+        """
+        count, failed = 0, dict[str, SojournError]()
+        while due := await self._list((_table.c.drops_at <= now) & _table.c.session.not_in(failed), _AT_ONCE):
             for request in due:
-                end = End("dropped", now, request.requester, request.reason)
-                count += await self._ends.by_id(request.realm, request.session, end) == end
-                # The very request: one that was made anew meanwhile stays.
-                done = (_table.c.session == request.session, _table.c.requested_at == request.requested_at)
-                await self._forget(done)
-        self.dropped += count
+                try:
+                    count += await self._carry_out(request, now)
+                except _OF_ONE as error:
+                    failed[request.session] = error
+            if len(failed) >= _AT_ONCE:
+                break
+        if failed:
+            raise next(iter(failed.values()))
         return count
+
+    async def _carry_out(self, request: DropRequest, now: int) -> bool:
+        end = End("dropped", now, request.requester, request.reason)
+        dropped = await self._ends.by_id(request.realm, request.session, end) == end
+        self.dropped += dropped
+        # The very request: one that was made anew meanwhile stays.
+        done = (_table.c.session == request.session, _table.c.requested_at == request.requested_at)
+        await self._forget(done)
+        return dropped
 
     async def _forget(self, which: tuple[ColumnElement[bool], ...]) -> None:
         gone = delete(_table).where(*which)

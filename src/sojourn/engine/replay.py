@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from sojourn.core.clock import Clock
-from sojourn.core.errors import StaleSession
+from sojourn.core.errors import StaleSession, StoreCorrupt
 from sojourn.engine.journal import EndJournal, JournalEntry
 from sojourn.stores.base import SessionStore
 
@@ -26,6 +26,8 @@ LOOK_BACK = 64
 _FORSAKEN = 10_000
 
 _Read = Callable[[int], Awaitable[Sequence[JournalEntry]]]
+#: Whether the session was ended now; None when that is not known.
+_Act = Callable[[JournalEntry], Awaitable[bool | None]]
 
 
 class Replay:
@@ -54,9 +56,24 @@ class Replay:
         return count
 
     async def unfinished(self) -> int:
-        """Ends that the store could not be told when they were asked for."""
+        """Ends that the store could not be told when they were asked for.
+
+        Raises what the store raises; ``StoreCorrupt`` for a session that cannot be read after all the others.
+        """
         before = self._clock.now() - _FORSAKEN
-        return await self._run(lambda after: self._journal.unconfirmed(before, after=after, limit=_PAGE))
+        unreadable: list[StoreCorrupt] = []
+
+        async def act(entry: JournalEntry) -> bool | None:
+            try:
+                return await self._again(entry)
+            except StoreCorrupt as error:
+                unreadable.append(error)
+                return None
+
+        count = await self._run(lambda after: self._journal.unconfirmed(before, after=after, limit=_PAGE), act)
+        if unreadable:
+            raise unreadable[0]
+        return count
 
     def _later(self) -> int:
         return self._clock.now() + _FORSAKEN
@@ -64,13 +81,14 @@ class Replay:
     def _confirmed_at(self, noting: int) -> _Read:
         return lambda after: self._journal.confirmed_at(noting, after=after, limit=_PAGE)
 
-    async def _run(self, read: _Read) -> int:
+    async def _run(self, read: _Read, act: _Act | None = None) -> int:
         count, after = 0, 0
         while page := await read(after):
             for first in range(0, len(page), _ABREAST):
                 some = page[first : first + _ABREAST]
-                count += sum(await asyncio.gather(*map(self._again, some)))
-                self._journal.confirm(entry.key for entry in some)
+                done = await asyncio.gather(*map(act or self._again, some))
+                count += done.count(True)
+                self._journal.confirm(entry.key for entry, known in zip(some, done, strict=True) if known is not None)
             await self._journal.flush()
             after = page[-1].key
         if count:

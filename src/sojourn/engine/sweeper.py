@@ -82,6 +82,9 @@ class Sweeper:
                     await self.round()
             except SojournError as error:
                 _log.warning("sweeping was put off: %s", error.code)
+            except Exception:  # noqa: BLE001 - logged with all that is known
+                # A defect, of a store perhaps; the next round may come further.
+                _log.exception("sweeping was put off")
             await asyncio.sleep(SWEEP_EVERY)
 
     async def round(self) -> int:

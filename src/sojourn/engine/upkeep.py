@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import Connection, select
 
@@ -34,6 +34,8 @@ LEASE = "sweeper"
 LEASE_FOR = 30 * SECOND
 RENEW_EVERY = 10
 
+Chore = Callable[[], Awaitable[object]]
+
 #: Seconds between two chores: a drop with notice is at most so late.
 CHORE_EVERY = 1.0
 
@@ -56,12 +58,12 @@ class Upkeep:
         self._watch = watch
         self._drops = drops
         self._ends = ends
-        self._replay = replay
         self._leases = leases
         self._db = db
         self._clock = clock
         self._chores = 0
         self._buried: set[str] = set()
+        self._rare: Sequence[Chore] = (self._drop, replay.unfinished, self._bury_realms)
         #: Sweeps the store.
         self.sweeper = sweeper
         #: The right to do what only one process does.
@@ -79,14 +81,12 @@ class Upkeep:
 
     async def chore(self) -> None:
         """Do what is due this second, as far as this process has the right to."""
-        if self._chores % RENEW_EVERY == 0:
+        now_and_then = self._chores % RENEW_EVERY == 0
+        if now_and_then:
             await self.lease.renew()
-            if self.lease.held:
-                await self._replay.unfinished()
-                await self._bury_realms()
         self._chores += 1
         if self.lease.held:
-            await self._drops.run_due(self._clock.now())
+            await self._each(self._rare if now_and_then else (self._drop,))
 
     async def holder(self) -> str:
         """Which process does it now; empty when none does."""
@@ -98,7 +98,24 @@ class Upkeep:
                 await self.chore()
             except SojournError as error:
                 _log.warning("the upkeep was put off: %s", error.code)
+            except Exception:  # noqa: BLE001 - logged with all that is known
+                # A defect, of a store perhaps; whoever waits for the end of a session waits no longer for that.
+                _log.exception("the upkeep was put off")
             await asyncio.sleep(CHORE_EVERY)
+
+    async def _each(self, chores: Sequence[Chore]) -> None:
+        """Do all of ``chores``, and raise what the first of them raised that failed."""
+        failed = None
+        for chore in chores:
+            try:
+                await chore()
+            except SojournError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
+    async def _drop(self) -> None:
+        await self._drops.run_due(self._clock.now())
 
     async def _bury_realms(self) -> None:
         """End what is left of removed realms: no fence lets it pass, but lists and limits should not count it."""

@@ -152,6 +152,10 @@ class StoreWatch:
             await self._journal.flush()
         except SojournError as error:
             self._remember(error)
+        except Exception as error:  # noqa: BLE001 - logged with all that is known
+            # A defect, of a store perhaps: as nothing is known of the store now, nothing of it is served.
+            _log.exception("the session store cannot be looked at")
+            self._remember(StoreUnavailable(f"the session store failed in an unexpected way: {type(error).__name__}"))
         else:
             self._remember(None)
 
