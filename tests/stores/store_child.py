@@ -1,45 +1,45 @@
-"""Another process on the same file; a script that the tests start.
+"""Another process on the same store; a script that the tests start.
 
-``put PATH SID PREFIX COUNT``        puts COUNT fields, all at once
-``increment PATH SID FIELD COUNT``   increments, all at once
-``serve PATH PREFIX``                writes until it is killed; each acknowledgement is a line on standard output
+``put ADDRESS SID PREFIX COUNT``        puts COUNT fields, all at once
+``increment ADDRESS SID FIELD COUNT``   increments, all at once
+``serve ADDRESS PREFIX``                writes until it is killed; each acknowledgement is a line on standard output
 """
 
 import asyncio
 import os
 import sys
-from pathlib import Path
+from typing import Any
 
+from sojourn.bootstrap import open_store
 from sojourn.core.errors import SessionEnded
 from sojourn.model.field import Op, append, increment, put
 from sojourn.model.session import End, Session
-from sojourn.stores.sqlite import SqliteStore
 
 T = 1_800_000_000_000
 REALM = "realm-here"
 TASKS = 8
 
 
-async def put_many(store: SqliteStore, sid: str, prefix: str, count: int) -> None:
+async def put_many(store: Any, sid: str, prefix: str, count: int) -> None:
     await asyncio.gather(*(_unless_ended(store, sid, put(f"{prefix}{i}", f"{i}")) for i in range(count)))
 
 
-async def increment_many(store: SqliteStore, sid: str, field: str, count: int) -> None:
+async def increment_many(store: Any, sid: str, field: str, count: int) -> None:
     await asyncio.gather(*(_unless_ended(store, sid, increment(field)) for _ in range(count)))
 
 
-async def _unless_ended(store: SqliteStore, sid: str, op: Op) -> None:
+async def _unless_ended(store: Any, sid: str, op: Op) -> None:
     try:
         await store.change(REALM, sid, 1, [op], T)
     except SessionEnded:
         _say("ended", sid, 0)
 
 
-async def serve(store: SqliteStore, prefix: str) -> None:
+async def serve(store: Any, prefix: str) -> None:
     await asyncio.gather(*(_write(store, f"{prefix}-{task}") for task in range(TASKS)))
 
 
-async def _write(store: SqliteStore, name: str) -> None:
+async def _write(store: Any, name: str) -> None:
     await store.create(_session(name), {}, T)
     for number in range(1, 100_000):
         text = f'"{number}{"x" * (number % 3 * 900)}"'
@@ -60,8 +60,8 @@ def _say(what: str, name: str, number: int) -> None:
     os.write(1, f"{what} {name} {number}\n".encode())
 
 
-async def main(command: str, path: str, *args: str) -> None:
-    store = await SqliteStore.open(Path(path))
+async def main(command: str, address: str, *args: str) -> None:
+    store: Any = await open_store(address)
     match command, *args:
         case "put", sid, prefix, count:
             await put_many(store, sid, prefix, int(count))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from math import factorial, prod
 from pathlib import Path
@@ -11,13 +11,11 @@ from typing import Any
 
 import pytest
 
-from sojourn.config.valkey_url import parse_valkey_url
 from sojourn.model.field import Field, put
 from sojourn.model.session import End, Loaded, Session
 from sojourn.stores.base import Ended, SessionLimit
 from sojourn.stores.memory import MemoryStore
 from sojourn.stores.valkey import ValkeyStore, registry
-from sojourn.stores.valkey.link import Link
 from sojourn.testing.interleaving import (
     BAG_SCENES,
     SCENES,
@@ -59,36 +57,23 @@ async def test_clients_may_meet_in_any_order(any_store: Any, name: str) -> None:
     assert await check_scene(any_store, scene, most=4 if far else None) >= 4
 
 
-class GatedLink(Link):
-    """A link whose round trips wait for their turn."""
-
-    gate: Gate
-
-    async def script(self, *args: Any, **kwargs: Any) -> Any:
-        async with self.gate.passing("script"):
-            return await super().script(*args, **kwargs)
-
-    async def read(self, batch: Any) -> Any:
-        async with self.gate.passing("read"):
-            return await super().read(batch)
-
-    async def whole(self, key: str) -> Any:
-        async with self.gate.passing("whole"):
-            return await super().whole(key)
-
-    async def command(self, key: str, *words: Any, writes: bool = False) -> Any:
-        async with self.gate.passing(str(words[0])):
-            return await super().command(key, *words, writes=writes)
-
-
 @asynccontextmanager
 async def gated(url: str, gate: Gate) -> AsyncIterator[ValkeyStore]:
-    link = await GatedLink.open(parse_valkey_url(url))
-    assert isinstance(link, GatedLink)
-    link.gate = gate
-    store = await ValkeyStore.over(link)
+    """A Valkey store whose round trips wait for their turn."""
+    store = await ValkeyStore.open(url)
+    link: Any = store._link
+    for name in ("script", "read", "whole", "command"):
+        setattr(link, name, _held(gate, name, getattr(link, name)))
     yield store
     await store.close()
+
+
+def _held(gate: Gate, name: str, sends: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    async def send(*args: object, **kwargs: object) -> object:
+        async with gate.passing(name):
+            return await sends(*args, **kwargs)
+
+    return send
 
 
 @pytest.fixture
@@ -107,10 +92,13 @@ async def test_round_trips_of_valkey_may_come_in_any_order(valkey_url: str, name
 
 @pytest.mark.soak
 @pytest.mark.usefixtures("_impatience")
-@pytest.mark.parametrize("name", BY_NAME)
-async def test_round_trips_of_valkey_may_come_in_all_orders(valkey_url: str, name: str) -> None:
+@pytest.mark.parametrize("place", ["valkey_url", "valkey_cluster_url"])
+@pytest.mark.parametrize("name", APART)
+async def test_round_trips_of_valkey_may_come_in_all_orders(
+    request: pytest.FixtureRequest, place: str, name: str
+) -> None:
     gate = Gate()
-    async with gated(valkey_url, gate) as store:
+    async with gated(request.getfixturevalue(place), gate) as store:
         await explore(store, gate, BY_NAME[name], interruptions=3, most=5_000)
 
 

@@ -32,7 +32,8 @@ class Acknowledged(NamedTuple):
 
 async def killed_after(lines: int, path: Path, prefix: str) -> Acknowledged:
     """Run a child until it has acknowledged ``lines`` acts, kill it, and read what else it had said."""
-    child = await asyncio.create_subprocess_exec(sys.executable, str(CHILD), "serve", str(path), prefix, stdout=PIPE)
+    address = f"sqlite:///{path}"
+    child = await asyncio.create_subprocess_exec(sys.executable, str(CHILD), "serve", address, prefix, stdout=PIPE)
     assert child.stdout is not None
     said = [await child.stdout.readline() for _ in range(lines)]
     child.kill()

@@ -65,6 +65,9 @@ class History:
 
     def __init__(self) -> None:
         self.acts: list[Act] = []
+        #: The latest of the times that were handed in.
+        self.latest = 0
+        self._about: dict[str, list[Act]] = {}
         self._tick = 0
         self._names: dict[str, str] = {}
 
@@ -75,13 +78,28 @@ class History:
 
     def add(self, act: Act) -> None:
         """Write it down."""
+        self.acts.append(act)
+        self.latest = max(self.latest, act.asked.now)
         if act.asked.sid:
             self.name(act.asked.sid)
-        self.acts.append(act)
+            self._about.setdefault(act.asked.sid, []).append(act)
+        elif isinstance(act.answer, list):
+            for session in act.answer:
+                self._about.setdefault(session.id, []).append(act)
 
     def of(self, what: str = "", sid: str | None = None) -> list[Act]:
         """The acts ``what`` (all = empty) on session ``sid`` (all = None)."""
-        return [act for act in self.acts if what in ("", act.asked.what) and sid in (None, act.asked.sid)]
+        acts = self.acts if sid is None else self.about(sid)
+        return [act for act in acts if what in ("", act.asked.what) and sid in (None, act.asked.sid)]
+
+    def about(self, sid: str) -> Sequence[Act]:
+        """The acts on session ``sid``, and the lists that it stands in."""
+        return self._about.get(sid, ())
+
+    def made(self) -> dict[str, Loaded]:
+        """The sessions whose creation was acknowledged, as they began."""
+        made = {act.asked.sid: act.asked.made for act in self.of("create") if not act.refused}
+        return {sid: loaded for sid, loaded in made.items() if loaded}
 
     def sids(self) -> list[str]:
         """The sessions that were acted on."""

@@ -1,4 +1,4 @@
-"""Never more live sessions of the principal than the scene's limit."""
+"""Never more live sessions of one owner than the limit."""
 
 from __future__ import annotations
 
@@ -7,50 +7,49 @@ from collections.abc import Iterator
 from sojourn.model.session import Session
 from sojourn.stores.base import SessionLimit
 from sojourn.testing.interleaving.history import Act, History
-from sojourn.testing.interleaving.scene import Found, Scene
 
 _NEVER = 1 << 62
 
 
-def over_limit(scene: Scene, history: History, found: Found) -> Iterator[str]:
-    """How the limit was broken, and refusals that do not name who lives."""
+def refusal_faults(history: History) -> Iterator[str]:
+    """Refusals that do not name as many live sessions as the limit allows."""
     for act in history.acts:
         if isinstance(act.answer, SessionLimit) and len(act.answer.live) < (act.asked.most or 0):
             yield f"{act.client} was refused for a limit of {act.asked.most}, with {len(act.answer.live)} named as live"
-    if scene.most is None:
-        return
-    if len(found.listed) > scene.most:
-        yield f"{len(found.listed)} sessions live, the limit is {scene.most}"
-    if (together := _certainly_together(history, found)) > scene.most:
-        yield f"{together} sessions lived at once, the limit is {scene.most}"
 
 
-def _certainly_together(history: History, found: Found) -> int:
-    """How many sessions of the principal surely lived at one instant."""
+def limit_faults(
+    history: History, owner: str, most: int, *, begun: frozenset[str], live: frozenset[str]
+) -> Iterator[str]:
+    """How the limit of ``owner`` was broken, whose sessions ``begun`` were there at first and ``live`` are at last."""
+    if len(live) > most:
+        yield f"{len(live)} sessions of {owner} live, the limit is {most}"
+    for act in history.of("list"):
+        if act.asked.owner == owner and isinstance(act.answer, list) and len(act.answer) > most:
+            yield f"{act.client} was shown {len(act.answer)} live sessions of {owner}, the limit is {most}"
     moments: list[tuple[int, int]] = []
     for sid in history.sids():
-        begun, last = _surely(history, found, sid)
-        if begun < last:
-            moments += [(begun, 1), (last, -1)]
-    count = most = 0
+        first, last = _surely(history, owner, sid, begun=sid in begun, live=sid in live)
+        if first < last:
+            moments += [(first, 1), (last, -1)]
+    count = together = 0
     for _, change in sorted(moments):
         count += change
-        most = max(most, count)
-    return most
+        together = max(together, count)
+    if together > most:
+        yield f"{together} sessions of {owner} lived at once, the limit is {most}"
 
 
-def _surely(history: History, found: Found, sid: str) -> tuple[int, int]:
-    """From when to when a session was surely one of the principal's: its login answered, its last success asked for."""
-    principal = found.start.session.owner
-    joined = [act.done for act in history.of(sid=sid) if _joined(act, principal)]
-    joined += [0] if sid == found.start.session.id else []
-    begun = min(joined, default=_NEVER)
-    last = max((act.begun for act in history.acts if act.reached(sid)), default=0)
-    left = [act.begun for act in history.of("rotate", sid) if act.begun > begun]
-    return begun, min([_NEVER if sid in found.listed else last, *left])
+def _surely(history: History, owner: str, sid: str, *, begun: bool, live: bool) -> tuple[int, int]:
+    """From when to when it was surely one of the owner's: from the answer of its login to its last success's question."""
+    joined = [act.done for act in history.of(sid=sid) if _joined(act, owner)]
+    first = 0 if begun else min(joined, default=_NEVER)
+    last = _NEVER if live else max((act.begun for act in history.about(sid) if act.reached(sid)), default=0)
+    left = [act.begun for act in history.of("rotate", sid) if act.begun > first]
+    return first, min([last, *left])
 
 
-def _joined(act: Act, principal: str) -> bool:
+def _joined(act: Act, owner: str) -> bool:
     if act.asked.what == "create":
-        return not act.refused and act.asked.owner == principal
-    return isinstance(act.answer, Session) and act.answer.owner == principal
+        return not act.refused and act.asked.owner == owner
+    return isinstance(act.answer, Session) and act.answer.owner == owner

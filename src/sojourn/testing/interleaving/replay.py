@@ -33,6 +33,9 @@ class Replay:
             self._follow(act)
 
     def _follow(self, act: Act) -> None:
+        held = self.states[self.last].epoch
+        if act.asked.what != "change_bag" and act.asked.epoch != held:
+            self.faults.append(f"version {_version(act)} was written by epoch {act.asked.epoch}, its epoch was {held}")
         if _version(act) != self.last + 1:
             self.faults.append(
                 f"version {_version(act)} follows version {self.last}: a write was lost or counted twice"
@@ -77,8 +80,12 @@ def _after(state: State, act: Act) -> State:
 
 
 def _out_of_order(writes: Sequence[Act]) -> Iterator[str]:
-    for first, second in pairwise(sorted(writes, key=_version)):
+    ordered = sorted(writes, key=_version)
+    for first, second in pairwise(ordered):
         if _version(first) == _version(second):
             yield f"{first.client} and {second.client} were both told that they wrote version {_version(first)}"
-        elif second.before(first):
-            yield f"version {_version(second)} was acknowledged before version {_version(first)} was asked for"
+    soonest: Act | None = None
+    for act in reversed(ordered):
+        if soonest is not None and soonest.before(act):
+            yield f"version {_version(soonest)} was acknowledged before version {_version(act)} was asked for"
+        soonest = act if soonest is None or act.done < soonest.done else soonest

@@ -69,7 +69,8 @@ class Watched:
     ) -> Sequence[Session]:
         """See :meth:`sojourn.stores.base.SessionStore.list`."""
         asked = Asked("list", realm, now=now, owner=owner)
-        return await self._note(asked, self._store.list(realm, owner, now, after=after, limit=limit))
+        listing = self._store.list(realm, owner, now, after=after, limit=limit)
+        return await self._note(asked, _as_list(listing))
 
     async def sweep(self, now: int, most: int = 50) -> Swept:
         """See :meth:`sojourn.stores.base.SessionStore.sweep`."""
@@ -114,6 +115,10 @@ class Watched:
         finally:
             self._history.add(Act(self._client, asked, begun, self._history.tick(), answer))
         return found
+
+
+async def _as_list(listing: Awaitable[Sequence[Session]]) -> list[Session]:
+    return list(await listing)
 
 
 def _made(session: Session, fields: Mapping[str, str]) -> Loaded:
