@@ -137,7 +137,9 @@ async def test_ends_wait_for_replicas_where_the_url_says_so() -> None:
             await refused(OutcomeUnknown, store.end(HERE, alone.id, LOGOUT, T))
             assert await store.load(HERE, alone.id, T) is None
             replica.start("no")
-            while b"state=online" not in server.run("INFO", "replication"):
+            while not re.search(
+                rb"state=online,offset=(\d+),.*master_repl_offset:\1\r", _replication(server), re.DOTALL
+            ):
                 await asyncio.sleep(0.01)
             assert await store.end(HERE, session.id, LOGOUT, T) is not None
             assert (await _levels(store))["replicas"] == "ok"
@@ -147,6 +149,10 @@ async def test_ends_wait_for_replicas_where_the_url_says_so() -> None:
     finally:
         replica.remove()
         server.remove()
+
+
+def _replication(server: ValkeyServer) -> bytes:
+    return server.run("INFO", "replication")
 
 
 async def test_a_cluster_tells_each_node(valkey_cluster_url: str) -> None:

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
-from glide import Script
 
 from sojourn.config.valkey_url import parse_valkey_url
 from sojourn.core.errors import SessionEnded, SessionExists, SessionUnknown, SojournError, StaleSession, StoreBusy
@@ -17,7 +16,7 @@ from sojourn.model.field import put
 from sojourn.model.session import Session
 from sojourn.stores.base import SessionLimit
 from sojourn.stores.valkey import ValkeyStore, registry, scripts
-from sojourn.stores.valkey.link import Link
+from sojourn.stores.valkey.single import ServerLink
 from sojourn.testing.law import ALICE, BOB, HERE, LOGOUT, T, a_rotation, a_session, created, refused
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +47,7 @@ class _Stage:
             calm = 0 if self.busy else calm + 1
 
 
-class _SteppedLink(Link):
+class _SteppedLink(ServerLink):
     """A link whose scripts wait for their turn."""
 
     stage: _Stage | None = None
@@ -225,7 +224,7 @@ async def test_a_broken_protocol_is_seen(
     head = "head" if script == "verdict" else "registry"
     text = (folder / f"{head}.lua").read_text() + "\n" + (folder / f"{script}.lua").read_text()
     assert line in text
-    broken = Script(text.replace(line, instead))  # type: ignore[no-untyped-call]
+    broken = scripts.Script(text.replace(line, instead))
     monkeypatch.setattr(scripts.scripts(), script, broken)
     try:
         wrong = await _explore(stores, 60)

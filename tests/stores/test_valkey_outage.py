@@ -23,7 +23,7 @@ from sojourn.model.field import increment, put
 from sojourn.model.session import Session
 from sojourn.stores.base import Ended
 from sojourn.stores.valkey import ValkeyStore
-from sojourn.stores.valkey.link import QUIET
+from sojourn.stores.valkey.wire import LOOK_EVERY
 from sojourn.testing.law import ALICE, HERE, LOGOUT, T, a_rotation, a_session, created, refused, texts
 from tests.servers.valkey import ValkeyServer
 
@@ -105,7 +105,7 @@ async def test_a_server_that_is_stopped_is_unavailable_and_nothing_is_written(
 ) -> None:
     session = await created(store, {"x": "1"})
     server.stop()
-    await asyncio.sleep(QUIET + 0.05)  # until the link asks before it sends
+    await asyncio.sleep(2 * LOOK_EVERY + 0.05)  # until commands are held back
     await _all_say(StoreUnavailable, _acts(store, session))
     server.start()
     assert await _serves_again(store, session) == {"x": "1"}
@@ -121,7 +121,7 @@ async def test_what_is_under_way_when_the_server_pauses_has_an_unknown_outcome_a
     began = time.monotonic()
     sent = asyncio.create_task(refused(OutcomeUnknown, store.change(HERE, session.id, 1, [increment("n")], T)))
     reading = asyncio.create_task(refused(StoreUnavailable, store.load(HERE, session.id, T)))
-    await asyncio.sleep(QUIET + 0.05)  # until the link asks before it sends
+    await asyncio.sleep(2 * LOOK_EVERY + 0.05)  # until commands are held back
     await _all_say(StoreUnavailable, _acts(store, session))
     await asyncio.gather(sent, reading)
     assert time.monotonic() - began < _WITHIN
@@ -261,7 +261,7 @@ async def test_another_run_of_the_server_is_told_apart(server: ValkeyServer, sto
     await store.advance()
     before = await store.mark()
     server.restart()
-    await asyncio.sleep(QUIET + 0.05)  # until the link asks before it sends
+    await asyncio.sleep(2 * LOOK_EVERY + 0.05)  # until commands are held back
     deadline = time.monotonic() + _WITHIN
     while True:
         with suppress(Unavailable):

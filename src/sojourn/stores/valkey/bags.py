@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from glide import InfBound, Limit, RangeByScore, ScoreBoundary
-
 from sojourn.core.errors import SessionUnknown, StoreBusy
 from sojourn.model.field import Changed, Field, Limits, Op
 from sojourn.stores.valkey import keys, records
 from sojourn.stores.valkey.link import Link
+from sojourn.stores.valkey.lists import due_by
 from sojourn.stores.valkey.registry import Claim, Registry
 from sojourn.stores.valkey.replies import changed, ops_args, refuse
 from sojourn.stores.valkey.scripts import scripts
@@ -62,15 +61,9 @@ class ValkeyBags:
 
     async def sweep(self, now: int) -> None:
         """Forget those that are over."""
-        batch = self._link.batch()
-        query = RangeByScore(InfBound.NEG_INF, ScoreBoundary(now), Limit(0, _TURN))
-        for tag in self._names.tags:
-            batch.zrange(keys.bags_due(tag), query)
-        due = [
-            (tag, key)
-            for tag, found in zip(self._names.tags, await self._link.read(batch), strict=True)
-            for key in found
-        ]
+        queries = [due_by(keys.bags_due(tag), now, _TURN) for tag in self._names.tags]
+        found = await self._link.read(queries)
+        due = [(tag, key) for tag, some in zip(self._names.tags, found, strict=True) for key in some]
         await asyncio.gather(*(self._look_at(keys.bags_due(tag), key, now) for tag, key in due))
 
     async def _look_at(self, index: str, key: bytes, now: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from sojourn.core.errors import SojournError
 from sojourn.stores.base import Contract, Finding
 from sojourn.stores.valkey import server
+from sojourn.stores.valkey.info import parse_info
 from sojourn.stores.valkey.link import Link
 
 _UNKNOWN = "unknown"
@@ -57,7 +58,7 @@ async def look(link: Link) -> Mapping[str, Facts]:
         settings = await link.everywhere("CONFIG", "GET", "*")
     except SojournError:
         settings = {}
-    return {node: Facts(server.parse_info(text), _texts(settings.get(node, {}))) for node, text in infos.items()}
+    return {node: Facts(parse_info(text), _texts(settings.get(node, {}))) for node, text in infos.items()}
 
 
 def contract(facts: Mapping[str, Facts], link: Link) -> Contract:
@@ -173,7 +174,7 @@ async def _clock(link: Link) -> Finding:
 
 
 async def _cluster(link: Link) -> Finding:
-    info = server.parse_info(await link.command("", "CLUSTER", "INFO"))
+    info = parse_info(await link.command("", "CLUSTER", "INFO"))
     state = info.get("cluster_state", _UNKNOWN)
     text = f"{state}, {info.get('cluster_slots_ok', '?')} of 16384 slots served"
     return Finding("ok" if state == "ok" else "failure", "cluster", text)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import msgspec
-from glide import ClosingError, GlideError
-from glide import ConnectionError as ConnectionBroken
-from glide import TimeoutError as TimedOut
 
 from sojourn.core.errors import (
     OutcomeUnknown,
-    SojournError,
     StoreBusy,
     StoreCorrupt,
     StoreFull,
@@ -18,8 +14,8 @@ from sojourn.core.errors import (
     Unavailable,
 )
 
-# What stands in the client's message, first match. A server that answers so has refused the command before its first
-# write: every script checks first and writes then.
+# What stands in the server's answer, or in what a client makes of it; first match. A server that answers so has refused
+# the command before its first write: every script checks first and writes then.
 _BY_WORD: tuple[tuple[tuple[str, ...], type[Unavailable]], ...] = (
     (("OOM",), StoreFull),
     (("ReadOnly", "READONLY", "NOREPLICAS", "NoReplicas", "MISCONF", "MisConf"), StoreReadOnly),
@@ -33,23 +29,22 @@ _REFUSED = ("NOPERM", "NOAUTH", "WRONGPASS", "PermissionDenied", "Authentication
 ODD = (ValueError, KeyError, IndexError, TypeError, AttributeError, msgspec.MsgspecError)
 
 
-def is_loss(error: Exception) -> bool:
-    """Whether the connection is at fault, so that the command may or may not have been run."""
-    return isinstance(error, ConnectionBroken | TimedOut)
-
-
-def typed(error: Exception, *, sent: bool) -> Exception:
-    """``error`` as the caller shall see it; ``sent`` = a command that writes had been sent."""
-    if isinstance(error, SojournError) or not isinstance(error, GlideError):
-        return error
-    if isinstance(error, ClosingError):
-        return StoreUnavailable("the session store is closed")
-    if is_loss(error):
-        return OutcomeUnknown() if sent else StoreUnavailable()
-    text = str(error)
+def typed(text: str, *, sent: bool) -> Exception:
+    """An answer of the server that begins with an error, as the caller shall see it; ``sent`` = of a command that writes."""
     if any(word in text for word in _REFUSED):
         return StoreUnavailable("the session store's server refuses this user; nothing was written")
+    if text.startswith("MOVED"):
+        return StoreUnavailable("the session store's server belongs to a cluster: add ?cluster=true to its URL")
     for words, kind in _BY_WORD:
         if any(word in text for word in words):
             return kind()
     return OutcomeUnknown() if sent else StoreUnavailable()
+
+
+def refusal(text: str, where: str) -> Unavailable:
+    """Why no connection to ``where`` came about."""
+    if "No primary" in text or "ReadOnly" in text:
+        return StoreReadOnly(f"the server at {where} is a replica; the session store needs the primary")
+    if any(word in text for word in (*_REFUSED, "Password authentication")):
+        return StoreUnavailable(f"the server at {where} refuses this user or password")
+    return StoreUnavailable(f"no session store answers at {where}; nothing was written")

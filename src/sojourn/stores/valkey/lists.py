@@ -7,8 +7,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from glide import InfBound, Limit, RangeByScore, ScoreBoundary
-
 from sojourn.model.session import Session, Tombstone
 from sojourn.stores.base import Count, Cursor, Swept
 from sojourn.stores.valkey import keys
@@ -75,11 +73,8 @@ class Lists:
 
     async def counts(self) -> Sequence[Count]:
         """Sessions without tombstone, by realm and kind."""
-        batch = self._link.batch()
-        for tag in self._names.tags:
-            batch.hgetall(keys.counts(tag))
         total: Counter[tuple[str, _Kind]] = Counter()
-        for found in await self._link.read(batch):
+        for found in await self._link.read([("HGETALL", keys.counts(tag)) for tag in self._names.tags]):
             for name, live in found.items():
                 total[_split(name.decode())] += int(live)
         return [Count(realm, kind, live) for (realm, kind), live in sorted(total.items()) if live]
@@ -115,11 +110,7 @@ class Lists:
     async def _tags_due(self, now: int) -> list[str]:
         if not self._names.spread:
             return list(self._names.tags)
-        batch = self._link.batch()
-        query = RangeByScore(InfBound.NEG_INF, ScoreBoundary(now), Limit(0, 1))
-        for tag in self._names.tags:
-            batch.zrange(keys.due(tag), query)
-        found = await self._link.read(batch)
+        found = await self._link.read([due_by(keys.due(tag), now, 1) for tag in self._names.tags])
         return [tag for tag, due in zip(self._names.tags, found, strict=True) if due]
 
     def _indexes(self, name: Callable[[str, str], str], realm: str) -> list[str]:
@@ -140,15 +131,19 @@ class Lists:
         return merged if names else []
 
     async def _heads(self, names: Sequence[str], after: Cursor | None, most: int) -> dict[str, list[Cursor]]:
-        start = ScoreBoundary(after[0]) if after else InfBound.NEG_INF
-        batch = self._link.batch()
-        for name in names:
-            batch.zrange_withscores(name, RangeByScore(start, InfBound.POS_INF, Limit(0, most)))
-        pages = await self._link.read(batch)
+        start = str(after[0]) if after else "-inf"
+        how = (start, "+inf", "BYSCORE", "LIMIT", "0", str(most), "WITHSCORES")
+        pages = await self._link.read([("ZRANGE", name, *how) for name in names])
         return {
-            name: [(int(score), sid.decode()) for sid, score in page.items()]
+            # A client of clusters makes a dict of it.
+            name: [(int(score), sid.decode()) for sid, score in (page.items() if isinstance(page, dict) else page)]
             for name, page in zip(names, pages, strict=True)
         }
+
+
+def due_by(index: str, now: int, most: int) -> Sequence[str]:
+    """The query for the first of ``index`` that the sweeper shall look at by ``now``."""
+    return ("ZRANGE", index, "-inf", str(now), "BYSCORE", "LIMIT", "0", str(most))
 
 
 def _split(name: str) -> tuple[str, _Kind]:

@@ -12,8 +12,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from glide import RangeByIndex, Script
-
 from sojourn.core.errors import SessionExists, StoreBusy, StoreCorrupt
 from sojourn.model.session import Session
 from sojourn.stores.base import SessionLimit
@@ -21,7 +19,7 @@ from sojourn.stores.valkey import keys, records
 from sojourn.stores.valkey.failures import ODD
 from sojourn.stores.valkey.link import Link
 from sojourn.stores.valkey.replies import refuse
-from sojourn.stores.valkey.scripts import scripts
+from sojourn.stores.valkey.scripts import Script, scripts
 
 #: Milliseconds after which an unconfirmed claim is doubted when somebody needs its room. Only for politeness.
 GRACE = 2_000
@@ -106,10 +104,9 @@ class Registry:
     async def bag(self, realm: str, principal: str, but: str = "") -> Bag:
         """The bag as it is, with the last death of its sessions, ``but`` not counted."""
         place = self._names.registry(realm, principal)
-        batch = self._link.batch()
-        batch.zrange(place.claimed, RangeByIndex(0, -1))  # first: who is released meanwhile is in the bag then
-        batch.hgetall(place.bag)
-        claimed, found = await self._link.read(batch)
+        # The claims first: who is released meanwhile is in the bag then.
+        queries = (("ZRANGE", place.claimed, "0", "-1"), ("HGETALL", place.bag))
+        claimed, found = await self._link.read(queries)
         sids = [sid for sid in (one.decode() for one in claimed) if sid != but]
         known = [record for record in await self.records(sids if found else []) if record]
         return Bag(found, max((record.leaves(realm, principal) for record in known), default=0))
@@ -126,10 +123,8 @@ class Registry:
         """The records of these ids as they are."""
         if not sids:
             return []
-        batch = self._link.batch()
-        for sid in sids:
-            batch.hmget(keys.session(self._names.tag(sid), sid), list(records.ELEMENTS))
-        found = await self._link.read(batch)
+        places = (keys.session(self._names.tag(sid), sid) for sid in sids)
+        found = await self._link.read([("HMGET", place, *records.ELEMENTS) for place in places])
         return [records.of_list(sid, one) for sid, one in zip(sids, found, strict=True)]
 
     async def _claim(self, claim: Claim, nonce: str, now: int, most: int | None) -> Any:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 from sojourn.core.errors import StoreCorrupt, StoreVersion
 from sojourn.stores.base import Mark
 from sojourn.stores.valkey.failures import ODD
+from sojourn.stores.valkey.info import parse_info, run_of
 from sojourn.stores.valkey.keys import META, PING
 from sojourn.stores.valkey.link import Link
 from sojourn.stores.valkey.records import FORMAT
@@ -44,10 +43,7 @@ async def advance(link: Link) -> int:
 async def mark(link: Link) -> Mark:
     """Installation, counter, and a digest of the runs and histories of all primaries."""
     installation, counter = await link.command(META, "HMGET", META, "installation", "counter")
-    runs = sorted(
-        f"{info['run_id']}:{info['master_replid']}"
-        for info in [parse_info(text) for text in (await link.everywhere("INFO")).values()]
-    )
+    runs = sorted(run_of(parse_info(text)) for text in (await link.everywhere("INFO")).values())
     run = runs[0] if len(runs) == 1 else hashlib.sha256(" ".join(runs).encode()).hexdigest()
     return Mark((installation or b"").decode(), int(counter or 0), run)
 
@@ -62,9 +58,3 @@ async def prove(link: Link) -> None:
     """Raise when a primary does not answer, or the server takes no writes."""
     await link.everywhere("PING")
     await link.command(PING, "SET", PING, "1", "PX", "1000", writes=False)
-
-
-def parse_info(text: Any) -> Mapping[str, str]:
-    """What INFO says, by name."""
-    lines = (text.decode() if isinstance(text, bytes) else str(text)).splitlines()
-    return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, NoReturn
 
 import msgspec
-from glide import Script
 
 from sojourn.core.errors import (
     OutcomeUnknown,
@@ -25,7 +24,7 @@ from sojourn.stores.valkey import keys, records
 from sojourn.stores.valkey.link import Link
 from sojourn.stores.valkey.registry import Claim, Registry
 from sojourn.stores.valkey.replies import Gone, changed, gone, ops_args, refuse
-from sojourn.stores.valkey.scripts import scripts
+from sojourn.stores.valkey.scripts import Script, scripts
 
 # How often an act is begun again when somebody who needed room cancelled its claim.
 _TRIES = 3

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from sojourn.config.valkey_url import parse_valkey_url
-from sojourn.core.errors import SojournError
+from sojourn.config.valkey_url import Place, parse_valkey_url
+from sojourn.core.errors import SojournError, StoreUnavailable
 from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Limits, Op, check_limits
 from sojourn.model.session import End, IssuedToken, Loaded, Rotation, Session, Tombstone
 from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept
@@ -18,6 +18,7 @@ from sojourn.stores.valkey.link import Link
 from sojourn.stores.valkey.lists import Lists
 from sojourn.stores.valkey.registry import Registry
 from sojourn.stores.valkey.sessions import Change, Sessions, Target
+from sojourn.stores.valkey.single import ServerLink
 
 
 class ValkeyStore:
@@ -44,7 +45,7 @@ class ValkeyStore:
         Raises ``BadAddress``, ``StoreUnavailable`` (also for plain text to another machine), ``StoreReadOnly`` (a
         replica), ``StoreVersion`` (a newer engine has been there), ``StoreBusy`` (it is loading its data).
         """
-        return await cls.over(await Link.open(parse_valkey_url(url)))
+        return await cls.over(await _connect(parse_valkey_url(url)))
 
     @classmethod
     async def over(cls, link: Link) -> ValkeyStore:
@@ -187,3 +188,16 @@ class ValkeyStore:
     async def check(self) -> Sequence[Finding]:
         """See :meth:`sojourn.stores.base.Described.check`."""
         return await check.check(self._link)
+
+
+async def _connect(place: Place) -> Link:
+    if not place.tls and not place.is_local:
+        raise StoreUnavailable(
+            f"plain text to {place.text} would show sessions to the network: use valkeys:// or rediss://"
+        )
+    if not place.cluster:
+        return await ServerLink.open(place)
+    # Only here: one server needs neither its time to import nor its memory.
+    from sojourn.stores.valkey.cluster import ClusterLink
+
+    return await ClusterLink.open(place)
