@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from sojourn.core.clock import Clock
-from sojourn.core.errors import Unavailable
+from sojourn.core.errors import SojournError
 from sojourn.core.json import Json
 from sojourn.engine import epochs
 from sojourn.engine.audit import Audit, Kind
@@ -162,7 +162,7 @@ class Users:
             return
         try:
             await self._ends.clear(key, End(reason, self._clock.now(), actor))
-        except Unavailable as error:
+        except SojournError as error:
             # The act is done, and no session of before passes the fence: only lists show them a while longer.
             _log.warning("sessions of account %d are still in the session store: %s", key, error.code)
 

@@ -164,3 +164,14 @@ async def test_nothing_is_served_while_the_store_fails_in_a_way_that_nobody_expe
     assert "RuntimeError" in rules.watch.causes()["store"]
     await rules.watch.look()
     assert rules.watch.serving
+
+
+async def test_a_changed_password_is_changed_although_the_store_cannot_be_told(
+    rules: Rules, store: Odd, begun: Begun
+) -> None:
+    store.refusal = StoreVersion()
+    await rules.users.set_password(begun.session.identity.user_key, "another horse battery")
+    store.refusal = None
+    with pytest.raises(SessionEnded) as ended:
+        await rules.sessions.open(realm_of(rules), begun.handle, "cookie")
+    assert ended.value.reason == "password-changed"
