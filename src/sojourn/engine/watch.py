@@ -11,13 +11,13 @@ For metrics and operators: :attr:`StoreWatch.serving`, :attr:`~StoreWatch.recove
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from sojourn.core.clock import StoreClock
 from sojourn.core.errors import SojournError, StoreCorrupt, StoreUnavailable, Unavailable
+from sojourn.engine.alarm import Alarm
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.journal import EndJournal
 from sojourn.engine.marks import Noted, StoreMarks
@@ -76,6 +76,7 @@ class StoreWatch:
         self._looks = 0
         self._went_back = ""
         self._away: SojournError | None = None
+        self._alarm = Alarm(store, self._decide)
         #: Whether sessions may be opened.
         self.serving = True
         #: How often the store went back while this process ran, or before it started.
@@ -131,7 +132,7 @@ class StoreWatch:
         """Look at the store each second until cancelled."""
         pause = LOOK_EVERY
         while True:
-            await asyncio.sleep(pause)
+            await self._alarm.sleep(pause)
             serving = self.serving
             await self.look()
             # A broken connection is tried anew at once: it may have been nothing but that.
@@ -139,6 +140,7 @@ class StoreWatch:
 
     async def look(self) -> None:
         """Look once. What fails is remembered and told by :meth:`causes`, never raised."""
+        rung = self._alarm.count
         try:
             if isinstance(self._away, _UNRELIABLE) and isinstance(self._store, Reopened):
                 await self._store.reopen()
@@ -147,6 +149,7 @@ class StoreWatch:
             self._looks += 1
             if isinstance(self._store, Marked):
                 await self._compare(self._store)
+            self._alarm.heed(rung)
             if isinstance(self._store, Lifecycle):
                 await self._store.ping()
             await self._journal.flush()
@@ -269,7 +272,8 @@ class StoreWatch:
         self._decide()
 
     def _decide(self) -> None:
-        self.serving = not self._went_back and not isinstance(self._away, _UNRELIABLE) and self.time.good
+        doubtful = bool(self._went_back) or self._alarm.rings or isinstance(self._away, _UNRELIABLE)
+        self.serving = not doubtful and self.time.good
 
     def _count(self) -> _Written:
         counters = self._store.counters() if isinstance(self._store, Described) else {}

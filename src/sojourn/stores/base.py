@@ -6,7 +6,7 @@ An act that finds a session past its limits writes the tombstone before it answe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from sojourn.core.errors import Conflict
@@ -154,6 +154,15 @@ class Reopened(Protocol):
 
         Raises as opening does.
         """
+        ...
+
+
+@runtime_checkable
+class Alarmed(Protocol):
+    """A store that notices by itself when another run of its server answers than before."""
+
+    def on_another_run(self, alarm: Callable[[], None]) -> None:
+        """Have ``alarm`` called in that very moment; what began before then is not served by the other run."""
         ...
 
 

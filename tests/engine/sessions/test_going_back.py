@@ -3,12 +3,14 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sojourn.core.errors import SessionEnded, Unavailable
+from sojourn.engine import watch as watching
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
 from sojourn.model.session import Device
@@ -144,6 +146,46 @@ async def test_valkey_that_is_stopped_is_red_and_green_again_without_a_restart(o
     await serves_again(on_valkey)
     assert on_valkey.watch.causes() == {}
     assert await opened(on_valkey, kept) == "alive"
+
+
+@pytest.mark.parametrize(("prepare", "happen"), [("copy", "put_back"), ("follow", "promote")])
+async def test_valkey_that_went_back_serves_nothing_even_before_the_next_look(
+    on_valkey: Rules, twins: Twins, prepare: str, happen: str
+) -> None:
+    gone, _ = await two_sessions(on_valkey)
+    await asyncio.to_thread(getattr(twins, prepare))
+    await serves_again(on_valkey)
+    await end(on_valkey, gone)
+    on_valkey.ends.recent._ended.clear()
+    await asyncio.to_thread(getattr(twins, happen))
+    await answers_again(on_valkey.store)
+    assert await opened(on_valkey, gone) == "refused"
+    await serves_again(on_valkey)
+    assert await opened(on_valkey, gone) == "dropped"
+
+
+async def test_another_run_of_valkey_is_looked_at_without_waiting_for_the_next_second(
+    on_valkey: Rules, twins: Twins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, kept = await two_sessions(on_valkey)
+    monkeypatch.setattr(watching, "LOOK_EVERY", 3600.0)
+    watch = asyncio.create_task(on_valkey.watch.run())
+    await asyncio.to_thread(twins.primary.restart, "always")
+    async with asyncio.timeout(30):
+        while not on_valkey.watch.recoveries or not on_valkey.watch.serving:
+            await asyncio.sleep(0.01)
+    assert await opened(on_valkey, kept) == "alive"
+    watch.cancel()
+    await asyncio.wait([watch])
+
+
+async def answers_again(store: object) -> None:
+    assert isinstance(store, ValkeyStore)
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(Unavailable):
+                return await store.ping()
+            await asyncio.sleep(0.01)
 
 
 class Database:

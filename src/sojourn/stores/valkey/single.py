@@ -44,6 +44,7 @@ class ServerLink(Link):
         self._wire: Wire | None = None
         self._wires: set[Wire] = set()
         self._run = ""
+        self._runs = 0
         self._attempt: asyncio.Task[None] | None = None
         self._began = 0.0
         self._failure: Unavailable | None = None
@@ -141,13 +142,14 @@ class ServerLink(Link):
         return typed(text, sent=writes)
 
     async def _connected(self) -> Wire:
-        """The next connection. Raises when none comes about soon."""
+        """The next connection. Raises when none comes about soon, or when there is reason to look at the server first."""
+        runs = self._runs
         if not self._closed and self._attempt is None and self._loop.time() - self._began >= _PAUSE:
             self._begin()
         if self._attempt is not None:
             left = self._began + CONNECTED_WITHIN - self._loop.time()
             await asyncio.wait([self._attempt], timeout=max(left, 0))
-        if self._wire is not None:
+        if self._wire is not None and (runs == self._runs or self.on_another_run is None):
             return self._wire
         if self._closed:
             raise StoreUnavailable("the session store is closed")
@@ -184,8 +186,10 @@ class ServerLink(Link):
         if before is not None:
             before.leave()
         known, self._run = self._run, reached.run
-        if known not in ("", reached.run) and self.on_another_run is not None:
-            self.on_another_run()
+        if known not in ("", reached.run):
+            self._runs += 1
+            if self.on_another_run is not None:
+                self.on_another_run()
 
     def _ended(self, wire: Wire) -> None:
         self._wires.discard(wire)

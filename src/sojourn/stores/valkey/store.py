@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -162,6 +162,10 @@ class ValkeyStore:
     async def advance(self) -> int:
         """See :meth:`sojourn.stores.base.Marked.advance`."""
         return await server.advance(self._link)
+
+    def on_another_run(self, alarm: Callable[[], None]) -> None:
+        """See :meth:`sojourn.stores.base.Alarmed.on_another_run`; a cluster does not tell."""
+        self._link.on_another_run = alarm
 
     async def close(self) -> None:
         """Let go of the connection."""
