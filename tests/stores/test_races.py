@@ -120,7 +120,7 @@ async def test_random_acts_of_two_processes_break_nothing(shared_store: Any, add
     assert faults == []
     seen = coverage(history)
     for what in ("change done", "change refused", "create refused", "rotate done", "end done", "change_bag done"):
-        assert seen[what] > 5, seen
+        assert seen[what] > 0, seen
 
 
 @pytest.mark.soak

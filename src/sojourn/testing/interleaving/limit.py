@@ -45,7 +45,8 @@ def _surely(history: History, owner: str, sid: str, *, begun: bool, live: bool) 
     joined = [act.done for act in history.of(sid=sid) if _joined(act, owner)]
     first = 0 if begun else min(joined, default=_NEVER)
     last = _NEVER if live else max((act.begun for act in history.about(sid) if act.reached(sid)), default=0)
-    left = [act.begun for act in history.of("rotate", sid) if act.begun > first]
+    # Also a rotation that was asked for before the login was answered may have come after it.
+    left = [act.begun for act in history.of("rotate", sid) if not act.refused and act.done > first]
     return first, min([last, *left])
 
 

@@ -27,7 +27,8 @@ class LimitingLaws:
 
     @law("CAP-2")
     async def test_a_refused_create_writes_nothing_and_names_who_lives_in_order(self, store: SessionStore) -> None:
-        made = [await created(store, created=T + i // 2, idle=0) for i in (3, 1, 0, 2)]
+        ids = sorted((new_token() for _ in range(4)), reverse=True)
+        made = [await created(store, created=T + i // 2, idle=0, sid=ids[i]) for i in (3, 1, 0, 2)]
         made.sort(key=lambda session: (session.created, session.id))
         late = a_session(created=T + 2)
         full = await refused(SessionLimit, store.create(late, {"x": "1"}, T + 2, most=4))
