@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -248,7 +249,8 @@ def postgres_url(postgres_server: PostgresServer) -> str:
 def prepared_database(postgres_server: PostgresServer) -> str:
     """The URL of a database with the store's schema, which tests share one after the other."""
     url = postgres_server.new_database()
-    asyncio.run(migrate(url))
+    with ThreadPoolExecutor(1) as thread:  # whoever asks first may do so from a running event loop
+        thread.submit(asyncio.run, migrate(url)).result()
     return url
 
 
