@@ -449,3 +449,22 @@ async def test_nothing_of_the_items_is_in_the_text_of_the_session(engine: Engine
     assert text.startswith("<RequestSession ")
     assert "secret" not in text
     assert cookie[1].partition("=")[2].partition(".")[2] not in text
+
+
+@pytest.mark.parametrize("clears", [False, True])
+async def test_an_end_by_the_loser_of_a_race_is_refused_because_the_session_lives_on(
+    engine: Engine, *, clears: bool
+) -> None:
+    async def rotate(session: RequestSession) -> None:
+        await session.rotate()
+
+    async def end(session: RequestSession) -> None:
+        session.clear() if clears else await session.end()
+
+    old = await begun(engine, a=1)
+    new = cookie_of(await behind(engine, rotate).post("/", OURS, old))
+    refused = await behind(engine, end).post("/", OURS, old)
+    assert (refused.status, refused.json()["code"], refused.cookies) == (401, "session.replaced", [])
+    assert await live(engine) == 1
+    assert (await behind(engine, end).post("/", OURS, new)).status == 200
+    assert await live(engine) == 0

@@ -565,3 +565,18 @@ def test_no_log_line_holds_a_key(caplog: pytest.LogCaptureFixture) -> None:
     for secret in (key, str(store.session_key)):
         assert secret.partition(".")[2] not in caplog.text
         assert encode(secret.partition(".")[2]).decode() not in caplog.text
+
+
+def test_a_flush_after_another_request_cycled_the_key_is_an_interruption_because_the_session_lives_on(
+    portal: Portal,
+) -> None:
+    first = saved(cat="felix")
+    early, late = again(first), again(first)
+    assert early["cat"] == "felix"
+    first.cycle_key()
+    for loser in (early, late):
+        with pytest.raises(SessionInterrupted):
+            loser.flush()
+    assert values(first) == {"cat": "felix"}
+    first.flush()
+    assert records(portal) == []

@@ -21,7 +21,7 @@ from sojourn.contrib.django_record import Record, opens, realm_of
 from sojourn.contrib.django_values import DjangoDraft, SerializedJson
 from sojourn.contrib.portal import Portal, portal_of
 from sojourn.core.clock import SECOND
-from sojourn.core.errors import StaleSession, Unauthorized
+from sojourn.core.errors import SessionReplaced, StaleSession, Unauthorized
 from sojourn.engine import draft
 from sojourn.engine.access import Access
 from sojourn.model.field import Changed, Op
@@ -37,6 +37,7 @@ _EXPIRY = "_session_expiry"
 #: The space of Django's users among the principals of the realm; no pipeline can have that name.
 _SPACE = "@django"
 _FIRST_VERSION = 1
+_INTERRUPTED = "The session was ended or changed hands in a concurrent request."
 
 
 class SessionConflict(draft.SessionConflict, SessionInterrupted):
@@ -107,7 +108,7 @@ class SessionStore(SessionBase):
         await _portal().acall(lambda engine: self._delete(engine, session_key))
 
     def flush(self) -> None:
-        """End the session; what is set after this begins a new one."""
+        """End the session; what is set after this begins a new one. An interruption where it has a new key by now."""
         _portal().call(self._flush)
 
     async def aflush(self) -> None:
@@ -236,13 +237,16 @@ class SessionStore(SessionBase):
         try:
             self._session_key = await self._record.rotate(engine, access, access.session.identity)
         except (Unauthorized, StaleSession) as error:
-            raise SessionInterrupted("The session was ended or changed hands in a concurrent request.") from error
+            raise SessionInterrupted(_INTERRUPTED) from error
         self.modified = True
 
     async def _delete(self, engine: Engine, session_key: str | None = None) -> None:
         key = session_key or self.session_key
-        if key is not None:
-            await self._record.end(engine, key)
+        try:
+            if key is not None:
+                await self._record.end(engine, key)
+        except (SessionReplaced, StaleSession) as error:
+            raise SessionInterrupted(_INTERRUPTED) from error
 
     async def _flush(self, engine: Engine) -> None:
         await self._delete(engine)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from django.core.exceptions import ImproperlyConfigured
 
 from sojourn.bootstrap import Engine
-from sojourn.core.errors import SessionUnknown, StaleSession, Unauthorized
+from sojourn.core.errors import SessionReplaced, SessionUnknown, StaleSession, Unauthorized
 from sojourn.core.ids import SessionHandle, parse_handle
 from sojourn.engine.access import Access
 from sojourn.engine.draft import remember
@@ -98,10 +98,15 @@ class Record:
             await engine.rules.sessions.set_idle(access, idle)
 
     async def end(self, engine: Engine, key: str) -> None:
-        """End what ``key`` opens; nothing when it opens nothing."""
+        """End what ``key`` opens; nothing when it opens nothing.
+
+        Raises ``SessionReplaced`` and ``StaleSession`` when another request has given the record a new key: it lives on.
+        """
         try:
             await engine.rules.sessions.end(await open_key(engine, self._realm, key))
-        except (Unauthorized, StaleSession):
+        except SessionReplaced:
+            raise
+        except Unauthorized:
             return
 
     async def expire(self, engine: Engine, access: Access) -> None:

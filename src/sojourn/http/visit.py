@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sojourn.core.clock import SECOND
-from sojourn.core.errors import CrossSiteWrite, SessionUnknown, SojournError, Unauthorized
+from sojourn.core.errors import CrossSiteWrite, SessionReplaced, SessionUnknown, SojournError, Unauthorized
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
 from sojourn.engine.draft import Draft, remember, save
@@ -203,6 +203,8 @@ class Visit:
     async def end(self) -> None:
         """End the session for good and let the browser forget it, a dead one too, but never for another site."""
         access = await self.open()
+        if isinstance(self.lost, SessionReplaced):
+            raise self.lost  # it lives on, with the secret of another answer
         if access is not None:
             await self._rules.sessions.end(access)
             self.access, self._fields = None, {}
