@@ -35,7 +35,7 @@ class Laws(SessionStoreLaws, TombstoneLaws, BagLaws, CountLaws, TimedLaws, Marke
 LAWS = dict(laws_of(Laws))
 
 
-GUARD = "epoch = ?3 AND ended IS NULL AND ?4 < dies"
+GUARD = "epoch = ? AND ended IS NULL AND ? < dies"
 
 MEMORY = [
     Mutant("confirms the end of what it does not know", "GET-1", "store.py", "return None\n        except SessionEnded:\n            return Ended", "return Ended(now=True, end=end)\n        except SessionEnded:\n            return Ended"),
@@ -75,25 +75,25 @@ MEMORY = [
 
 SQLITE = [
     Mutant("loads the dead", "GET-2", "load", "ended IS NULL AND ", ""),
-    Mutant("loads for every realm", "GET-2 ISO-1", "load", "realm = ?2 AND ", ""),
+    Mutant("loads for every realm", "GET-2 ISO-1", "load", "realm = ? AND ", "? IS NOT NULL AND "),
     Mutant("touches for every realm", "ISO-1", "touch", "realm = :realm AND ", ""),
     Mutant("forgets the fences", "REC-1", "rows.py", "        fences=session.fences,\n", ""),
     Mutant("overwrites a session with the same id", "INS-1", "create", "DO NOTHING", "DO UPDATE SET secret = excluded.secret"),
     Mutant("does not look at the version of put_if", "CON-1", "acts.py", "apply(wanted.ops, old", "apply([op._replace(kind='put') if op.kind == 'put_if' else op for op in wanted.ops], old"),
-    Mutant("changes for every epoch", "EPO-1 STA-1 TOK-2 ROT-2", "change", "epoch = ?3 AND ", ""),
+    Mutant("changes for every epoch", "EPO-1 STA-1 TOK-2 ROT-2", "change", "epoch = ? AND ", "? IS NOT NULL AND "),
     Mutant("touches for every epoch", "EPO-1", "touch", "epoch = :epoch AND ", ""),
     Mutant("weighs what is removed twice", "BIG-2", "stored.py", "self._weight -= weight", "self._weight -= 2 * weight"),
     Mutant("writes a large value once", "BIG-3", "put_value", "DO UPDATE SET value = excluded.value", "DO NOTHING"),
     Mutant("always touches", "TCH-1", "acts.py", "last = target.now if wanted.touch else 0", "last = target.now"),
     Mutant("changes the dead", "RES-1", "change", "ended IS NULL AND ", ""),
-    Mutant("changes the dead for every epoch", "RES-1 RES-2", "change", GUARD, "?4 < dies"),
+    Mutant("changes the dead for every epoch", "RES-1 RES-2", "change", GUARD, "? IS NOT NULL AND ? < dies"),
     Mutant("ends for every epoch", "END-2", "end", "epoch = coalesce(:epoch, epoch) AND ", ""),
     Mutant("ends the ended", "END-1 END-3", "end", "ended IS NULL AND ", ""),
     Mutant("rotates for every epoch", "ROT-2 ROT-3 STA-1", "rotate", "epoch = :epoch AND ", ""),
     Mutant("keeps all fields at a rotation", "ROT-4", "acts.py", "stored.keep(to.keep)", "stored.columns()"),
-    Mutant("loads at the very instant", "EXP-1", "load", "?3 < dies", "?3 <= dies"),
+    Mutant("loads at the very instant", "EXP-1", "load", "? < dies", "? <= dies"),
     Mutant("touches at the very instant", "EXP-1", "touch", ":now < dies", ":now <= dies"),
-    Mutant("changes after the limit", "EXP-1", "change", " AND ?4 < dies", ""),
+    Mutant("changes after the limit", "EXP-1", "change", " AND ? < dies", " AND ? IS NOT NULL"),
     Mutant("rotates after the limit", "EXP-1", "rotate", " AND :now < dies", ""),
     Mutant("ends after the limit", "EXP-1", "end", " AND :now < dies", ""),
     Mutant("lists at the very instant", "EXP-1", "list_of", ":now < dies", ":now <= dies"),

@@ -106,7 +106,7 @@ def _change_once(db: sqlite3.Connection, target: Target, wanted: Change) -> Chan
     if wanted.token:
         about = _listed(about, wanted.token, target.now)
     accessed = target.now if wanted.touch else 0
-    row = (n, version, target.epoch, target.now, accessed, *written, about)
+    row = (accessed, *written, about, n, version, target.epoch, target.now)
     if not db.execute(SQL.change, row).rowcount:
         return None
     stored.store_large(n)

@@ -1,13 +1,13 @@
--- Every statement of the store. Those of every request have numbered parameters, which cost half as much as named ones. The guard of a session stands in each statement that shows or changes a live one:
+-- Every statement of the store. Those of every request have parameters by place, which cost half as much as named ones. The guard of a session stands in each statement that shows or changes a live one:
 -- ended IS NULL AND :now < dies, and the epoch where a handle acts.
 
 -- name: load
--- ?1 id, ?2 realm, ?3 now. Large values come with the row: one statement, hence one snapshot.
+-- id, realm, now. Large values come with the row: one statement, hence one snapshot.
 SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, doc,
        CASE large WHEN 0 THEN NULL
                   ELSE (SELECT json_group_object(name, value) FROM field WHERE field.n = session.n) END
   FROM session
- WHERE id = ?1 AND realm = ?2 AND ended IS NULL AND ?3 < dies
+ WHERE id = ? AND realm = ? AND ended IS NULL AND ? < dies
 
 -- name: grave
 SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, ended
@@ -39,16 +39,16 @@ UPDATE session
 RETURNING version
 
 -- name: seen
--- ?1 id, ?2 realm. What a change works on. Not guarded: the statement that writes is.
+-- id, realm. What a change works on. Not guarded: the statement that writes is.
 SELECT n, version, bytes, large, doc, about
   FROM session
- WHERE id = ?1 AND realm = ?2
+ WHERE id = ? AND realm = ?
 
 -- name: change
--- ?1 n, ?2 version, ?3 epoch, ?4 now, ?5 last, ?6 fields, ?7 bytes, ?8 large, ?9 doc, ?10 about.
+-- last, fields, bytes, large, doc, about; n, version, epoch, now.
 UPDATE session
-   SET version = version + 1, last = max(last, ?5), fields = ?6, bytes = ?7, large = ?8, doc = ?9, about = ?10
- WHERE n = ?1 AND version = ?2 AND epoch = ?3 AND ended IS NULL AND ?4 < dies
+   SET version = version + 1, last = max(last, ?), fields = ?, bytes = ?, large = ?, doc = ?, about = ?
+ WHERE n = ? AND version = ? AND epoch = ? AND ended IS NULL AND ? < dies
 
 -- name: set_idle
 -- After a change in the same act. The sweeper must not come later than the death.
