@@ -227,3 +227,16 @@ async def test_an_execution_that_ends_its_own_session_goes_on_and_others_are_bro
         with pytest.raises(ExecutionAborted):
             await other
     assert done
+
+
+async def test_who_is_cancelled_as_the_turn_is_passed_on_harms_neither_the_holder_nor_the_next() -> None:
+    world = World()
+    async with world.activity.run(session(), chain="holder", exclusive=True, what="test"):
+        leaving, last = (asyncio.create_task(world.execute(chain)) for chain in ("leaving", "last"))
+        await settle()
+        leaving.cancel()
+    await asyncio.wait([leaving, last], timeout=5)
+    assert leaving.cancelled()
+    assert world.order == ["last"]
+    assert world.activity.in_use() == ()
+    await world.execute("another")

@@ -215,12 +215,14 @@ class _Lines:
     def pass_on(self, sid: str) -> None:
         """Call the next of the line, if there is one."""
         line = self._of[sid]
-        if not line.waiting:
-            del self._of[sid]
-            return
-        place = line.waiting.popleft()
-        line.holder = place.chain
-        place.called.set_result(None)
+        while line.waiting:
+            place = line.waiting.popleft()
+            # Who has just been cancelled, or has waited too long, has not left the line yet.
+            if not place.called.done():
+                line.holder = place.chain
+                place.called.set_result(None)
+                return
+        del self._of[sid]
 
     @contextmanager
     def _leaving(self, sid: str, line: _Line, place: _Place) -> Iterator[None]:
@@ -230,7 +232,7 @@ class _Lines:
         except BaseException as error:
             if place in line.waiting:
                 line.waiting.remove(place)
-            else:
+            elif not place.called.cancelled():
                 self.pass_on(sid)
             if isinstance(error, TimeoutError):
                 raise TurnTimeout from None
