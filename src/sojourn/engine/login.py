@@ -18,6 +18,7 @@ from sojourn.engine.users import Users
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, Session
 from sojourn.model.user import Account, account_identity, account_principal
+from sojourn.stores.base import SessionLimit
 
 
 class LoggedIn(NamedTuple):
@@ -76,7 +77,8 @@ class Logins:
 
         ``admit`` is asked last, after the right password: whom it does not admit is refused like everybody else.
 
-        Raises ``LoginBusy`` and ``CeilingReached``; ``CrossSiteWrite`` when ``current`` may change nothing;
+        Raises ``LoginBusy`` and ``CeilingReached``; ``SessionEnded`` (``session-limit``) when others of the account logged in
+        at the same moment and this one has had to make room already; ``CrossSiteWrite`` when ``current`` may change nothing;
         ``StaleSession`` when another request logged the same session in at the same moment: repeat with the new handle.
         """
         if current is not None:
@@ -117,8 +119,12 @@ class Logins:
         try:
             identity = account_identity(account, self._clock.now())
             begun = await self._sessions.begin(realm, identity, device, authenticated=account)
-        except SessionEnded:
-            return None
+        except SessionEnded as ended:
+            if ended.reason != "session-limit":
+                return None
+            # The password was right: to say that it was wrong would send the user after another cause.
+            await self._refused(realm, account, device.address)
+            raise
         if current is not None:
             await self._replace(current)
         return begun
@@ -140,6 +146,12 @@ class Logins:
     async def _succeeded(self, realm: Realm, account: Account, address: str, sid: str) -> None:
         await self._audit.record(
             "LOGIN", realm=realm.id, outcome="ok", actor=account.name, session=sid, address=address
+        )
+
+    async def _refused(self, realm: Realm, account: Account, address: str) -> None:
+        detail = {"cause": SessionLimit.code, "userName": account.name}
+        await self._audit.record(
+            "LOGIN_FAIL", realm=realm.id, outcome="refused", actor=account.name, address=address, detail=detail
         )
 
     async def _failed(self, realm: Realm, user_name: str, address: str) -> None:

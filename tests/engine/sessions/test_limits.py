@@ -15,9 +15,10 @@ from sojourn.engine.login import LoggedIn
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
 from sojourn.model.realm import Realm
-from sojourn.model.session import Device, Identity, Session
+from sojourn.model.session import Device, End, Identity, Session
 from sojourn.model.user import Account, account_identity, external_identity
 from sojourn.stores.base import SessionLimit
+from sojourn.stores.memory import MemoryStore
 from tests.engine.sessions.conftest import PASSWORD, realm_of
 
 pytestmark = pytest.mark.anyio
@@ -242,6 +243,23 @@ async def test_an_anonymous_session_that_logs_in_makes_room_as_a_new_one_does(
     assert logged is not None
     assert logged.session.id == visitor.session.id
     assert max(seen) == 5
+
+
+async def test_a_login_that_others_have_put_out_already_is_told_so_and_not_that_its_password_is_wrong(
+    start: Any, clock: ManualClock
+) -> None:
+    class PutOut(MemoryStore):
+        async def create(self, session: Session, *args: Any, **options: Any) -> None:
+            await super().create(session, *args, **options)
+            await engine.ends.write(session, End("session-limit", clock.now(), rule="evict-oldest"))
+
+    engine: Rules = await start(memory=PutOut(), realms=REALMS)
+    await engine.users.add("main", "anna", PASSWORD)
+    with pytest.raises(SessionEnded) as ended:
+        await engine.logins.login(realm_of(engine, "evict-oldest"), "anna", PASSWORD, PHONE)
+    assert ended.value.reason == "session-limit"
+    (event, *_) = await engine.audit.recent()
+    assert (event.kind, event.outcome, event.actor) == ("LOGIN_FAIL", "refused", "anna")
 
 
 # --- anonymous sessions of one address block ---
