@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 import sojourn
+from tests.e2e.pair import Pair, furnish, serving, two_engines
 from tests.e2e.process import Answer, EngineProcess, running
 from tests.e2e.process import sojourn as cli
 
@@ -88,8 +89,25 @@ def pristine_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 @pytest.fixture
 def shop(pristine_shop: Shop, tmp_path: Path) -> Shop:
     """A copy of its own for one test."""
-    shutil.copytree(pristine_shop.home, tmp_path, dirs_exist_ok=True)
-    return Shop(tmp_path / "project", tmp_path, pristine_shop.key)
+    return copy_of(pristine_shop, tmp_path)
+
+
+def copy_of(shop: Shop, home: Path) -> Shop:
+    shutil.copytree(shop.home, home, dirs_exist_ok=True)
+    return Shop(home / "project", home, shop.key)
+
+
+@pytest.fixture(scope="package", params=["sqlite", "postgresql", "valkey"])
+def pair(
+    request: pytest.FixtureRequest, pristine_shop: Shop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pair]:
+    """Two processes on each store, for all tests of a store one after the other: each leaves them serving."""
+    shop = copy_of(pristine_shop, tmp_path_factory.mktemp("pair"))
+    with serving(request.param) as server:
+        url = server.url if server else "sqlite:///var/state.db"
+        furnish(shop, url)
+        with two_engines(shop) as engines:
+            yield Pair(shop, engines, server, url)
 
 
 @pytest.fixture
