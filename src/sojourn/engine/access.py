@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from sojourn.core.errors import CrossSiteWrite
 from sojourn.core.json import Json
 from sojourn.engine.claims import Claims
 from sojourn.model.field import Field
 from sojourn.model.realm import Realm
-from sojourn.model.scope import ScopeSet, narrow
+from sojourn.model.scope import NO_SCOPE, ScopeSet, narrow
 from sojourn.model.session import IssuedToken, Session
 from sojourn.model.user import Account
 
@@ -21,8 +22,7 @@ Via = Literal["cookie", "header", "parameter", "jwt", "python"]
 PrincipalKind = Literal["anonymous", "account", "external"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(msgspec.Struct, frozen=True, kw_only=True):
     """A live session opened by one handle."""
 
     realm: Realm
@@ -75,5 +75,5 @@ def effective_scope(session: Session, account: Account | None, issued: IssuedTok
     """
     identity = session.identity
     of_handle = None if issued is None or issued.full_scope else frozenset(issued.scope)
-    of_session = None if identity.full_scope else frozenset(identity.scope)
+    of_session = None if identity.full_scope else frozenset(identity.scope) if identity.scope else NO_SCOPE
     return narrow(of_handle, of_session, account.scopes if account else None)

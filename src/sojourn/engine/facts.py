@@ -14,10 +14,13 @@ from sojourn.core.clock import Clock, Ms
 from sojourn.engine import lookups
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.lookups import Raised, SigningKeyRow
+from sojourn.engine.lookups import UNKNOWN_EPOCH, Raised, SigningKeyRow
 from sojourn.model.realm import Realm
 from sojourn.model.session import ANONYMOUS_KEY, Fences
 from sojourn.model.user import Account
+
+#: States in which an account's live sessions go on. A lock stops new logins only.
+LIVE_STATES = frozenset({"active", "locked"})
 
 #: Entries of one kind that a snapshot keeps; beyond it begins anew.
 _MOST = 20_000
@@ -33,7 +36,9 @@ class Standing(NamedTuple):
     account: Account | None
     fences: Fences
     #: Sessions made before this instant are refused.
-    not_before: int = 0
+    not_before: int
+    #: Whether sessions of its realm and account may live at all.
+    live: bool
 
 
 class Facts:
@@ -130,7 +135,9 @@ class Snapshot:
         account = None if account_key == ANONYMOUS_KEY else await self.account(realm, account_key)
         if self._not_before is None:
             self._not_before = await self._db.read(lookups.not_before)
-        standing = Standing(account, fences, self._not_before)
+        # A realm that is gone has no number; a session that was begun in it after that has none either.
+        live = account_key == ANONYMOUS_KEY if account is None else account.state in LIVE_STATES
+        standing = Standing(account, fences, self._not_before, live and fences.realm != UNKNOWN_EPOCH)
         return _remember(self._standings, (realm.id, realm.config.directory, account_key), standing)
 
     async def ring(self, realm: Realm) -> Sequence[SigningKeyRow]:

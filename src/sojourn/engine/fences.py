@@ -9,15 +9,12 @@ from __future__ import annotations
 from sojourn.core.clock import Clock
 from sojourn.core.errors import SessionEnded, SessionUnknown, StaleSession
 from sojourn.engine.ends import Ends
-from sojourn.engine.facts import Facts, Standing
+from sojourn.engine.facts import LIVE_STATES, Facts, Standing
 from sojourn.engine.lookups import UNKNOWN_EPOCH, Why
 from sojourn.engine.watch import StoreWatch
 from sojourn.model.realm import Realm
 from sojourn.model.session import ANONYMOUS_KEY, End, Fences, Identity, Session
 from sojourn.model.user import Account
-
-#: States in which an account's live sessions go on. A lock stops new logins only.
-_LIVE_STATES = frozenset({"active", "locked"})
 
 
 class Fence:
@@ -60,7 +57,8 @@ class Fence:
         None leaves everything open: then :meth:`check` finds out. This spares most requests a coroutine that never
         waits. Raises ``Unavailable`` while the session store cannot be relied on.
         """
-        self._watch.admit()
+        if not self._watch.serving:
+            self._watch.admit()
         standing = self._facts.current().standing(realm, session.identity.user_key)
         if standing is None or not _passes(session, standing) or self._recent.denies(session) is not None:
             return None
@@ -68,7 +66,7 @@ class Fence:
 
     async def _why(self, realm: Realm, session: Session, standing: Standing) -> Why:
         """Why, the same for whoever finds it first: what raised the fence wrote its reason beside it."""
-        account, fences, not_before = standing
+        account, fences, not_before, _ = standing
         key, made = session.identity.user_key, session.fences
         if fences.realm == UNKNOWN_EPOCH:
             return Why("realm-removed")
@@ -76,7 +74,7 @@ class Fence:
             return Why("restored")
         if key != ANONYMOUS_KEY and account is None:
             return Why("user-deleted")
-        if account is not None and account.state not in _LIVE_STATES:
+        if account is not None and account.state not in LIVE_STATES:
             return Why("user-disabled")
         raised = await self._facts.raised(realm, key)
         if fences.account != made.account:
@@ -93,8 +91,4 @@ class Fence:
 
 
 def _passes(session: Session, standing: Standing) -> bool:
-    account, fences, not_before = standing
-    live = account.state in _LIVE_STATES if account is not None else session.identity.user_key == ANONYMOUS_KEY
-    # A realm that is gone has no number; a session that was begun in it after that has none either.
-    present = fences == session.fences and fences.realm != UNKNOWN_EPOCH
-    return live and present and session.created >= not_before
+    return standing.live and standing.fences == session.fences and session.created >= standing.not_before

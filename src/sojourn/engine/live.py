@@ -6,7 +6,6 @@ Each call is a check and an act of its own against the session store; nothing is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -167,7 +166,7 @@ class Session:
             return
         await self._sessions.set_idle(self.access, limit)
         now = msgspec.structs.replace(self.access.session, idle=limit, last=self._clock.now())
-        self.access = replace(self.access, session=now)
+        self.access = msgspec.structs.replace(self.access, session=now)
 
     async def token(self, *, scope: Iterable[str] | None = None, lifetime: int | None = None) -> str:
         """A new JWT of this session.

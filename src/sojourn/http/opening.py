@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sojourn.core.errors import AmbiguousCredentials, Unauthorized
 from sojourn.engine.access import Access

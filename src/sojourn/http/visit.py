@@ -7,7 +7,8 @@ the store at once, guarded there by epoch and expiry.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import CrossSiteWrite, SessionReplaced, SessionUnknown, SojournError, Unauthorized

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from sojourn.core.errors import BadScope
 
@@ -52,6 +53,7 @@ def is_condition(scope: str) -> bool:
     return scope.startswith(CONDITION_PREFIXES)
 
 
+@lru_cache(maxsize=1024)
 def narrow(handle: ScopeSet | None, session: ScopeSet | None, account: ScopeSet | None) -> ScopeSet:
     """The effective scope: ``handle ∩ session ∩ account``.
 

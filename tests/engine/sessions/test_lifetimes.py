@@ -179,9 +179,8 @@ async def test_an_impossible_timeout_changes_nothing(rules: Rules, anna: Account
     for milliseconds in (0, -1):
         with pytest.raises(BadRequest):
             await rules.sessions.set_idle(session.access, milliseconds)
-    import dataclasses
 
-    foreign = dataclasses.replace(session.access, read_only=True)
+    foreign = msgspec.structs.replace(session.access, read_only=True)
     with pytest.raises(CrossSiteWrite):
         await rules.sessions.set_idle(foreign, MINUTE)
     assert (await again(rules, session.realm, session)).idle == 15 * MINUTE

@@ -1,9 +1,9 @@
 """The one check, guarded writes, begin and rotate."""
 
 import asyncio
-import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 
 from sojourn.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
@@ -72,8 +72,6 @@ async def test_only_id_and_secret_together_open(rules: Rules, realm: Realm, begu
 
 
 async def test_a_realm_removed_and_made_again_has_no_old_sessions(rules: Rules, realm: Realm, begun: Begun) -> None:
-    import msgspec
-
     again = msgspec.structs.replace(realm, id="another-id")
     with pytest.raises(SessionUnknown):
         await rules.sessions.open(again, begun.handle, "cookie")
@@ -281,7 +279,7 @@ async def test_writes_are_atomic_and_guarded_by_the_epoch(
 
 
 async def test_another_site_changes_nothing(rules: Rules, realm: Realm, access: Access, anna: Account) -> None:
-    foreign = dataclasses.replace(access, read_only=True)
+    foreign = msgspec.structs.replace(access, read_only=True)
     for act in (
         rules.sessions.change(foreign, [field.put("a", "1")]),
         rules.sessions.rotate(foreign, account_identity(anna, 0), PHONE, keep=None),
@@ -336,7 +334,7 @@ async def test_a_touch_too_late_is_no_error(rules: Rules, access: Access, anna: 
     last = await rules.sessions.rotate(access, account_identity(anna, 0), PHONE, keep=None)
     await rules.sessions.touch(access)
     clock.advance(HOUR)
-    await rules.sessions.touch(dataclasses.replace(access, session=last.session))
+    await rules.sessions.touch(msgspec.structs.replace(access, session=last.session))
 
 
 async def test_a_token_that_is_pushed_out_closes_its_request_at_the_next_check(

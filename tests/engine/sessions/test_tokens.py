@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -294,11 +295,9 @@ async def test_a_further_token_is_never_wider_nor_longer(
 
 
 async def test_an_anonymous_session_and_another_site_get_no_token(rules: Rules, realm: Realm, access: Access) -> None:
-    import dataclasses
-
     nobody = await rules.sessions.begin(realm, Identity(), Device())
     opened = await rules.sessions.open(realm, nobody.handle, "cookie")
     with pytest.raises(Unauthorized):
         await rules.tokens.renew(opened, expires_at=rules.clock.now() + HOUR)
     with pytest.raises(CrossSiteWrite):
-        await rules.tokens.renew(dataclasses.replace(access, read_only=True), expires_at=rules.clock.now() + HOUR)
+        await rules.tokens.renew(msgspec.structs.replace(access, read_only=True), expires_at=rules.clock.now() + HOUR)
