@@ -9,6 +9,10 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "test-a-store.md"
 
+#: Plugins of others that have nothing to do here and take seconds to load.
+_OTHERS = ("cacheprovider", "hypothesispytest", "schemathesis", "faker")
+PYTEST = (sys.executable, "-m", "pytest", *(word for name in _OTHERS for word in ("-p", f"no:{name}")))
+
 MY_STORE = """
 from sojourn.stores.memory import MemoryStore
 
@@ -53,7 +57,7 @@ async def forgetful():
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "theirs.py").write_text(OURS)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "sojourn.testing.suite", *options]
+    command = [*PYTEST, "--pyargs", "sojourn.testing.suite", *options]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -90,7 +94,7 @@ def test_the_page_of_the_checker_runs_as_it_is_printed(tmp_path: Path) -> None:
     names = re.findall(r"```python\n# (\S+)\n", PAGE.read_text())
     for name, code in zip(names, re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL), strict=True):
         (tmp_path / name).write_text(code)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *names[1:]]
+    command = [*PYTEST, "-q", *names[1:]]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stdout
     assert "27 passed" in ran.stdout
