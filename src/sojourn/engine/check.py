@@ -7,6 +7,7 @@ from sojourn.core.errors import SessionReplaced, SessionUnknown, SojournError, S
 from sojourn.core.ids import SessionHandle, same, secret_hash
 from sojourn.engine.access import Access, Via, effective_scope
 from sojourn.engine.claims import Claims
+from sojourn.engine.ends import Ends
 from sojourn.engine.fences import Fence
 from sojourn.engine.watch import StoreWatch
 from sojourn.model.realm import Realm
@@ -18,9 +19,10 @@ from sojourn.stores.base import SessionStore, Tombstones
 class Check:
     """Opens sessions. What each method raises is said at :class:`~sojourn.engine.sessions.Sessions`."""
 
-    def __init__(self, store: SessionStore, fence: Fence, clock: Clock, watch: StoreWatch) -> None:
+    def __init__(self, store: SessionStore, fence: Fence, ends: Ends, clock: Clock, watch: StoreWatch) -> None:
         self._store = store
         self._fence = fence
+        self._ends = ends
         self._clock = clock
         self._watch = watch
 
@@ -63,7 +65,7 @@ class Check:
         loaded = await self._store.load(realm.id, session.id, self._clock.now())
         if loaded is None:
             tombstone = await self.tombstone(realm, session.id)
-            raise _gone(tombstone.end if tombstone else None)
+            raise _gone(await self._told(tombstone) if tombstone else None)
         if loaded.session.epoch != session.epoch:
             raise StaleSession(loaded.session.epoch)
         if access.token and _listed(loaded.session, access.token.token_hash) is None:
@@ -83,7 +85,14 @@ class Check:
         tombstone = await self.tombstone(realm, handle.id)
         if tombstone is None or not same(secret_hash(handle.secret), tombstone.session.secret):
             return None
-        return tombstone.end
+        return await self._told(tombstone)
+
+    async def _told(self, tombstone: Tombstone) -> End:
+        """Its end, for who held it; final from then on, whatever happens to the store."""
+        end = tombstone.end
+        if end.reason == "idle":
+            await self._ends.expired(tombstone.session, end)
+        return end
 
     async def _dead_token(self, realm: Realm, claims: Claims, now: int) -> SojournError:
         tombstone = await self.tombstone(realm, claims.sid)
@@ -91,7 +100,7 @@ class Check:
             return TokenRefused("unlisted")
         if tombstone.end.reason == "absolute" and now >= claims.expires_at:
             return TokenRefused("expired")
-        return _gone(tombstone.end)
+        return _gone(await self._told(tombstone))
 
 
 def _access(

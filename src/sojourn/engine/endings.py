@@ -69,16 +69,24 @@ class Endings:
 
     async def rotated(self, session: Session) -> None:
         """Note that the epoch of this record is dead, although its session goes on; before the new handle is shown."""
-        now = self._clock.now()
-        lives_until = session.absolute
+        await self._dead(session, End("restored", self._clock.now()), ROTATED)
+
+    async def expired(self, session: Session, end: End) -> None:
+        """See :meth:`sojourn.engine.ends.Ends.expired`."""
+        if self.recent.denies(session) is None:
+            await self._dead(session, end, end.reason)
+
+    async def _dead(self, session: Session, end: End, reason: str) -> None:
+        """Note what the store has done already."""
+        sid, epoch, lives_until = session.id, session.epoch, session.absolute
 
         def note(connection: Connection) -> int:
             return self._journal.add(
-                connection, session.id, session.realm, session.epoch, at=now, reason=ROTATED, lives_until=lives_until
+                connection, sid, session.realm, epoch, at=end.at, reason=reason, lives_until=lives_until
             )
 
         self._journal.confirm([await self._db.write(note)])
-        self.recent.add(session.id, session.epoch, End("restored", now), now)
+        self.recent.add(sid, epoch, end, self._clock.now())
 
     async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.ensure_future(work)

@@ -76,6 +76,13 @@ class Ends:
         """
         await self._endings.rotated(session)
 
+    async def expired(self, session: Session, end: End) -> None:
+        """Note that the store found this session idle for too long, before its holder is told; at most once in a while.
+
+        In a store that goes back it could have a longer idle limit, and live.
+        """
+        await self._endings.expired(session, end)
+
     async def by_id(self, realm: str, sid: str, end: End) -> End | None:
         """End a session whatever its epoch; the first end when it was dead before, None when it is unknown.
 

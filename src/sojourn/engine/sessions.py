@@ -79,7 +79,7 @@ class Sessions(Oversight):
         super().__init__(
             store=store,
             ends=ends,
-            check=Check(store, self._fence, clock, watch),
+            check=Check(store, self._fence, ends, clock, watch),
             bags=SharedBags(store, clock),
             clock=clock,
         )
