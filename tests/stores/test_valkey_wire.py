@@ -84,7 +84,7 @@ async def test_answers_in_pieces_are_whole(relay: Relay, link: ServerLink, piece
     await link.command("", "HSET", "sj:x", *(str(number) for number in range(20)))
     found = await link.read([("HGETALL", "sj:x"), ("HMGET", "sj:x", "0", "1"), ("PING",), ("ZRANGE", "sj:y", "0", "1")])
     assert found == [
-        {str(number).encode(): str(number + 1).encode() for number in range(0, 20, 2)},
+        [str(number).encode() for number in range(20)],
         [b"1", None],
         b"PONG",
         [],

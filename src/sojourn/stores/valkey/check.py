@@ -11,6 +11,7 @@ from sojourn.stores.base import Contract, Finding
 from sojourn.stores.valkey import server
 from sojourn.stores.valkey.info import parse_info
 from sojourn.stores.valkey.link import Link
+from sojourn.stores.valkey.packing import paired
 
 _UNKNOWN = "unknown"
 _SKEW = 1_000
@@ -181,4 +182,4 @@ async def _cluster(link: Link) -> Finding:
 
 
 def _texts(settings: Any) -> Mapping[str, str]:
-    return {name.decode(): value.decode() for name, value in dict(settings).items()}
+    return {name.decode(): value.decode() for name, value in paired(settings).items()}

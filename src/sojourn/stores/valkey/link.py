@@ -48,7 +48,10 @@ class Link(ABC):
 
     @abstractmethod
     async def read(self, commands: Sequence[Sequence[Text]]) -> list[Any]:
-        """The answers of many reads, each of one key, which is its second word; the keys may be of different slots."""
+        """The answers of many reads, each of one key, which is its second word; the keys may be of different slots.
+
+        Names with values come as :func:`~sojourn.stores.valkey.packing.paired` expects them.
+        """
 
     @abstractmethod
     async def close(self) -> None:

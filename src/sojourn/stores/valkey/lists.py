@@ -11,6 +11,7 @@ from sojourn.model.session import Session, Tombstone
 from sojourn.stores.base import Count, Cursor, Swept
 from sojourn.stores.valkey import keys
 from sojourn.stores.valkey.link import Link
+from sojourn.stores.valkey.packing import paired
 from sojourn.stores.valkey.registry import Claim, Registry
 from sojourn.stores.valkey.scripts import scripts
 from sojourn.stores.valkey.sessions import Sessions
@@ -75,7 +76,7 @@ class Lists:
         """Sessions without tombstone, by realm and kind."""
         total: Counter[tuple[str, _Kind]] = Counter()
         for found in await self._link.read([("HGETALL", keys.counts(tag)) for tag in self._names.tags]):
-            for name, live in found.items():
+            for name, live in paired(found).items():
                 total[_split(name.decode())] += int(live)
         return [Count(realm, kind, live) for (realm, kind), live in sorted(total.items()) if live]
 
@@ -135,8 +136,7 @@ class Lists:
         how = (start, "+inf", "BYSCORE", "LIMIT", "0", str(most), "WITHSCORES")
         pages = await self._link.read([("ZRANGE", name, *how) for name in names])
         return {
-            # A client of clusters makes a dict of it.
-            name: [(int(score), sid.decode()) for sid, score in (page.items() if isinstance(page, dict) else page)]
+            name: [(int(score), sid.decode()) for sid, score in paired(page).items()]
             for name, page in zip(names, pages, strict=True)
         }
 

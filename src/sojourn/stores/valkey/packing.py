@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,14 @@ Text = str | bytes
 
 #: All arguments of a script as one: unpacking them there is cheaper than writing each of them here.
 as_one = msgspec.msgpack.Encoder().encode
+
+
+def paired(answer: Any) -> Mapping[bytes, Any]:
+    """An answer of names and values as a mapping: one connection gives them in turn, the client of clusters as a dict."""
+    if isinstance(answer, dict):
+        return answer
+    flat = iter(answer)
+    return dict(zip(flat, flat, strict=True))
 
 
 def packed(words: Sequence[Text]) -> bytes:

@@ -18,6 +18,7 @@ from sojourn.stores.base import SessionLimit
 from sojourn.stores.valkey import keys, records
 from sojourn.stores.valkey.failures import ODD
 from sojourn.stores.valkey.link import Link
+from sojourn.stores.valkey.packing import paired
 from sojourn.stores.valkey.replies import refuse
 from sojourn.stores.valkey.scripts import Script, scripts
 
@@ -108,8 +109,9 @@ class Registry:
         queries = (("ZRANGE", place.claimed, "0", "-1"), ("HGETALL", place.bag))
         claimed, found = await self._link.read(queries)
         sids = [sid for sid in (one.decode() for one in claimed) if sid != but]
-        known = [record for record in await self.records(sids if found else []) if record]
-        return Bag(found, max((record.leaves(realm, principal) for record in known), default=0))
+        bag = paired(found)
+        known = [record for record in await self.records(sids if bag else []) if record]
+        return Bag(bag, max((record.leaves(realm, principal) for record in known), default=0))
 
     async def expire_bag(self, claim: Claim, now: int) -> None:
         """Forget the bag of the claim's owner when it is over, session ``claim.sid`` not counted; else say when to look."""

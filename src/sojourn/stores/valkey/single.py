@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from hiredis import ReplyError
 
@@ -17,7 +17,7 @@ from sojourn.core.errors import OutcomeUnknown, StoreBusy, StoreUnavailable, Una
 from sojourn.stores.valkey.dial import Reached, dial
 from sojourn.stores.valkey.failures import typed
 from sojourn.stores.valkey.link import Link
-from sojourn.stores.valkey.packing import Text, packed
+from sojourn.stores.valkey.packing import Text, packed, paired
 from sojourn.stores.valkey.scripts import Script
 from sojourn.stores.valkey.wire import CROWDED, LOST, UNSENT, Wire
 
@@ -77,7 +77,7 @@ class ServerLink(Link):
         if isinstance(answer, ReplyError):
             raise self._failed(answer, writes=False)
         self.answers += 1
-        return cast("Mapping[bytes, bytes]", answer)
+        return paired(answer)
 
     async def command(self, key: str, *words: Text, writes: bool = False) -> Any:
         """See :meth:`Link.command`."""
