@@ -174,10 +174,11 @@ class Sessions(Oversight):
         """
         access.writable()
         realm, session = access.realm, access.session
+        if type(milliseconds) is not int or milliseconds <= 0:
+            # NaN is neither too long nor too short: a limit that never comes.
+            raise BadRequest("an idle limit is a whole number of ms, more than 0")
         if milliseconds > realm.max_idle:
             raise IdleTooLong(realm.max_idle)
-        if milliseconds <= 0:
-            raise BadRequest("an idle limit is more than 0 ms")
         await self._fence.check(realm, session)
         now = self._clock.now()
         await self._store.change(realm.id, session.id, session.epoch, (), now, idle=milliseconds)

@@ -8,6 +8,7 @@ import pytest
 
 from sojourn.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from sojourn.core.errors import (
+    BadRequest,
     CrossSiteWrite,
     FieldLimit,
     SessionEnded,
@@ -379,3 +380,13 @@ async def test_fields_given_at_the_beginning_are_checked(rules: Rules, realm: Re
     assert opened.fields["cart"].text == "[]"
     with pytest.raises(SojournError):
         await rules.sessions.begin(realm, Identity(), PHONE, fields={"": "[]"})
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 0.5, 60_000.0, True])
+async def test_an_idle_limit_that_is_no_whole_number_is_refused_and_changes_nothing(
+    rules: Rules, realm: Realm, begun: Begun, odd: float
+) -> None:
+    access = await rules.sessions.open(realm, begun.handle, "cookie")
+    with pytest.raises(BadRequest):
+        await rules.sessions.set_idle(access, odd)  # type: ignore[arg-type]
+    assert (await rules.sessions.open(realm, begun.handle, "cookie")).session.idle == realm.session_idle
