@@ -126,3 +126,8 @@ def valkey() -> Iterator[str]:
         yield server.connection_url
     finally:
         server.stop()
+
+
+def store_url(url: str) -> str:
+    """The address of a session store in the Valkey at ``url``."""
+    return url.replace("redis://", "valkey://").removesuffix("/0")

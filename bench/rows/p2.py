@@ -15,8 +15,7 @@ def run(bench: Bench) -> Outcome:
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(peers.valkey())
         peer = stack.enter_context(counters.express(bench, url))
-        store = url.replace("redis://", "valkey://").removesuffix("/0")
-        ours = stack.enter_context(project.asgi_app(bench, "counter", realm="web", store=store))
+        ours = stack.enter_context(project.asgi_app(bench, "counter", realm="web", store=peers.store_url(url)))
         pairs = measure(counters.leg(ours), counters.leg(peer), bench.plan)
     notes = (
         f"the peer is {peers.versions('express_session')}",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
+from collections.abc import Callable, Iterator
 
-from bench import project
+from bench import peers, project
 from bench.client import call
 from bench.harness import Figure, generate, refuse_errors
 from bench.load import Job, Load
@@ -24,18 +25,43 @@ PROCESSES = (1, 2)
 def run(bench: Bench) -> Outcome:
     """Count what is missing over all cases."""
     lost, notes = [], []
-    for processes in PROCESSES:
-        with contextlib.ExitStack() as stack:
-            servers = [stack.enter_context(project.asgi_app(bench, "contended", realm="web")) for _ in range(processes)]
-            for work, case in itertools.product(WORK, (_increments, _puts)):
-                began = time.perf_counter()
-                missing = case(servers, work)
-                lost.append(float(missing))
-                seconds = time.perf_counter() - began
-                name = case.__name__.removeprefix("_")
-                notes.append(f"{name}, {processes} process(es), {work} ms between: {missing} lost, {seconds:.1f} s")
+    for name, store in STORES.items():
+        with store() as url:
+            for processes in PROCESSES:
+                missing, said = _cases(bench, url, processes)
+                lost += missing
+                notes += [f"{name}, {note}" for note in said]
     total = Figure(sum(lost), min(lost), max(lost), len(lost))
     return Outcome(figures={"lost": total}, notes=tuple(notes))
+
+
+def _cases(bench: Bench, url: str, processes: int) -> tuple[list[float], list[str]]:
+    lost, notes = [], []
+    with contextlib.ExitStack() as stack:
+        apps = [project.asgi_app(bench, "contended", realm="web", store=url) for _ in range(processes)]
+        servers = [stack.enter_context(app) for app in apps]
+        for work, case in itertools.product(WORK, (_increments, _puts)):
+            began = time.perf_counter()
+            missing = case(servers, work)
+            seconds = time.perf_counter() - began
+            lost.append(float(missing))
+            name = case.__name__.removeprefix("_")
+            notes.append(f"{processes} process(es), {name}, {work} ms between: {missing} lost, {seconds:.1f} s")
+    return lost, notes
+
+
+@contextlib.contextmanager
+def _valkey() -> Iterator[str]:
+    with peers.valkey() as url:
+        yield peers.store_url(url)
+
+
+#: Name of a store -> what gives its URL; empty is the default, SQLite.
+STORES: dict[str, Callable[[], contextlib.AbstractContextManager[str]]] = {
+    "SQLite": lambda: contextlib.nullcontext(""),
+    "PostgreSQL": peers.postgres,
+    "Valkey": _valkey,
+}
 
 
 def _increments(servers: list[Server], work: int) -> int:
@@ -77,8 +103,8 @@ def _send(servers: list[Server], requests: list[bytes]) -> Load:
 
 ROW = Row(
     name="p6",
-    work="lost updates: 32 clients with 100 increments each, 32 with 100 puts each of different fields of one session; SQLite; "
-    "1 and 2 processes; with and without 2 ms between read and write",
+    work="lost updates: 32 clients with 100 increments each, 32 with 100 puts each of different fields of one session; "
+    "SQLite, PostgreSQL, Valkey; 1 and 2 processes; with and without 2 ms between read and write",
     against="exact result",
     goals=(Goal(figure="lost", unit="", floor=0, target=0, better="less", digits=0),),
     measure=run,
