@@ -35,6 +35,8 @@ class EngineProcess:
         self.arguments = [sys.executable, "-m", "sojourn", command, str(folder), *options]
         self.port, self.admin_port = free_port(), free_port()
         self.log = home / "engine.log"
+        #: Further variables of its environment.
+        self.variables: Mapping[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -43,7 +45,8 @@ class EngineProcess:
 
     @property
     def environment(self) -> dict[str, str]:
-        return environment(self.home) | {"SOJOURN_ADMIN_LISTEN": f"http://127.0.0.1:{self.admin_port}"}
+        listen = {"SOJOURN_ADMIN_LISTEN": f"http://127.0.0.1:{self.admin_port}"}
+        return environment(self.home) | listen | dict(self.variables)
 
     def start(self) -> EngineProcess:
         with self.log.open("ab") as log:

@@ -7,14 +7,13 @@ import random
 import sqlite3
 import sys
 from asyncio.subprocess import PIPE
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from sojourn.core.errors import StoreCorrupt, StoreUnavailable
 from sojourn.stores.sqlite import SqliteStore
-from sojourn.testing.law import HERE, T
+from tests.power.counting import missing
 from tests.power.outage import COMPILER, Disk
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")]
@@ -39,29 +38,9 @@ async def lost(disk: Disk, synchronous: str, name: str, chance: random.Random) -
     said += (await child.stdout.read()).splitlines(keepends=True)
     assert await child.wait() == -9
     disk.lose_power(chance if chance.random() < 0.5 else None)
-    counted: defaultdict[str, int] = defaultdict(int)
-    ended = []
-    for line in said:
-        what, sid, number = line.decode().split()
-        if what == "ended":
-            ended.append(sid)
-        else:
-            counted[sid] = max(counted[sid], int(number))
-    return await _missing(file, counted, ended)
-
-
-async def _missing(file: Path, counted: dict[str, int], ended: list[str]) -> int:
     store = await SqliteStore.open(file)
     try:
-        missing = 0
-        for sid, number in counted.items():
-            loaded = await store.load(HERE, sid, T)
-            found = int(loaded.fields["n"].text) if loaded else 0
-            assert found <= number + 1, "a change that nobody asked for"
-            missing += found < number
-        for sid in ended:
-            missing += await store.why(HERE, sid, T) is None
-        return missing
+        return await missing(store, said)
     finally:
         await store.close()
 
@@ -90,9 +69,9 @@ async def test_the_disk_does_lose_what_is_not_synced(disk: Disk, synchronous: st
     chance = random.Random(20)
     for number in range(10):
         try:
-            missing = await lost(disk, synchronous, f"round{number}", chance)
+            gone = await lost(disk, synchronous, f"round{number}", chance)
         except (StoreCorrupt, StoreUnavailable):
             return
-        if missing:
+        if gone:
             return
     pytest.fail("nothing was lost without syncing")

