@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sojourn.bootstrap import open_store
 from sojourn.config.project import RealmFolder
 from sojourn.config.settings import SessionSettings, Settings
 from sojourn.core.clock import ManualClock
@@ -38,14 +39,28 @@ REALMS: dict[str, dict[str, Any]] = {
 UNLIMITED = SessionSettings(max_stateful=0, max_stateless=0, anonymous_per_address=0)
 
 
+#: For tests that say something of every store, besides the two that all of them run on.
+ON_EACH_STORE = pytest.mark.parametrize(
+    "open_limited", ["memory", "sqlite", "postgres_database", "valkey_url"], indirect=True
+)
+
+
 @pytest.fixture(params=["memory", "sqlite"])
-async def open_limited(request: pytest.FixtureRequest, start: Start) -> Start:
+async def open_limited(request: pytest.FixtureRequest, start: Start) -> AsyncIterator[Start]:
     """Opens the engine of this test's project on each store, with the realms and limits that the test names."""
+    servers: list[Any] = []
 
     async def open_engine(**options: Any) -> Rules:
-        return await start(memory=MemoryStore() if request.param == "memory" else None, **options)
+        if request.param == "sqlite":
+            return await start(**options)
+        if request.param == "memory":
+            return await start(memory=MemoryStore(), **options)
+        servers.append(await open_store(request.getfixturevalue(request.param)))
+        return await start(memory=servers[-1], **options)
 
-    return open_engine
+    yield open_engine
+    for server in servers:
+        await server.close()
 
 
 @pytest.fixture

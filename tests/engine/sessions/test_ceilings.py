@@ -16,7 +16,7 @@ from sojourn.model.realm import Realm
 from sojourn.model.session import Device, Identity
 from sojourn.model.user import Account, account_identity, external_identity
 from sojourn.stores.memory import MemoryStore
-from tests.engine.sessions.conftest import PASSWORD, realm_of
+from tests.engine.sessions.conftest import ON_EACH_STORE, PASSWORD, realm_of
 
 pytestmark = pytest.mark.anyio
 
@@ -70,12 +70,14 @@ async def test_each_kind_of_realm_has_a_ceiling_of_its_own(rules: Rules, shop: R
     await login(rules, office, anna)
 
 
+@ON_EACH_STORE
 async def test_many_visitors_at_once_stay_within_the_share(rules: Rules, shop: Realm) -> None:
     tries = await asyncio.gather(*(visit(rules, shop) for _ in range(30)), return_exceptions=True)
     assert sum(isinstance(tried, Begun) for tried in tries) == 4
     assert len(await rules.sessions.list(shop)) == 4
 
 
+@ON_EACH_STORE
 async def test_who_is_logged_in_is_never_refused_because_of_visitors(
     rules: Rules, shop: Realm, anna: Account, clock: ManualClock
 ) -> None:
@@ -182,6 +184,7 @@ async def test_sessions_of_other_processes_count_within_ten_seconds(start: Any, 
             await visit(rules, shop)
 
 
+@ON_EACH_STORE
 async def test_a_visitor_who_logs_in_gives_the_place_of_a_visitor_back(
     rules: Rules, shop: Realm, anna: Account
 ) -> None:

@@ -19,7 +19,7 @@ from sojourn.model.session import Device, End, Identity, Session
 from sojourn.model.user import Account, account_identity, external_identity
 from sojourn.stores.base import SessionLimit
 from sojourn.stores.memory import MemoryStore
-from tests.engine.sessions.conftest import PASSWORD, realm_of
+from tests.engine.sessions.conftest import ON_EACH_STORE, PASSWORD, realm_of
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +66,7 @@ async def watched(rules: Rules, realm: Realm, account: Account) -> AsyncIterator
     looking.cancel()
 
 
+@ON_EACH_STORE
 @pytest.mark.parametrize("policy", POLICIES)
 async def test_50_simultaneous_logins_never_leave_more_than_5_alive(rules: Rules, anna: Account, policy: str) -> None:
     realm = realm_of(rules, policy)
@@ -92,6 +93,7 @@ async def test_two_processes_keep_the_limit_together(start: Any, anna: Account) 
     assert max(seen) == 5
 
 
+@ON_EACH_STORE
 @pytest.mark.parametrize(("policy", "evicted"), [("evict-oldest", 0), ("evict-idle", 1)])
 async def test_the_policy_says_whose_turn_it_is(
     rules: Rules, clock: ManualClock, anna: Account, policy: str, evicted: int
@@ -166,6 +168,7 @@ async def test_who_knows_the_limit_but_not_the_password_is_told_nothing(rules: R
     assert len(await live(rules, realm, anna)) == 5
 
 
+@ON_EACH_STORE
 async def test_a_login_may_end_an_own_session_in_the_same_request(rules: Rules, anna: Account) -> None:
     realm = realm_of(rules, "deny")
     mine = [await begin(rules, realm, anna) for _ in range(5)]
@@ -193,6 +196,7 @@ async def test_a_login_ends_no_session_of_anybody_else(rules: Rules, anna: Accou
         await rules.sessions.open(where, begun.handle, "cookie")
 
 
+@ON_EACH_STORE
 async def test_a_refused_login_leaves_the_session_that_came_along(rules: Rules, anna: Account) -> None:
     realm = realm_of(rules, "deny")
     ben = await rules.users.add("main", "ben", "a very good password")
@@ -228,6 +232,7 @@ async def test_a_new_login_in_the_same_session_is_let_in_after_the_limit_was_low
         await rules.logins.login(lowered, "anna", PASSWORD, PHONE)
 
 
+@ON_EACH_STORE
 @pytest.mark.parametrize("policy", ["evict-oldest", "evict-idle"])
 async def test_an_anonymous_session_that_logs_in_makes_room_as_a_new_one_does(
     rules: Rules, anna: Account, policy: str
@@ -265,6 +270,7 @@ async def test_a_login_that_others_have_put_out_already_is_told_so_and_not_that_
 # --- anonymous sessions of one address block ---
 
 
+@ON_EACH_STORE
 async def test_the_21st_visitor_of_an_address_block_ends_the_idlest_of_that_block(
     open_limited: Any, clock: ManualClock
 ) -> None:
@@ -283,6 +289,7 @@ async def test_the_21st_visitor_of_an_address_block_ends_the_idlest_of_that_bloc
         await rules.sessions.open(realm, begun.handle, "cookie")
 
 
+@ON_EACH_STORE
 async def test_many_visitors_at_once_stay_within_the_quota(open_limited: Any) -> None:
     rules = await open_limited(realms=REALMS, limits=SessionSettings(anonymous_per_address=3))
     realm = realm_of(rules, "deny")
@@ -309,6 +316,7 @@ async def test_a_visitor_who_is_turned_away_leaves_nothing(open_limited: Any) ->
     assert [session.id for session in await rules.sessions.list(realm)] == [kept.session.id]
 
 
+@ON_EACH_STORE
 async def test_an_eviction_is_in_the_journal_and_stays_an_eviction(
     rules: Rules, clock: ManualClock, anna: Account
 ) -> None:

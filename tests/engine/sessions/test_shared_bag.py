@@ -26,7 +26,7 @@ from sojourn.model.realm import Realm, RealmConfig
 from sojourn.model.session import Device, Identity
 from sojourn.model.user import Account, account_identity, external_identity
 from sojourn.stores.memory import MemoryStore
-from tests.engine.sessions.conftest import PASSWORD, realm_of
+from tests.engine.sessions.conftest import ON_EACH_STORE, PASSWORD, realm_of
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +66,7 @@ async def login(rules: Rules, realm: Realm, current: Access) -> Access:
     return await rules.sessions.open(realm, logged.handle, "cookie")
 
 
+@ON_EACH_STORE
 async def test_what_one_session_writes_the_others_of_its_user_read(rules: Rules, shop: Realm, anna: Account) -> None:
     phone, laptop = await enter(rules, shop, anna), await enter(rules, shop, anna)
     await rules.sessions.change(phone, [field.put("cart", '["A1"]')])
@@ -77,6 +78,7 @@ async def test_what_one_session_writes_the_others_of_its_user_read(rules: Rules,
     assert set(loaded.fields) == {"cart"}
 
 
+@ON_EACH_STORE
 async def test_a_bag_is_of_one_principal_in_one_realm(rules: Rules, shop: Realm, anna: Account) -> None:
     ben = await rules.users.add("main", "ben", "a very good password")
     mine = await enter(rules, shop, anna)
@@ -101,12 +103,14 @@ async def test_anonymous_sessions_keep_fields_of_their_own(rules: Rules, shop: R
     assert (await texts(rules, one), await texts(rules, other)) == ({"cart": "[1]"}, {})
 
 
+@ON_EACH_STORE
 async def test_parallel_increments_from_many_sessions_are_all_there(rules: Rules, shop: Realm, anna: Account) -> None:
     mine = [await enter(rules, shop, anna) for _ in range(5)]
     await asyncio.gather(*(rules.sessions.change(each, [field.increment("n")]) for each in mine for _ in range(10)))
     assert await texts(rules, mine[0]) == {"n": "50"}
 
 
+@ON_EACH_STORE
 async def test_a_conflict_between_two_sessions_shows_both_versions(rules: Rules, shop: Realm, anna: Account) -> None:
     one, other = await enter(rules, shop, anna), await enter(rules, shop, anna)
     first = await rules.sessions.change(one, [field.put_if("n", "1", 0)])
@@ -184,6 +188,7 @@ async def test_a_field_that_was_deleted_does_not_come_back_from_a_login(
     assert await texts(rules, mine) == {"n": "1"}
 
 
+@ON_EACH_STORE
 async def test_only_what_the_realm_keeps_at_login_goes_into_the_bag(open_limited: Any) -> None:
     rules = await open_limited(realms={"shop": {**SHARED, "keep_at_login": ("cart",)}})
     await rules.users.add("main", "anna", PASSWORD)
