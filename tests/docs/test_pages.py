@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import REFERENCE, pages
+from docs.generate import REFERENCE, SURVIVAL, pages
 from sojourn.core.json import decode
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,13 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("name", pages())
 def test_a_generated_page_is_as_the_code_is(name: str) -> None:
     assert (REFERENCE / name).read_text() == pages()[name](), "stale: run make docs"
+
+
+def test_the_tests_that_show_what_survives_are_there() -> None:
+    for *_, shown in SURVIVAL:
+        for test in shown:
+            file, _, name = test.partition("::")
+            assert f"def {name}(" in (ROOT / "tests" / file).read_text(), test
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
