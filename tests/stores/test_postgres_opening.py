@@ -191,6 +191,36 @@ async def test_a_replica_is_refused_and_a_promoted_one_is_another_run(postgres_s
         postgres_server.drop_database(url)
 
 
+async def test_nothing_that_began_before_a_failover_is_served_after_it(postgres_server: PostgresServer) -> None:
+    primary = PostgresServer()
+    primary.start()
+    replica: PostgresServer | None = None
+    try:
+        first = await PostgresStore.open(primary.url)
+        session = await created(first, {"x": "1"})
+        await first.close()
+        replica = primary.replica()
+        replica.start()
+        hosts = f"127.0.0.1:{primary.port},127.0.0.1:{replica.port}"
+        store = await PostgresStore.open(primary.url.replace(f"127.0.0.1:{primary.port}", hosts))
+        rung: list[str] = []
+        store.on_another_run(lambda: rung.append("rung"))
+        assert await texts(store, session) == {"x": "1"}
+        primary.kill()
+        await refused(StoreUnavailable, store.load(HERE, session.id, T))
+        replica.run("SELECT pg_promote()")
+        assert not rung
+        await refused(StoreUnavailable, store.load(HERE, session.id, T))
+        assert rung == ["rung"]
+        assert await texts(store, session) == {"x": "1"}
+        assert rung == ["rung"]
+        await store.close()
+    finally:
+        primary.remove()
+        if replica is not None:
+            replica.remove()
+
+
 async def test_a_check_tells_what_a_server_does_not_promise(postgres_database: str) -> None:
     store = await PostgresStore.open(postgres_database)
     levels = {finding.what: finding.level for finding in await store.check()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -43,6 +44,9 @@ class Lanes:
         self._named = True
         self._closed = False
         self._away = False
+        self._run = ""
+        #: Called when a connection reaches another run than the one before; what waits then is refused.
+        self.on_another_run: Callable[[], None] | None = None
         #: Connections made, and statements repeated after the server had rolled them back.
         self.connections = 0
         self.repeats = 0
@@ -147,7 +151,7 @@ class Lanes:
         lane.named = self._named
         try:
             async with asyncio.timeout(CONNECT):
-                _examine(await lane.first(SQL.probe))
+                run = _examine(await lane.first(SQL.probe))
         except TimeoutError:
             lane.close()
             raise StoreUnavailable("PostgreSQL does not answer") from None
@@ -155,9 +159,22 @@ class Lanes:
             lane.close()
             raise
         lane.serve(self._freed, self._lost)
+        self._reached(run)
         self._lanes.add(lane)
         self.connections += 1
         return lane
+
+    def _reached(self, run: str) -> None:
+        """Another run has its own history: let go of the old one, and let nothing on that began before."""
+        known, self._run = self._run, run
+        if known in ("", run):
+            return
+        for lane in [*self._lanes]:
+            lane.close()
+            self._lost(lane)
+        if self.on_another_run is not None:
+            self._refuse_waiting(StoreUnavailable("another PostgreSQL server answers than before"))
+            self.on_another_run()
 
     def _failed(self, error: Exception) -> None:
         """No further connection: whoever waits is refused unless others will come free."""
@@ -183,12 +200,13 @@ class Lanes:
         self._watching = self._loop.call_later(_LOOK, self._watch) if busy else None
 
 
-def _examine(row: Row) -> None:
-    """Refuse a server that would not keep what the store promises."""
-    replica, isolation, encoding = row
+def _examine(row: Row) -> str:
+    """Which run of a server this is. One that would not keep what the store promises is refused."""
+    replica, isolation, encoding, run = row
     if true(replica):
         raise StoreReadOnly("this PostgreSQL server is a replica; the store needs the primary")
     if text_of(isolation) != "read committed":
         raise wrong_isolation()
     if text_of(encoding) != "UTF8":
         raise StoreUnavailable(f"the database has the encoding {text_of(encoding)}; the store needs UTF8")
+    return text_of(run)

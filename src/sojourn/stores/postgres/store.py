@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sojourn.core.errors import SessionEnded, SessionUnknown, StoreBusy, StoreCorrupt, StoreReadOnly, StoreVersion
 from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Limits, Op, check_limits
@@ -215,6 +215,10 @@ class PostgresStore:
         """The run is the cluster's identifier and its timeline: a promoted replica has another one."""
         ((installation, counter, run),) = await self._lanes.ask(SQL.mark)
         return Mark(text_of(installation), number_of(counter), text_of(run))
+
+    def on_another_run(self, alarm: Callable[[], None]) -> None:
+        """See :meth:`sojourn.stores.base.Alarmed.on_another_run`."""
+        self._lanes.on_another_run = alarm
 
     async def advance(self) -> int:
         """See :meth:`sojourn.stores.base.Marked.advance`."""
