@@ -137,7 +137,7 @@ class Tally:
         if answer.status == 200:
             self.acknowledged += 1
             return
-        assert (answer.status, answer.headers["retry-after"]) == (503, "1"), answer
+        assert (answer.status, answer.headers.get("retry-after")) == (503, "1"), answer
         if answer.json()["code"] == "store.outcome_unknown":
             self.unknown += 1
         else:
