@@ -76,7 +76,7 @@ def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 urlpatterns = [
-    path("work/<name>", work),
+    path("notes/<name>", work),
     path("awork/<name>", awork),
     path("login", sign_in),
     path("alogin", asign_in),

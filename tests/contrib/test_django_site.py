@@ -47,7 +47,7 @@ def do(client: Client, act: Callable[[HttpRequest], Any], status: int = 200) -> 
     """One request of ``client`` in which ``act`` runs."""
     name = str(len(WORK))
     WORK[name] = act
-    answer = client.get(f"/work/{name}", {"status": status})
+    answer = client.get(f"/notes/{name}", {"status": status})
     return answer.json()["value"] if answer.status_code == 200 else answer
 
 
@@ -212,7 +212,7 @@ def test_requests_of_many_threads_lose_nothing() -> None:
     statuses: list[int] = []
 
     def run(browser: Client, number: int) -> None:
-        statuses.append(browser.get("/work/add", {"number": number}).status_code)
+        statuses.append(browser.get("/notes/add", {"number": number}).status_code)
 
     threads = [threading.Thread(target=run, args=(beside(client), number)) for number in range(8)]
     for thread in threads:
