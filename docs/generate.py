@@ -98,7 +98,7 @@ SURVIVAL: Sequence[tuple[str, str, str, str, Sequence[str]]] = (
         "`always`: all; `everysec`: all but changes of the last two seconds; `no`: what the system had written",
         (
             "power/test_sqlite_power.py::test_three_power_failures_lose_nothing_that_was_acknowledged",
-            "power/test_server_power.py::test_two_power_failures_of_the_server_lose_nothing_that_was_acknowledged",
+            "power/test_server_power.py::test_a_power_failure_of_the_server_loses_nothing_that_was_acknowledged",
             "power/test_server_power.py::test_a_server_that_does_not_sync_each_commit_does_lose_some",
             "e2e/test_power.py::test_a_power_failure_of_the_engine_loses_no_acknowledged_write_and_no_logout",
             "e2e/test_power.py::test_what_ended_stays_ended_when_valkey_loses_the_last_second",

@@ -109,6 +109,7 @@ def test_twenty_power_failures_of_the_engine_lose_no_acknowledged_write_and_no_l
     assert failures(Machine(pristine_shop, folder), 20) == 0
 
 
+@pytest.mark.soak
 def test_an_engine_on_a_disk_that_lies_does_lose_some(pristine_shop: Shop, folder: Path) -> None:
     """Unless this loses something, the tests above prove nothing."""
     assert failures(Machine(pristine_shop, folder, lying=True), 1) > 0

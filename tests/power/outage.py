@@ -68,8 +68,9 @@ class Disk:
                 continue
             shadow = self._shadow_of(file)
             durable = shadow.read_bytes() if shadow.exists() else b""
-            left = _shortened if in_order else _mixed
-            file.write_bytes(durable if chance is None else left(file.read_bytes(), durable, chance))
+            live, left = file.read_bytes(), _shortened if in_order else _mixed
+            if live != durable:
+                file.write_bytes(durable if chance is None else left(live, durable, chance))
 
     def _save(self, file: Path) -> None:
         shadow, owner = self._shadow_of(file), file.stat()
