@@ -22,7 +22,7 @@ Via = Literal["cookie", "header", "parameter", "jwt", "python"]
 PrincipalKind = Literal["anonymous", "account", "external"]
 
 
-class Access(msgspec.Struct, frozen=True, kw_only=True):
+class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A live session opened by one handle."""
 
     realm: Realm

@@ -177,7 +177,12 @@ class Draft(MutableMapping[str, Any]):
     @property
     def changed(self) -> bool:
         """Whether there is anything to save."""
-        return self.cleared or bool(self.ops())
+        return self.cleared or (self.used and bool(self.ops()))
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was read or changed; if not, there is nothing to save."""
+        return self.cleared or bool(self._items)
 
     def saved(self, ops: Sequence[Op], version: int) -> None:
         """Go on from what ``ops`` have written; ``version`` is that of the session after it."""

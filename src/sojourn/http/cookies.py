@@ -37,6 +37,7 @@ class SessionCookie(NamedTuple):
 NO_COOKIE = SessionCookie(present=False, handle=None, ambiguous=False)
 
 
+@lru_cache(maxsize=1024)
 def cookie_name(realm: str, *, secure: bool) -> bytes:
     """The name of the session cookie of ``realm`` on HTTPS (``secure``) or on plain loopback."""
     return (_SECURE_PREFIX if secure else _PLAIN_PREFIX) + realm.encode()

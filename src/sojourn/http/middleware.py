@@ -66,6 +66,11 @@ class RequestSession(MutableMapping[str, Any]):
         return self
 
     @property
+    def as_mapping(self) -> bool:
+        """Whether the mapping was used at all."""
+        return self._draft.used
+
+    @property
     def unsaved(self) -> bool:
         """Whether the mapping has changes that are not saved yet."""
         return self._draft.changed
@@ -236,8 +241,10 @@ class _Answer:
         if event["type"] != "http.response.start":
             await self._send(event)
             return
-        if event["status"] < FAILED and not await self._save():
-            return
+        if event["status"] < FAILED:
+            self._saved = not self._session.as_mapping or await self._save()
+            if not self._saved:
+                return
         await self._begin(event)
 
     async def refuse(self, error: SojournError) -> None:
@@ -261,7 +268,6 @@ class _Answer:
         except SojournError as error:
             await self.refuse(error)
             return False
-        self._saved = True
         return True
 
     async def _begin(self, event: Event) -> None:

@@ -24,10 +24,10 @@ from sojourn.http.cookies import (
     SessionCookie,
     cookie_name,
     expire_session_cookie,
-    read_session_cookie,
     set_session_cookie,
 )
 from sojourn.http.errors import ResponseAlreadySent
+from sojourn.http.handles import read_cookie
 from sojourn.http.origin import Arrival, Origins, check_realm_host
 from sojourn.http.replies import NO_STORE
 from sojourn.http.wire import Head, Header, Scope
@@ -52,6 +52,23 @@ class SessionNotLoaded(SojournError):
 class Visit:
     """What one request knows of its session."""
 
+    #: The open session, None while there is none.
+    access: Access | None = None
+    #: Why the session that the client showed cannot be opened.
+    lost: Unauthorized | None = None
+    #: Headers for the answer.
+    headers: tuple[Header, ...] = ()
+    #: Whether the answer has begun: then no cookie can be set any more.
+    answering = False
+    #: Whether what a client without a cookie has, nothing, counts as loaded.
+    preloaded = False
+
+    _arrival: Arrival | None = None
+    _cookie: SessionCookie | None = None
+    _client: Client | None = None
+    _is_ours: bool | None = None
+    _opened = False
+
     def __init__(self, rules: Rules, origins: Origins, realm: Realm, scope: Scope) -> None:
         self._rules = rules
         self._origins = origins
@@ -60,22 +77,7 @@ class Visit:
         # ASGI lets a server give any iterable of two.
         self._scope = {**scope, "server": tuple(server)} if isinstance(server, list) else scope
         self._head = Head(scope["headers"])
-        self._arrival: Arrival | None = None
-        self._cookie: SessionCookie | None = None
-        self._client: Client | None = None
-        self._is_ours: bool | None = None
         self._fields: dict[str, Field] | None = {}
-        self._opened = False
-        #: The open session, None while there is none.
-        self.access: Access | None = None
-        #: Why the session that the client showed cannot be opened.
-        self.lost: Unauthorized | None = None
-        #: Headers for the answer.
-        self.headers: tuple[Header, ...] = ()
-        #: Whether the answer has begun: then no cookie can be set any more.
-        self.answering = False
-        #: Whether what a client without a cookie has, nothing, counts as loaded.
-        self.preloaded = False
 
     # --- what came with the request ---
 
@@ -89,7 +91,8 @@ class Visit:
     def cookie(self) -> SessionCookie:
         """The session cookie of the request."""
         if self._cookie is None:
-            self._cookie = self._read_cookie()
+            shown = self._head.has(b"cookie")
+            self._cookie = read_cookie(self._realm, self._head, https=self.arrival.https) if shown else NO_COOKIE
         return self._cookie
 
     @property
@@ -98,21 +101,15 @@ class Visit:
         if self._client is None:
             self._client = UNTRACKED
             if self._realm.config.client_tracking_enabled:
-                method = self._scope["method"]
-                self._client = recognise(self._realm, self._head, self.arrival, method, self._origins)
+                head, method = self._head, self._scope["method"]
+                self._client = recognise(self._realm, head, self.arrival, method, self._origins)
         return self._client
 
     async def answer_headers(self) -> Sequence[Header]:
         """What the answer carries: the cookies, and that nothing of it may be kept by a cache."""
-        try:
-            client = self.client
-        except SojournError:
-            # Not our host: no cookie of ours belongs there, and what the application answers is its own affair.
-            client = UNTRACKED
-        if client.ambiguous:
-            await self._rules.audit.refused("cookie.ambiguous", self.arrival.address, realm=self._realm.id)
-        headers = (*self.headers, *client.headers)
-        return (*headers, NO_STORE) if headers or self.used else ()
+        tracks = self._realm.config.client_tracking_enabled
+        headers = (*self.headers, *await self._client_headers()) if tracks else self.headers
+        return (*headers, NO_STORE) if headers or self._opened else ()
 
     @property
     def used(self) -> bool:
@@ -238,18 +235,22 @@ class Visit:
             self._arrival = arrival
         return self._arrival
 
+    async def _client_headers(self) -> tuple[Header, ...]:
+        try:
+            client = self.client
+        except SojournError:
+            # Not our host: no cookie of ours belongs there, and what the application answers is its own affair.
+            return ()
+        if client.ambiguous:
+            await self._rules.audit.refused("cookie.ambiguous", self.arrival.address, realm=self._realm.id)
+        return client.headers
+
     @property
     def _device(self) -> Device:
         return device(self._head, self.arrival, self.client.id)
 
     def _user(self, name: str) -> Identity:
         return external_identity(_SPACE, name, (), "", self._rules.clock.now()) if name else _NOBODY
-
-    def _read_cookie(self) -> SessionCookie:
-        if not self._head.has(b"cookie"):
-            return NO_COOKIE
-        name = cookie_name(self._realm.name, secure=self.arrival.https)
-        return read_session_cookie(self._head.all(b"cookie"), name)
 
     def _ours(self) -> bool:
         if self._is_ours is None:

@@ -20,6 +20,9 @@ OpKind = Literal["put", "delete", "increment", "append", "merge", "put_if"]
 #: Longest name of a field, in bytes of UTF-8.
 MAX_NAME = 256
 
+#: Most bytes of UTF-8 that one character takes: what is short enough in characters is so in bytes.
+_WIDEST = 4
+
 
 class Field(NamedTuple):
     """One GLOBAL value."""
@@ -115,7 +118,8 @@ def add(a: str, b: str) -> str:
 
 def size(name: str, text: str) -> int:
     """What a field weighs against :attr:`Limits.total`: bytes of its name and its text."""
-    return len(name.encode()) + len(text.encode())
+    name_bytes = len(name) if name.isascii() else len(name.encode())
+    return name_bytes + (len(text) if text.isascii() else len(text.encode()))
 
 
 def check_limits(fields: Mapping[str, str], limits: Limits) -> None:
@@ -130,13 +134,14 @@ def check_limits(fields: Mapping[str, str], limits: Limits) -> None:
 
 def check_name(name: str) -> None:
     """Raise :class:`FieldLimit` for a name that no store takes: empty, too long, or with a NUL."""
-    if not name or "\0" in name or len(name.encode()) > MAX_NAME:
+    long = len(name) > MAX_NAME // _WIDEST and len(name.encode()) > MAX_NAME
+    if not name or "\0" in name or long:
         raise FieldLimit("name", name[:80], MAX_NAME)
 
 
 def check_value(name: str, text: str, limits: Limits) -> None:
     """Raise :class:`FieldLimit` when one value is too large."""
-    if len(text.encode()) > limits.value:
+    if len(text) > limits.value // _WIDEST and len(text.encode()) > limits.value:
         raise FieldLimit("value", name, limits.value)
 
 
@@ -166,15 +171,16 @@ def apply(ops: Sequence[Op], fields: Mapping[str, Field], limits: Limits) -> App
     writes: dict[str, str | None] = {}
     values: dict[str, str] = {}
     for op in ops:
-        check_name(op.name)
-        found = fields.get(op.name)
-        old = writes.get(op.name, found.text if found else None)
+        name = op.name
+        check_name(name)
+        found = fields.get(name)
+        old = writes.get(name, found.text if found else None)
         new = _result(op, old, found)
-        if op.kind == "increment" and new is not None:
-            values[op.name] = new
         if new is not None:
-            check_value(op.name, new, limits)
-        writes[op.name] = new
+            check_value(name, new, limits)
+            if op.kind == "increment":
+                values[name] = new
+        writes[name] = new
     return Applied(writes, values)
 
 

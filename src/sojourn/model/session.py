@@ -43,7 +43,10 @@ MAX_TOKENS = 16
 REPLACED_FOR = 60_000
 
 
-class End(msgspec.Struct, frozen=True, omit_defaults=True):
+# gc=False: what these hold can lead back to none of them, so the garbage collector need not look for cycles.
+
+
+class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Why, when and by whom a session was ended."""
 
     reason: EndReason
@@ -60,7 +63,7 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True):
         return SessionEnded(self.reason, self.at, by_operator=bool(self.actor), text=text)
 
 
-class Fences(msgspec.Struct, frozen=True):
+class Fences(msgspec.Struct, frozen=True, gc=False):
     """The ``authEpoch`` numbers of account, realm and engine that a session was made under."""
 
     account: int = 0
@@ -68,7 +71,7 @@ class Fences(msgspec.Struct, frozen=True):
     engine: int = 0
 
 
-class Identity(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Identity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """Who a session acts for. It changes only at login, logout and privilege change."""
 
     #: ``""`` anonymous; ``a:<account key>``; ``x:<space>:<sub>`` for an external principal.
@@ -97,7 +100,7 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return "external" if self.principal.startswith("x:") else "anonymous"
 
 
-class Device(msgspec.Struct, frozen=True, omit_defaults=True):
+class Device(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What is known of the client that made the session."""
 
     client: str = ""
@@ -105,7 +108,7 @@ class Device(msgspec.Struct, frozen=True, omit_defaults=True):
     agent: str = ""
 
 
-class IssuedToken(msgspec.Struct, frozen=True, omit_defaults=True):
+class IssuedToken(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A JWT of a session, listed in its record so that a key alone cannot make one."""
 
     #: SHA-256 of the ``jti``.
@@ -117,7 +120,7 @@ class IssuedToken(msgspec.Struct, frozen=True, omit_defaults=True):
     scope: tuple[str, ...] = ()
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class Session(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One session as its store keeps it; its fields are kept beside it."""
 
     #: Public reference, 256 random bits; opens nothing.

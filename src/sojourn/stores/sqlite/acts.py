@@ -98,7 +98,7 @@ def _change_once(db: sqlite3.Connection, target: Target, wanted: Change) -> Chan
         return None
     n, version, weight, large, doc, about = found[0]
     stored = StoredFields(db, n, doc, weight, large)
-    old = stored.read({op.name for op in wanted.ops})
+    old = stored.read(wanted.ops)
     applied = apply(wanted.ops, old, wanted.limits)
     written = stored.write(version + 1, applied.writes, old)
     if wanted.ops:

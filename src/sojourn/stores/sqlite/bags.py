@@ -37,7 +37,7 @@ def _change_once(db: sqlite3.Connection, target: Target, wanted: BagChange) -> C
         raise SessionUnknown
     _, n, version, weight, large, doc = found[0]
     stored = StoredFields(db, -(n or 0), doc or "{}", weight or 0, large or 0)
-    old = stored.read({op.name for op in wanted.ops})
+    old = stored.read(wanted.ops)
     applied = apply(wanted.ops, old, wanted.limits)
     version = (version or 0) + 1
     written = stored.write(version, applied.writes, old)

@@ -24,7 +24,7 @@ Doc = dict[str, tuple[int, msgspec.Raw]]
 _RECORD = 10
 
 
-class About(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class About(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """What a record holds beside its columns."""
 
     identity: Identity = Identity()
@@ -48,8 +48,6 @@ _encoder = msgspec.json.Encoder()
 _about = msgspec.json.Decoder(About)
 _end = msgspec.json.Decoder(End)
 _fields = msgspec.json.Decoder(dict[str, Field])
-_doc = msgspec.json.Decoder(Doc)
-_text = msgspec.json.Decoder(str)
 _values = msgspec.json.Decoder(dict[str, str])
 
 
@@ -136,19 +134,15 @@ def encode_about(about: About) -> str:
     return _encoder.encode(about).decode()
 
 
-def decode_doc(text: str) -> Doc:
-    """Column ``doc``, with the texts still encoded."""
-    return _doc.decode(text)
+#: Column ``doc`` with the texts still encoded, and one of them: the field's text, or for a large value its size in
+#: bytes as digits.
+decode_doc = msgspec.json.Decoder(Doc).decode
+text_of = msgspec.json.Decoder(str).decode
 
 
 def encode_doc(doc: Doc) -> str:
     """``doc`` as its column."""
     return _encoder.encode(doc).decode()
-
-
-def text_of(raw: msgspec.Raw) -> str:
-    """The field's text, or for a large value its size in bytes as digits."""
-    return _text.decode(raw)
 
 
 def entry(version: int, text: str) -> tuple[int, msgspec.Raw]:

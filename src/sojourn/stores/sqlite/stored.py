@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from sojourn.core.errors import StoreCorrupt
-from sojourn.model.field import Field, size
+from sojourn.model.field import Field, Op, size
 from sojourn.stores.sqlite.rows import LARGE, Doc, Written, decode_doc, encode_doc, entry, text_of
 from sojourn.stores.sqlite.statements import SQL
 
 
 class StoredFields:
     """The fields as read; :meth:`write` and :meth:`keep` say what is to be stored, :meth:`store_large` stores it."""
+
+    __slots__ = ("_db", "_doc", "_drop", "_large", "_n", "_put", "_weight")
 
     def __init__(self, db: sqlite3.Connection, n: int, doc: str, weight: int, large: int) -> None:
         self._db = db
@@ -23,9 +25,10 @@ class StoredFields:
         self._put: dict[str, str] = {}
         self._drop: set[str] = set()
 
-    def read(self, names: Iterable[str]) -> dict[str, Field]:
-        """Those of the fields ``names`` that exist."""
-        return {name: self._field(name) for name in names if name in self._doc}
+    def read(self, ops: Sequence[Op]) -> dict[str, Field]:
+        """Those of the fields that ``ops`` name which exist."""
+        doc = self._doc
+        return {op.name: self._field(op.name) for op in ops if op.name in doc}
 
     def _field(self, name: str) -> Field:
         version, raw = self._doc[name]

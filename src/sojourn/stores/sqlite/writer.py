@@ -98,7 +98,8 @@ class Writer:
         future: asyncio.Future[_R] = self._loop.create_future()
         self._pending.append(_Job(future, act, args, self._loop.time() + WAIT))
         # The worker goes on in the next turn of the loop: what the other requests of this turn ask for goes along.
-        self._wanted.set()
+        if len(self._pending) == 1:
+            self._wanted.set()
         if self._watch is None:
             self._watch = self._loop.call_later(WAIT, self._refuse_late)
         return future
