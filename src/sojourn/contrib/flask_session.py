@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from flask.sessions import SessionMixin, session_json_serializer
@@ -11,6 +11,7 @@ from sojourn.bootstrap import Engine
 from sojourn.contrib.portal import Portal
 from sojourn.core import json
 from sojourn.engine.draft import Draft
+from sojourn.engine.drafted import Drafted
 from sojourn.engine.live import Fields
 from sojourn.http.errors import ResponseAlreadySent
 from sojourn.http.visit import SessionNotLoaded, Visit
@@ -35,7 +36,7 @@ class TaggedJson:
 _TAGGED = TaggedJson()
 
 
-class SojournSession(SessionMixin):
+class SojournSession(Drafted, SessionMixin):
     """``flask.session``: a mapping that is loaded when it is first read, and saved before the answer goes out.
 
     Changes inside a value are noticed without ``modified = True``. What happens when two requests change the same item
@@ -49,40 +50,8 @@ class SojournSession(SessionMixin):
         self._draft = Draft(self._known, _TAGGED)
         self._told = False
 
-    # --- the mapping ---
-
-    def __getitem__(self, name: str) -> Any:
-        return self._draft[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._draft
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._in_time()
-        self._draft[name] = value
-
-    def __delitem__(self, name: str) -> None:
-        self._in_time()
-        del self._draft[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._draft)
-
-    def __len__(self) -> int:
-        return len(self._draft)
-
     def __repr__(self) -> str:
         return f"<SojournSession {self.id or 'not open'}>"
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        """The item; ``default`` where there is none, which is then set unless another request is faster."""
-        self._in_time()
-        return self._draft.setdefault(name, default)
-
-    def clear(self) -> None:
-        """End the session with the answer; what is set after this begins a new one."""
-        self._in_time()
-        self._draft.clear()
 
     @property
     def modified(self) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
-from typing import Any
-
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_execution_key
 from sojourn.engine.draft import Draft
+from sojourn.engine.drafted import Drafted
 from sojourn.engine.live import Fields
 from sojourn.engine.rules import Rules
 from sojourn.http.errors import ResponseAlreadySent
@@ -29,7 +27,7 @@ class NotTracking(SojournError):
     code = "realm.not_tracking"
 
 
-class RequestSession(MutableMapping[str, Any]):
+class RequestSession(Drafted):
     """The session of one request.
 
     Nothing is loaded before it is used, and no record begins before the first write. ``id``, ``user_name``, ``user_key``
@@ -75,40 +73,8 @@ class RequestSession(MutableMapping[str, Any]):
         """Whether the mapping has changes that are not saved yet."""
         return self._draft.changed
 
-    # --- the mapping ---
-
-    def __getitem__(self, name: str) -> Any:
-        return self._draft[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._draft
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._in_time()
-        self._draft[name] = value
-
-    def __delitem__(self, name: str) -> None:
-        self._in_time()
-        del self._draft[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._draft)
-
-    def __len__(self) -> int:
-        return len(self._draft)
-
     def __repr__(self) -> str:
         return f"<RequestSession {self.id or 'not open'}>"
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        """The item; ``default`` where there is none, which is then set unless another request is faster."""
-        self._in_time()
-        return self._draft.setdefault(name, default)
-
-    def clear(self) -> None:
-        """End the session with the answer, as :meth:`end` does at once; what is set after this begins a new one."""
-        self._in_time()
-        self._draft.clear()
 
     def _in_time(self) -> None:
         if self._visit.answering:
