@@ -28,13 +28,15 @@ class Statements(NamedTuple):
     put_value: str
     delete_value: str
     delete_values: str
+    delete_values_of: str
     list: str
     list_of: str
     list_ended: str
     list_ended_of: str
     due: str
-    rearm: str
     forget: str
+    bury_due: str
+    rearm: str
     meta: str
     meta_both: str
     adopt: str

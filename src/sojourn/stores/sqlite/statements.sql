@@ -102,6 +102,9 @@ DELETE FROM field WHERE n = :n AND name = :name
 -- name: delete_values
 DELETE FROM field WHERE n = :n
 
+-- name: delete_values_of
+DELETE FROM field WHERE n IN (SELECT value FROM json_each(:these))
+
 -- name: list
 SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, :now < dies
   FROM session
@@ -131,13 +134,23 @@ SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, 
  LIMIT :limit
 
 -- name: due
-SELECT n, last, idle, absolute, ended FROM session WHERE sweep_at <= :now ORDER BY sweep_at LIMIT :most
-
--- name: rearm
-UPDATE session SET sweep_at = dies WHERE n = :n
+SELECT n FROM session WHERE sweep_at <= :now ORDER BY sweep_at LIMIT :most
 
 -- name: forget
-DELETE FROM session WHERE n = :n
+-- :due is a JSON array of numbers, as in the next two.
+DELETE FROM session WHERE n IN (SELECT value FROM json_each(:due)) AND ended IS NOT NULL
+
+-- name: bury_due
+-- As bury; the reason is that of the earlier of two limits.
+UPDATE session
+   SET ended = json_object('reason', iif(dies = absolute, 'absolute', 'idle'), 'at', dies),
+       epoch = epoch + 1, fields = 0, bytes = 0, large = 0, doc = '{}', sweep_at = dies + :kept
+ WHERE n IN (SELECT value FROM json_each(:due)) AND ended IS NULL AND :now >= dies
+RETURNING n, realm, owner, dies
+
+-- name: rearm
+UPDATE session SET sweep_at = dies
+ WHERE n IN (SELECT value FROM json_each(:due)) AND ended IS NULL AND :now < dies
 
 -- name: meta
 SELECT value FROM meta WHERE name = :name

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+import msgspec
+
 from sojourn.core.errors import SessionEnded, SessionUnknown
+from sojourn.model.session import NOBODY, TOMBSTONE_FOR
 from sojourn.stores.base import Swept
-from sojourn.stores.sqlite import rows
 from sojourn.stores.sqlite.bags import sweep_bags
-from sojourn.stores.sqlite.guard import Target, bury, refuse
+from sojourn.stores.sqlite.guard import Target, refuse
 from sojourn.stores.sqlite.statements import SQL
 
 
@@ -27,22 +29,33 @@ def sweep(db: sqlite3.Connection, now: int, most: int) -> Swept:
 
     Then the same for bags, which are not counted.
     """
-    due = db.execute(SQL.due, {"now": now, "most": most}).fetchall()
-    handled = sum(_sweep_one(db, row, now) for row in due)
+    due = [n for (n,) in db.execute(SQL.due, {"now": now, "most": most}).fetchall()]
+    handled = _sweep_these(db, due, now) if due else 0
     more_bags = sweep_bags(db, now, most)
     return Swept(handled, len(due) == most or more_bags)
 
 
-def _sweep_one(db: sqlite3.Connection, row: rows.Row, now: int) -> bool:
-    n, last, idle, absolute, ended = row
-    how = rows.judge(ended, last, idle, absolute, now)
-    if how is None:
-        db.execute(SQL.rearm, {"n": n})
-    elif ended is None:
-        bury(db, n, how, now)
-    else:
-        db.execute(SQL.forget, {"n": n})
-    return how is not None
+def _sweep_these(db: sqlite3.Connection, due: Sequence[int], now: int) -> int:
+    """Each session is what it is for exactly one of the three statements; how many are dead."""
+    which = {"due": _array(due), "now": now, "kept": TOMBSTONE_FOR}
+    forgotten = db.execute(SQL.forget, which).rowcount  # before others get tombstones
+    buried = db.execute(SQL.bury_due, which).fetchall()
+    if forgotten + len(buried) < len(due):
+        db.execute(SQL.rearm, which)
+    if buried:
+        db.execute(SQL.delete_values_of, {"these": _array([n for n, *_ in buried])})
+        left = [
+            {"realm": realm, "principal": owner, "at": at}
+            for _, realm, owner, at in buried
+            if not owner.startswith(NOBODY)
+        ]
+        db.executemany(SQL.bag_left, left)
+    return forgotten + len(buried)
+
+
+def _array(numbers: Sequence[int]) -> str:
+    """``numbers`` as a statement takes them."""
+    return msgspec.json.encode(numbers).decode()
 
 
 def adopt(db: sqlite3.Connection, installation: str) -> str:

@@ -60,6 +60,7 @@ class ExpiringLaws:
             count, more = await store.sweep(T + 400, 3)
             handled.append(count)
         assert (sum(handled), max(handled)) == (len(expired), 3)
+        assert not (await store.sweep(T + 400, 1)).more
         assert {session.id for session in await store.list(HERE, None, T + 400)} == {
             session.id for session in (*alive, touched)
         }

@@ -97,6 +97,16 @@ class TombstoneLaws:
         assert [(stone.session.id, stone.end.reason) for stone in rest] == [(sid, "logout") for sid in ended[2:4]]
         assert await store.list_ended(THERE, None) == []
 
+    @law("WHY-6")
+    async def test_a_sweep_writes_which_limit_it_was_and_when(self, store: RememberingStore) -> None:
+        idle = await created(store, idle=500)
+        old = await created(store, idle=600, absolute=400)
+        both = await created(store, idle=500, absolute=500)
+        assert (await store.sweep(T + 1_000)).handled == 3
+        told = [await store.why(HERE, session.id, T + 1_000) for session in (idle, old, both)]
+        ends = [End("idle", T + 500), End("absolute", T + 400), End("absolute", T + 500)]
+        assert [tombstone and tombstone.end for tombstone in told] == ends
+
 
 class MarkedLaws:
     """Laws of :class:`~sojourn.stores.base.Marked`."""
