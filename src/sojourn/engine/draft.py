@@ -42,9 +42,7 @@ class SessionConflict(Conflict):
     @classmethod
     def of(cls, error: FieldConflict | BadOperand) -> SessionConflict:
         """The conflict that the store's answer means for who used the session as a mapping."""
-        if isinstance(error, FieldConflict):
-            return cls(error.name, error.expected, error.found)
-        return cls(error.name)
+        return cls(error.name, error.expected, error.found) if isinstance(error, FieldConflict) else cls(error.name)
 
 
 class Codec(Protocol):
@@ -205,8 +203,6 @@ class Draft(MutableMapping[str, Any]):
             return False
         del self._items[name]
         return True
-
-    # --- parts ---
 
     def _stored(self) -> Mapping[str, Field]:
         return {} if self.cleared else self._view()

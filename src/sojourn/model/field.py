@@ -118,8 +118,7 @@ def add(a: str, b: str) -> str:
 
 def size(name: str, text: str) -> int:
     """What a field weighs against :attr:`Limits.total`: bytes of its name and its text."""
-    name_bytes = len(name) if name.isascii() else len(name.encode())
-    return name_bytes + (len(text) if text.isascii() else len(text.encode()))
+    return len(name.encode()) + len(text.encode())
 
 
 def check_limits(fields: Mapping[str, str], limits: Limits) -> None:
