@@ -134,7 +134,7 @@ def test_a_hundred_thousand_raced_requests_give_exact_results(pair: Pair) -> Non
         assert time.monotonic() < until, f"{acts} acts only"
 
 
-@pytest.mark.parametrize("realm", ["few", "newest"])
+@pytest.mark.parametrize("realm", ["newest", pytest.param("few", marks=pytest.mark.soak)])
 def test_50_simultaneous_logins_never_show_more_than_5_sessions(pair: Pair, realm: str) -> None:
     together = threading.Barrier(LOGINS)
 
