@@ -88,8 +88,9 @@ def operations(ops: Sequence[Op], limits: Limits) -> Sequence[Value]:
     return (
         texts(op.kind if fits else "name" for op, fits in zip(ops, good, strict=True)),
         texts(op.name if fits else "" for op, fits in zip(ops, good, strict=True)),
-        texts(op.text for op in ops),
-        numbers(op.version for op in ops),
+        # Only what the kind of operation uses: the rest may be anything, and PostgreSQL knows no NUL.
+        texts("" if op.kind == "delete" else op.text for op in ops),
+        numbers(op.version if op.kind == "put_if" else 0 for op in ops),
         number(limits.fields),
         number(limits.value),
         number(limits.total),
