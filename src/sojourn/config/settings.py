@@ -16,7 +16,12 @@ Port = Annotated[int, Meta(ge=1, le=65_535)]
 Text = Annotated[str, Meta(max_length=1_000)]
 
 #: Keys that are parsed and validated but whose effect comes with later work.
-NOT_IN_EFFECT = frozenset({"stores.application"})
+NOT_IN_EFFECT = frozenset(
+    {
+        *("stores.application", "mail.smtp", "mail.credentialFile", "mail.sender", "mail.outbox", "audit.keep"),
+        *("audit.keepAddresses", "attest.enabled"),
+    }
+)
 
 #: Hosts that stand for "every address of this machine"; nobody can be sent there.
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named, not bound
@@ -129,6 +134,38 @@ class LogSettings(Section, frozen=True, kw_only=True):
     format: Annotated[Literal["json", "text"], Meta(description="One JSON object a line, or text for people.")] = "json"
 
 
+class MailSettings(Section, frozen=True, kw_only=True):
+    """Mails to users: codes for a new password, news of a changed one."""
+
+    smtp: Annotated[
+        Text,
+        Meta(
+            description="`smtps://HOST[:PORT]`, or `smtp://HOST[:PORT]` with STARTTLS; user and password come from "
+            "`credentialFile`. Empty: mails are written into `outbox`."
+        ),
+    ] = ""
+    credential_file: Annotated[
+        Text, Meta(description="File of mode 0600 with `user:password` in its first line, outside the project.")
+    ] = ""
+    sender: Annotated[Text, Meta(description="Address in From.")] = "sojourn@localhost"
+    outbox: Annotated[Text, Meta(description="Folder into which mails are written, one file each.")] = "var/outbox"
+
+
+class AuditSettings(Section, frozen=True, kw_only=True):
+    """How long the audit log is kept."""
+
+    keep: Annotated[int, Meta(ge=1, description="Days until an event is deleted.")] = 365
+    keep_addresses: Annotated[int, Meta(ge=1, description="Days until the client address of an event is erased.")] = 90
+
+
+class AttestSettings(Section, frozen=True, kw_only=True):
+    """`sojourn attest`."""
+
+    enabled: Annotated[bool, Meta(description="Whether the engine makes a realm for `sojourn attest` when asked.")] = (
+        False
+    )
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of one project."""
 
@@ -140,6 +177,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sessions: SessionSettings = SessionSettings()
     keys: KeySettings = KeySettings()
     log: LogSettings = LogSettings()
+    mail: MailSettings = MailSettings()
+    audit: AuditSettings = AuditSettings()
+    attest: AttestSettings = AttestSettings()
 
     def master_key_path(self, installation: str) -> Path:
         """The file of the master key of the installation with that id."""
@@ -165,6 +205,9 @@ SECTIONS: dict[str, type[Section]] = {
     "sessions": SessionSettings,
     "keys": KeySettings,
     "log": LogSettings,
+    "mail": MailSettings,
+    "audit": AuditSettings,
+    "attest": AttestSettings,
 }
 
 

@@ -106,6 +106,17 @@ class SessionEnded(Unauthorized):
         self.text = text
 
 
+class FreshLoginRequired(Unauthorized):
+    """This needs a login of the last minutes; log in again."""
+
+    code = "auth.fresh_login"
+
+    def __init__(self, max_age: int) -> None:
+        super().__init__()
+        #: How old the login may be, in milliseconds; ``max_age`` of the answer [RFC 9470].
+        self.max_age = max_age
+
+
 class TokenRefused(Unauthorized):
     """The token was refused."""
 
@@ -137,6 +148,12 @@ class DelegatedHandle(Forbidden):
     """A delegated handle cannot do this."""
 
     code = "auth.delegated_handle"
+
+
+class TransientSession(Forbidden):
+    """A token or a password on a request gives identity for that request only: there is no session behind it."""
+
+    code = "session.transient"
 
 
 class CrossSiteWrite(Forbidden):
@@ -210,6 +227,21 @@ class FieldLimit(SojournError):
         self.name = name
         #: The limit: bytes, or a number of fields.
         self.limit = limit
+
+
+# --- 429: too often -----------------------------------------------------------------------------------------
+
+
+class TooManyTries(SojournError):
+    """Too many tries; wait and try again."""
+
+    code = "auth.too_many_tries"
+    status = 429
+
+    def __init__(self, wait: int) -> None:
+        super().__init__()
+        #: Milliseconds until the next try is admitted.
+        self.wait = wait
 
 
 # --- 503: not now -------------------------------------------------------------------------------------------

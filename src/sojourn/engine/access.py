@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from sojourn.core.errors import CrossSiteWrite
+from sojourn.core.errors import CrossSiteWrite, DelegatedHandle, FreshLoginRequired
 from sojourn.core.json import Json
 from sojourn.engine.claims import Claims
 from sojourn.model.field import Field
@@ -17,7 +17,7 @@ from sojourn.model.session import IssuedToken, Session
 from sojourn.model.user import Account
 
 #: How the handle arrived.
-Via = Literal["cookie", "header", "parameter", "jwt", "python"]
+Via = Literal["cookie", "header", "parameter", "jwt", "python", "auth-token", "session-token", "basic"]
 
 PrincipalKind = Literal["anonymous", "account", "external"]
 
@@ -60,6 +60,18 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def token_hash(self) -> bytes:
         """SHA-256 of the token's ``jti``, empty without a token."""
         return self.token.token_hash if self.token else b""
+
+    def own(self, now: int) -> None:
+        """Raise unless this handle may change what is the account's own: password, mail, identities, tokens.
+
+        ``DelegatedHandle`` for one that is narrower than its session, ``FreshLoginRequired`` when the login is older than
+        the realm's ``freshLogin``.
+        """
+        if self.delegated or self.account is None:
+            raise DelegatedHandle
+        limit = self.realm.config.fresh_login
+        if limit != "off" and now - self.session.identity.login_at > limit:
+            raise FreshLoginRequired(limit)
 
     def writable(self) -> None:
         """Raise :class:`CrossSiteWrite` when nothing may be changed."""

@@ -106,6 +106,22 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     password_min_length: Annotated[
         int, Meta(ge=8, le=1024, description="Shortest password of an account that logs in here.")
     ] = 15
+    password_history: Annotated[
+        int, Meta(ge=0, le=24, description="How many former passwords of an account cannot be chosen again.")
+    ] = 0
+    password_max_age: Annotated[
+        Millis, Meta(description="After so long a password has to be changed at the next login; 0 = never.")
+    ] = 0
+    max_tries_before_lock: Annotated[
+        int,
+        Meta(ge=0, description="Failed logins in a row that lock the account; 0 = never: tries are slowed down only."),
+    ] = 0
+    refresh_lifetime: Annotated[
+        Millis, Meta(description="Life of a refresh token that the login hands out; 0 = it hands out none.")
+    ] = 0
+    key_rotation: Annotated[
+        Millis, Meta(description="Age at which the engine rotates the realm's signing key; 0 = only by hand.")
+    ] = 90 * DAY
     clear_site_data: Annotated[
         Literal["cache", "storage"], Meta(description="What logout clears in the browser; storage includes cache.")
     ] = "cache"
@@ -159,6 +175,11 @@ NOT_IN_EFFECT = frozenset(
         "acceptSessionTokensOf",
         "runnersFrom",
         "freshLogin",
+        "passwordHistory",
+        "passwordMaxAge",
+        "maxTriesBeforeLock",
+        "refreshLifetime",
+        "keyRotation",
         "runsSurviveLogout",
         "trustedHosts",
     }

@@ -18,7 +18,8 @@ ANONYMOUS_NAME = "anonymous"
 NOBODY = "n:"
 
 #: Why a session ended. ``replaced-by-login`` and ``session-limit`` make room for another session of the same client
-#: or owner; ``revoked`` follows a refused signing key; ``restored`` a store that was put back to an older state.
+#: or owner; ``revoked`` follows a refused signing key; ``refresh-reused`` a refresh token that came twice;
+#: ``provider-logout`` what an identity provider said; ``restored`` a store that was put back to an older state.
 EndReason = Literal[
     "logout",
     "idle",
@@ -33,6 +34,9 @@ EndReason = Literal[
     "ended-everywhere",
     "token-revoked",
     "revoked",
+    "refresh-reused",
+    "provider-logout",
+    "provider-disabled",
     "restored",
 ]
 
@@ -91,6 +95,19 @@ class Identity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
     login_at: int = 0
     #: Claims that an external principal's pipeline put into the token, as JSON text.
     claims: str = ""
+    #: Key of the AuthToken that logged the session in, 0 without one: it ends when that token does.
+    auth_token: int = 0
+    #: Key of the identity provider that authenticated the session, 0 for every other way.
+    provider: int = 0
+    #: What the provider calls its own session, empty where it says nothing.
+    provider_sid: str = ""
+    #: How the login was done, as the provider says it: ``acr`` and ``amr`` of the ID token.
+    acr: str = ""
+    amr: tuple[str, ...] = ()
+    #: Key of the account that impersonates this one, 0 for nobody; the session has what both have.
+    actor_key: int = 0
+    #: Name of that account, for lists and logs.
+    actor: str = ""
 
     @property
     def kind(self) -> Literal["anonymous", "account", "external"]:

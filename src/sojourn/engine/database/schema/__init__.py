@@ -1,0 +1,35 @@
+"""The tables of the engine database, one module for each subject.
+
+Rules of the house: keys are AUTOINCREMENT and never used twice; a deleted account, group, realm or API key leaves a
+husk whose *live* name column is NULL, so the name is free again; instants are milliseconds since 1970. Every table
+that a request's rights follow from is in :data:`FACTS`: a trigger raises the generation at each change of it, so no
+writer can forget to, not even a foreign tool.
+"""
+
+from sojourn.engine.database.schema.columns import metadata
+from sojourn.engine.database.schema.directory import account, membership, scope_grant, user_group
+from sojourn.engine.database.schema.ends import drop_request, end_journal, lease, store_mark
+from sojourn.engine.database.schema.generation import FACTS
+from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, signing_key
+from sojourn.engine.database.schema.log import audit_event
+from sojourn.engine.database.schema.places import generation, installation, realm
+
+__all__ = [
+    "FACTS",
+    "account",
+    "api_key",
+    "api_key_pipeline",
+    "audit_event",
+    "drop_request",
+    "end_journal",
+    "generation",
+    "installation",
+    "lease",
+    "membership",
+    "metadata",
+    "realm",
+    "scope_grant",
+    "signing_key",
+    "store_mark",
+    "user_group",
+]

@@ -1,0 +1,36 @@
+"""Which tables are facts, and the triggers that raise the generation at each change of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, event
+
+from sojourn.engine.database.schema.columns import metadata
+from sojourn.engine.database.schema.directory import account, membership, scope_grant, user_group
+from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, signing_key
+from sojourn.engine.database.schema.places import installation, realm
+
+#: What the rights of a request follow from.
+FACTS = (
+    installation,
+    realm,
+    account,
+    user_group,
+    membership,
+    scope_grant,
+    api_key,
+    api_key_pipeline,
+    signing_key,
+)
+
+
+@event.listens_for(metadata, "after_create")
+def _make_triggers(_target: MetaData, connection: Connection, **_options: Any) -> None:
+    """The triggers that raise the generation; the words in them are ours, none is input."""
+    for table in FACTS:
+        for act in ("INSERT", "UPDATE", "DELETE"):
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER generation_{table.name}_{act.lower()} AFTER {act} ON {table.name} "  # noqa: S608
+                "BEGIN UPDATE generation SET number = number + 1; END"
+            )
