@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from sojourn.core.errors import DelegatedHandle, InsufficientScope
+from sojourn.core.errors import DelegatedHandle, InsufficientScope, Unauthorized
+from sojourn.engine.access import Access
+from sojourn.engine.facts import Facts
+from sojourn.engine.lookups import EVERYWHERE
 from sojourn.model.scope import NO_SCOPE, ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY
 
@@ -59,8 +62,58 @@ class Actor(NamedTuple):
             return True
         if not everywhere <= self.everywhere:
             return False
-        return all(scopes <= self.in_realm.get(realm, self.everywhere) for realm, scopes in in_realm.items())
+        return all(
+            scopes <= self.in_realm.get(realm, self.everywhere)
+            for realm, scopes in in_realm.items()
+            if realm != EVERYWHERE
+        )
 
 
 #: The command line on a project's folder, and the engine itself.
 HOST: Final = Actor("host", host=True)
+
+
+class Actors:
+    """Says who acts, and with which scopes."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    async def of(self, access: Access, address: str = "") -> Actor:
+        """The account behind ``access``, with what it may do now wherever it may; raises ``Unauthorized`` without one."""
+        account = access.account
+        if account is None:
+            raise Unauthorized
+        in_realm = await self.scopes(account.key)
+        return Actor(
+            name=account.name,
+            key=account.key,
+            everywhere=in_realm.get(EVERYWHERE, NO_SCOPE),
+            in_realm=in_realm,
+            delegated=access.delegated,
+            session=access.session.id,
+            address=address,
+        )
+
+    async def scopes(self, account_key: int) -> Mapping[str, ScopeSet]:
+        """What an account may do now: by realm id with what it may everywhere included, and the latter under ``*``."""
+        held = await self._facts.current().held(account_key)
+        everywhere = held.get(EVERYWHERE, NO_SCOPE)
+        return {realm: scopes | everywhere for realm, scopes in held.items()}
+
+    async def check_over(self, actor: Actor, scope: str, account_key: int, realm_id: str | None = None) -> None:
+        """Raise unless ``actor`` may act on another account: it needs ``scope``, and every scope that account has.
+
+        ``InsufficientScope``, ``DelegatedHandle``. The own account is no other one: what may be done to it is for the
+        caller to say.
+        """
+        actor.check(scope, realm_id)
+        theirs = await self.scopes(account_key)
+        if not actor.covers(theirs.get(EVERYWHERE, NO_SCOPE), theirs):
+            raise InsufficientScope
+
+    @staticmethod
+    def check_gives(actor: Actor, scope: str, realm_id: str | None = None) -> None:
+        """Raise ``InsufficientScope`` unless ``actor`` has the scope that it gives, where it gives it (None = everywhere)."""
+        if not actor.has(scope, realm_id):
+            raise InsufficientScope

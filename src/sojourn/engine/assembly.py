@@ -6,6 +6,7 @@ from sojourn.config.settings import Settings
 from sojourn.core.clock import Clock, StoreClock
 from sojourn.core.crypto import MasterKey
 from sojourn.engine.activity import Activity
+from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
@@ -67,6 +68,7 @@ def assemble(
         store=store,
         realms=realms,
         facts=facts,
+        actors=Actors(facts),
         users=users,
         grants=Grants(db, log, time),
         api_keys=ApiKeys(db, log, time),

@@ -7,7 +7,7 @@ every process.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from sojourn.core.clock import Clock, Ms
@@ -16,6 +16,7 @@ from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.lookups import UNKNOWN_EPOCH, Raised, SigningKeyRow
 from sojourn.model.realm import Realm
+from sojourn.model.scope import ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, Fences
 from sojourn.model.user import Account
 
@@ -86,6 +87,7 @@ class Snapshot:
         #: When this process saw it first.
         self.taken = taken
         self._accounts: dict[tuple[str, str, int], Account | None] = {}
+        self._held: dict[int, Mapping[str, ScopeSet]] = {}
         self._api_keys: dict[tuple[str, bytes], ApiKey | None] = {}
         self._fences: dict[tuple[str, int], Fences] = {}
         self._standings: dict[tuple[str, str, int], Standing] = {}
@@ -103,6 +105,13 @@ class Snapshot:
         except KeyError:
             found = await self._db.read(lambda connection: lookups.account(connection, realm, key))
             return _remember(self._accounts, at, found)
+
+    async def held(self, key: int) -> Mapping[str, ScopeSet]:
+        """All that an account was granted, directly and through its groups: scopes by realm id, or ``*``."""
+        try:
+            return self._held[key]
+        except KeyError:
+            return _remember(self._held, key, await self._db.read(lambda connection: lookups.held(connection, key)))
 
     async def api_key(self, realm: Realm, digest: bytes) -> ApiKey | None:
         """The API key of ``realm`` with this SHA-256; None when unknown, revoked or of another realm."""

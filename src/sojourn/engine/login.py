@@ -16,7 +16,7 @@ from sojourn.engine.facts import Facts
 from sojourn.engine.sessions import Begun, Sessions
 from sojourn.engine.users import Users
 from sojourn.model.realm import Realm
-from sojourn.model.session import Device, Session
+from sojourn.model.session import Device, Identity, Session
 from sojourn.model.user import Account, account_identity, account_principal
 from sojourn.stores.base import SessionLimit
 
@@ -88,9 +88,43 @@ class Logins:
             account = None
         if account is not None and end_session:
             await self._sessions.end_own(realm, account, end_session, address=device.address)
-        begun = None if account is None else await self._enter(realm, account, device, current)
-        if account is None or begun is None:
+        if account is None:
             await self._failed(realm, user_name, device.address)
+            return None
+        identity = account_identity(account, self._clock.now())
+        return await self._entered(realm, account, identity, device, current)
+
+    async def enter(
+        self,
+        realm: Realm,
+        account: Account,
+        identity: Identity,
+        device: Device,
+        *,
+        current: Access | None = None,
+        end_session: str = "",
+    ) -> LoggedIn | None:
+        """Log in ``account`` because something else than a password vouched for it; as :meth:`login` in all the rest.
+
+        ``account`` is as it was before that was checked: what ended it since then ends the login. ``identity`` says who
+        acts and how that was proved. None when the account may not log in now.
+        """
+        if current is not None:
+            current.writable()
+        admitted = await self._admitted(realm, account)
+        if admitted is None:
+            await self._failed(realm, account.name, device.address)
+            return None
+        if end_session:
+            await self._sessions.end_own(realm, admitted, end_session, address=device.address)
+        return await self._entered(realm, admitted, identity, device, current)
+
+    async def _entered(
+        self, realm: Realm, account: Account, identity: Identity, device: Device, current: Access | None
+    ) -> LoggedIn | None:
+        begun = await self._enter(realm, account, identity, device, current)
+        if begun is None:
+            await self._failed(realm, account.name, device.address)
             return None
         await self._succeeded(realm, account, device.address, begun.session.id)
         return LoggedIn(begun.session, begun.handle, account)
@@ -99,6 +133,10 @@ class Logins:
         found = await self._users.check_password(realm.config.directory, user_name, password)
         if found is None:
             return None
+        return await self._admitted(realm, found)
+
+    async def _admitted(self, realm: Realm, found: Account) -> Account | None:
+        """``found`` with its scopes in ``realm`` when it may log in there now."""
         present = await self._facts.current().account(realm, found.key)
         if present is None or present.state != "active":
             return None
@@ -108,16 +146,17 @@ class Logins:
         # The authEpoch stays that of the moment before the check.
         return msgspec.structs.replace(found, scopes=present.scopes)
 
-    async def _enter(self, realm: Realm, account: Account, device: Device, current: Access | None) -> Begun | None:
+    async def _enter(
+        self, realm: Realm, account: Account, identity: Identity, device: Device, current: Access | None
+    ) -> Begun | None:
         """The session of the login; None when the account was ended while its password was checked."""
         if current is not None and current.session.principal in ("", account_principal(account.key)):
             try:
-                return await self._rotate(account, device, current)
+                return await self._rotate(account, identity, device, current)
             except SessionEnded:
                 # The session that came along has died meanwhile; nothing of it goes on.
                 current = None
         try:
-            identity = account_identity(account, self._clock.now())
             begun = await self._sessions.begin(realm, identity, device, authenticated=account)
         except SessionEnded as ended:
             if ended.reason != "session-limit":
@@ -129,11 +168,10 @@ class Logins:
             await self._replace(current)
         return begun
 
-    async def _rotate(self, account: Account, device: Device, current: Access) -> Begun:
+    async def _rotate(self, account: Account, identity: Identity, device: Device, current: Access) -> Begun:
         keep = None
         if current.kind == "anonymous":
             keep = current.realm.kept_at_login if current.via == "cookie" else frozenset()
-        identity = account_identity(account, self._clock.now())
         return await self._sessions.rotate(current, identity, device, keep=keep, authenticated=account)
 
     async def _replace(self, current: Access) -> None:

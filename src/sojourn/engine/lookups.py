@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, Table, bindparam, func, or_, select
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, T
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import schema
 from sojourn.model.realm import Realm
+from sojourn.model.scope import ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, EndReason, Fences
 from sojourn.model.user import Account
 
@@ -63,6 +64,14 @@ def account(connection: Connection, realm: Realm, key: int) -> Account | None:
     return Account(**row._asdict(), scopes=frozenset(scopes))
 
 
+def held(connection: Connection, key: int) -> Mapping[str, ScopeSet]:
+    """All that an account was granted, directly and through its groups: scopes by realm id, or ``*``."""
+    found: dict[str, set[str]] = {}
+    for realm, scope in connection.execute(_HELD, {"of": key}):
+        found.setdefault(realm, set()).add(scope)
+    return {realm: frozenset(scopes) for realm, scopes in found.items()}
+
+
 def api_key(connection: Connection, realm: Realm, digest: bytes) -> ApiKey | None:
     """The live API key of ``realm`` with this digest."""
     row = connection.execute(_API_KEY, {"digest": digest, "within": realm.id}).one_or_none()
@@ -112,14 +121,23 @@ def _account() -> Select[int, str, str, str, str, int]:
     return select(*columns).where(table.c.key == bindparam("of"), table.c.state != "deleted")
 
 
-def _scopes() -> Select[str]:
-    """Scopes of an account, direct and through its groups; UNION makes a cycle harmless."""
+def _grants_of() -> ColumnElement[bool]:
+    """The grants of an account, direct and through its groups; UNION makes a cycle harmless."""
     member, grant = schema.membership, schema.scope_grant
     reach = select(member.c.user_group).where(member.c.account == bindparam("of")).cte("reach", recursive=True)
     reach = reach.union(select(member.c.user_group).join(reach, member.c.member_group == reach.c.user_group))
-    held = or_(grant.c.account == bindparam("of"), grant.c.user_group.in_(select(reach.c.user_group)))
+    return or_(grant.c.account == bindparam("of"), grant.c.user_group.in_(select(reach.c.user_group)))
+
+
+def _scopes() -> Select[str]:
+    grant = schema.scope_grant
     within = grant.c.realm.in_([EVERYWHERE, bindparam("within")])
-    return select(grant.c.scope).distinct().where(held, within)
+    return select(grant.c.scope).distinct().where(_grants_of(), within)
+
+
+def _held() -> Select[str, str]:
+    grant = schema.scope_grant
+    return select(grant.c.realm, grant.c.scope).distinct().where(_grants_of())
 
 
 def _api_key() -> Select[int, str]:
@@ -162,6 +180,7 @@ def _ring() -> Select[*tuple[Any, ...]]:
 # Built once: SQLAlchemy then finds its compiled form by identity.
 _ACCOUNT = _account()
 _SCOPES = _scopes()
+_HELD = _held()
 _API_KEY = _api_key()
 _PIPELINES = _pipelines()
 _FENCES = _fences()

@@ -9,6 +9,7 @@ import msgspec
 
 from sojourn.core.errors import DelegatedHandle, InsufficientScope
 from sojourn.engine.access import Access
+from sojourn.engine.actors import ROOT, Actor
 from sojourn.engine.directory import MAIN
 from sojourn.engine.facts import Facts
 from sojourn.engine.login import LoggedIn, Logins
@@ -19,13 +20,31 @@ from sojourn.model.session import Device
 from sojourn.model.user import Account
 
 #: What an operator may do. Each holds in the realm of its grant, or in every realm.
-Right = Literal["view", "manage", "fields"]
+Right = Literal[
+    "view",
+    "manage",
+    "fields",
+    "viewUsers",
+    "manageUsers",
+    "permissions",
+    "tokens",
+    "keys",
+    "providers",
+    "audit",
+]
 
 #: The scopes that give a right; any one of them will do.
 SCOPES: Mapping[Right, tuple[str, ...]] = {
     "view": ("engine.viewSessions", "engine.manageSessions"),
     "manage": ("engine.manageSessions",),
     "fields": ("engine.viewFields",),
+    "viewUsers": ("security.viewUsers", "security.manageUsers"),
+    "manageUsers": ("security.manageUsers",),
+    "permissions": ("security.managePermissions",),
+    "tokens": ("security.manageTokens",),
+    "keys": ("security.manageKeys",),
+    "providers": ("security.manageProviders",),
+    "audit": ("security.viewAudit",),
 }
 
 #: Who has no scope that begins with one of these, in no realm, is no operator and cannot log in as one.
@@ -49,11 +68,23 @@ class Operator(NamedTuple):
 
     def realms(self, right: Right) -> Sequence[Realm]:
         """The realms in which the operator has ``right``, by name."""
-        return [realm for realm, scopes in self.in_realm.values() if scopes.intersection(SCOPES[right])]
+        wanted = {ROOT, *SCOPES[right]} if ROOT in self.everywhere else SCOPES[right]
+        return [realm for realm, scopes in self.in_realm.values() if scopes.intersection(wanted)]
 
     def has_everywhere(self, right: Right) -> bool:
         """Whether the operator has ``right`` in every realm, those to come included."""
-        return bool(self.everywhere.intersection(SCOPES[right]))
+        return bool(self.everywhere.intersection((ROOT, *SCOPES[right])))
+
+    def actor(self, address: str) -> Actor:
+        """The operator as one who acts on accounts, grants, tokens or keys."""
+        return Actor(
+            name=self.name,
+            key=self.account.key,
+            everywhere=self.everywhere,
+            in_realm={realm.id: scopes for realm, scopes in self.in_realm.values()},
+            session=self.access.session.id,
+            address=address,
+        )
 
     def check(self, right: Right, *, everywhere: bool = False) -> None:
         """Raise ``InsufficientScope`` unless the operator has ``right`` somewhere, or ``everywhere``."""

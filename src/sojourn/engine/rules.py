@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sojourn.config.settings import Settings
 from sojourn.core.clock import Clock
 from sojourn.engine.activity import Activity
+from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
@@ -36,6 +37,7 @@ class Rules:
     store: SessionStore
     realms: Realms
     facts: Facts
+    actors: Actors
     users: Users
     grants: Grants
     api_keys: ApiKeys
