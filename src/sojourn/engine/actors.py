@@ -43,7 +43,10 @@ class Actor(NamedTuple):
     address: str = ""
 
     def has(self, scope: str, realm_id: str | None = None) -> bool:
-        """Whether the actor has ``scope`` in the realm, or in every realm (None). A delegated handle has no root."""
+        """Whether the actor has ``scope``, or root, in the realm or in every realm (None). A delegated handle has no root.
+
+        For acts on accounts, their grants and tokens only: of everything else root has to give itself the scope first.
+        """
         if self.host:
             return True
         held = self.everywhere if realm_id is None else self.in_realm.get(realm_id, self.everywhere)

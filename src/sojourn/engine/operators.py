@@ -38,10 +38,10 @@ SCOPES: Mapping[Right, tuple[str, ...]] = {
     "view": ("engine.viewSessions", "engine.manageSessions"),
     "manage": ("engine.manageSessions",),
     "fields": ("engine.viewFields",),
-    "viewUsers": ("security.viewUsers", "security.manageUsers"),
-    "manageUsers": ("security.manageUsers",),
-    "permissions": ("security.managePermissions",),
-    "tokens": ("security.manageTokens",),
+    "viewUsers": ("security.viewUsers", "security.manageUsers", ROOT),
+    "manageUsers": ("security.manageUsers", ROOT),
+    "permissions": ("security.managePermissions", ROOT),
+    "tokens": ("security.manageTokens", ROOT),
     "keys": ("security.manageKeys",),
     "providers": ("security.manageProviders",),
     "audit": ("security.viewAudit",),
@@ -68,12 +68,11 @@ class Operator(NamedTuple):
 
     def realms(self, right: Right) -> Sequence[Realm]:
         """The realms in which the operator has ``right``, by name."""
-        wanted = {ROOT, *SCOPES[right]} if ROOT in self.everywhere else SCOPES[right]
-        return [realm for realm, scopes in self.in_realm.values() if scopes.intersection(wanted)]
+        return [realm for realm, scopes in self.in_realm.values() if scopes.intersection(SCOPES[right])]
 
     def has_everywhere(self, right: Right) -> bool:
         """Whether the operator has ``right`` in every realm, those to come included."""
-        return bool(self.everywhere.intersection((ROOT, *SCOPES[right])))
+        return bool(self.everywhere.intersection(SCOPES[right]))
 
     def actor(self, address: str) -> Actor:
         """The operator as one who acts on accounts, grants, tokens or keys."""
