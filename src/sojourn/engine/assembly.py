@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sojourn.config.settings import Settings
 from sojourn.core.clock import Clock, StoreClock
 from sojourn.core.crypto import MasterKey
@@ -31,6 +33,32 @@ from sojourn.identity.password import PasswordHasher
 from sojourn.stores.base import SessionStore
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What every part stands on; ``time`` is the store's."""
+
+    settings: Settings
+    db: EngineDatabase
+    store: SessionStore
+    master: MasterKey
+    hasher: PasswordHasher
+    time: StoreClock
+    audit: Audit
+    facts: Facts
+    realms: Realms
+    journal: EndJournal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ends:
+    """How sessions end, and what looks after the store."""
+
+    ends: Ends
+    watch: StoreWatch
+    drops: Drops
+    activity: Activity
+
+
 def assemble(
     *,
     settings: Settings,
@@ -43,60 +71,98 @@ def assemble(
 ) -> Rules:
     """The rules over ``db`` and ``store``; ``clock`` is this machine's, all parts go by the store's time."""
     time = StoreClock(clock)
-    log, facts, journal = audit(db, time), Facts(db, time), EndJournal(db)
-    realms, rings = Realms(db), KeyRings(db, facts, master, time)
-    ends = Ends(store=store, journal=journal, audit=log, db=db, clock=time)
-    watch = StoreWatch(store=store, db=db, journal=journal, clock=time)
-    users = Users(db, hasher, log, time, ends)
-    sessions = Sessions(
-        store=store,
-        facts=facts,
-        ends=ends,
-        watch=watch,
-        audit=log,
-        realms=realms,
-        clock=time,
-        settings=settings.sessions,
-    )
-    drops = Drops(store=store, ends=ends, audit=log, db=db, clock=time)
-    activity = Activity(time)
-    ends.listen(activity.abort)
-    return Rules(
+    ground = _Ground(
         settings=settings,
-        clock=time,
         db=db,
         store=store,
-        realms=realms,
+        master=master,
+        hasher=hasher,
+        time=time,
+        audit=audit(db, time),
+        facts=Facts(db, time),
+        realms=Realms(db),
+        journal=EndJournal(db),
+    )
+    return _rules(ground, _ends(ground))
+
+
+def _rules(ground: _Ground, ending: _Ends) -> Rules:
+    """Identity and sessions over time and ends."""
+    db, log, facts, time = ground.db, ground.audit, ground.facts, ground.time
+    rings = KeyRings(db, facts, ground.master, time)
+    users = Users(db, ground.hasher, log, time, ending.ends)
+    sessions = _sessions(ground, ending)
+    return Rules(
+        settings=ground.settings,
+        clock=time,
+        db=db,
+        store=ground.store,
+        realms=ground.realms,
         facts=facts,
         actors=Actors(facts),
         users=users,
         grants=Grants(db, log, time),
         api_keys=ApiKeys(db, log, time),
         keys=rings,
-        tokens=Tokens(
-            public_url=settings.server.public_url,
-            installation=db.installation,
-            rings=rings,
-            facts=facts,
-            store=store,
-            clock=time,
-        ),
+        tokens=_tokens(ground, rings),
         sessions=sessions,
         logins=Logins(users=users, facts=facts, sessions=sessions, audit=log, clock=time),
         audit=log,
-        journal=journal,
-        activity=activity,
+        journal=ground.journal,
+        activity=ending.activity,
+        ends=ending.ends,
+        watch=ending.watch,
+        drops=ending.drops,
+        upkeep=_upkeep(ground, ending),
+    )
+
+
+def _ends(ground: _Ground) -> _Ends:
+    db, store, log, journal, time = ground.db, ground.store, ground.audit, ground.journal, ground.time
+    ends = Ends(store=store, journal=journal, audit=log, db=db, clock=time)
+    activity = Activity(time)
+    ends.listen(activity.abort)
+    return _Ends(
         ends=ends,
+        watch=StoreWatch(store=store, db=db, journal=journal, clock=time),
+        drops=Drops(store=store, ends=ends, audit=log, db=db, clock=time),
+        activity=activity,
+    )
+
+
+def _upkeep(ground: _Ground, ending: _Ends) -> Upkeep:
+    store, journal, time, watch = ground.store, ground.journal, ground.time, ending.watch
+    return Upkeep(
         watch=watch,
-        drops=drops,
-        upkeep=Upkeep(
-            watch=watch,
-            sweeper=Sweeper(store=store, journal=journal, store_time=watch.time, clock=time),
-            drops=drops,
-            ends=ends,
-            replay=Replay(store=store, journal=journal, clock=time),
-            leases=Leases(db, time),
-            db=db,
-            clock=time,
-        ),
+        sweeper=Sweeper(store=store, journal=journal, store_time=watch.time, clock=time),
+        drops=ending.drops,
+        ends=ending.ends,
+        replay=Replay(store=store, journal=journal, clock=time),
+        leases=Leases(ground.db, time),
+        db=ground.db,
+        clock=time,
+    )
+
+
+def _sessions(ground: _Ground, ending: _Ends) -> Sessions:
+    return Sessions(
+        store=ground.store,
+        facts=ground.facts,
+        ends=ending.ends,
+        watch=ending.watch,
+        audit=ground.audit,
+        realms=ground.realms,
+        clock=ground.time,
+        settings=ground.settings.sessions,
+    )
+
+
+def _tokens(ground: _Ground, rings: KeyRings) -> Tokens:
+    return Tokens(
+        public_url=ground.settings.server.public_url,
+        installation=ground.db.installation,
+        rings=rings,
+        facts=ground.facts,
+        store=ground.store,
+        clock=ground.time,
     )
