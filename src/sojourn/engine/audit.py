@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Insert, insert, select
 
@@ -17,29 +17,10 @@ from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import Unavailable
 from sojourn.core.json import Json
 from sojourn.engine.database import EngineDatabase, schema
+from sojourn.engine.log_types import Kind, Outcome
 from sojourn.model.address import address_block
 
-#: The log types; those of the reference, and ours for what it has no name for.
-Kind = Literal[
-    "LOGIN",
-    "LOGIN_FAIL",
-    "LOGOUT",
-    "SESSION_END",
-    "REFUSAL",
-    "PASSWORD_CHANGE",
-    "USER_LOCK",
-    "USER_UNLOCK",
-    "USER_CHANGE",
-    "GROUP_CHANGE",
-    "SCOPE_CHANGE",
-    "API_KEY_CHANGE",
-    "KEY_CHANGE",
-    "TOKEN_ISSUE",
-    "TOKEN_REVOKE",
-    "ADMIN",
-]
-
-Outcome = Literal["ok", "failed", "refused"]
+__all__ = ["Audit", "AuditEvent", "Kind", "Outcome", "escaped"]
 
 #: Rows a second that one cause and address block may write.
 REFUSALS_A_SECOND = 10
