@@ -1,7 +1,8 @@
 """The log types: those of the seed's product that concern security, and ours for what it has no name for.
 
 A type says what kind of act it was; what was done within it is ``act`` in the detail of the row, whether it succeeded
-is the outcome. Types of data rows (``INSERT``, ``UPDATE``, ``DELETE`` and their neighbours) belong to the change log.
+is the outcome. ``LOGIN`` is one with a password of this engine, ``REMOTE_LOGIN`` one that rests on something else: an
+identity provider, an AuthToken, another session. Types of data rows (``INSERT``, ``UPDATE``, ``DELETE`` and their neighbours) belong to the change log.
 """
 
 from __future__ import annotations
@@ -10,11 +11,9 @@ from typing import Final, Literal, get_args
 
 #: The log types; those of the reference first.
 Kind = Literal[
-    # a login with name and password of this engine, in a session of its own
     "LOGIN",
     "LOGIN_FAIL",
     "LOGOUT",
-    # a login that rests on something from elsewhere: an identity provider, an AuthToken, another session
     "REMOTE_LOGIN",
     "REMOTE_LOGIN_FAIL",
     "PASSWORD_CHANGE",
@@ -22,17 +21,14 @@ Kind = Literal[
     "PASSWORD_RESET_CONFIRMATION",
     "USER_LOCK",
     "USER_UNLOCK",
-    # ours: sessions
     "SESSION_END",
     "REFUSAL",
     "IMPERSONATION",
-    # ours: accounts and what they may do
     "USER_CHANGE",
     "IDENTITY_CHANGE",
     "GROUP_CHANGE",
     "ROLE_CHANGE",
     "SCOPE_CHANGE",
-    # ours: what gives access
     "TOKEN_ISSUE",
     "TOKEN_USE",
     "TOKEN_CHANGE",
@@ -40,7 +36,6 @@ Kind = Literal[
     "API_KEY_CHANGE",
     "KEY_CHANGE",
     "PROVIDER_CHANGE",
-    # ours: the engine and who runs it
     "DEPLOY",
     "UNDO",
     "BACKUP",
