@@ -15,6 +15,7 @@ from sojourn.engine.database import EngineDatabase
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grants
 from sojourn.engine.journal import EndJournal
+from sojourn.engine.passwords import Passwords
 from sojourn.engine.realms import Realms
 from sojourn.engine.users import Users
 from sojourn.identity.password import Cost, PasswordHasher
@@ -72,8 +73,13 @@ def facts(db: EngineDatabase, clock: ManualClock) -> Facts:
 
 
 @pytest.fixture
-def users(db: EngineDatabase, hasher: PasswordHasher, audit: Audit, clock: ManualClock) -> Users:
-    return Users(db, hasher, audit, clock)
+def passwords(db: EngineDatabase, hasher: PasswordHasher, audit: Audit, clock: ManualClock) -> Passwords:
+    return Passwords(db, hasher, audit, clock)
+
+
+@pytest.fixture
+def users(db: EngineDatabase, passwords: Passwords, audit: Audit, clock: ManualClock) -> Users:
+    return Users(db, passwords, audit, clock)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from sojourn.engine.directory import UserUnknown
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grant, Grants, RealmUnknown
 from sojourn.engine.groups import GroupCycle
+from sojourn.engine.passwords import Passwords
 from sojourn.engine.realms import Realms
 from sojourn.engine.users import Users
 from sojourn.identity.password import Cost, PasswordHasher
@@ -139,7 +140,7 @@ async def compare(
 ) -> None:
     db, clock = await EngineDatabase.open("sqlite:///var/engine.db", project), ManualClock()
     audit = Audit(db, clock)
-    users = Users(db, PasswordHasher(Cost(8, 1), workers=1), audit, clock)
+    users = Users(db, Passwords(db, PasswordHasher(Cost(8, 1), workers=1), audit, clock), audit, clock)
     grants, realms = Grants(db, audit, clock), Realms(db)
     await realms.sync({name: RealmFolder(name, RealmConfig(), {}, ()) for name in "AO"}, 1)
     ids = {"*": "*"} | {realm.name: realm.id for realm in realms.all()}

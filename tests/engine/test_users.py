@@ -3,13 +3,15 @@
 import pytest
 
 from sojourn.core.errors import SojournError
+from sojourn.engine.actors import HOST, Actor
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.directory import GroupUnknown, NameTaken, UserUnknown
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grants
+from sojourn.engine.passwords import Passwords
 from sojourn.engine.users import Users
-from sojourn.identity.password import Cost, PasswordHasher, WeakPassword
+from sojourn.identity.password import WeakPassword
 from sojourn.model.realm import Realm
 from sojourn.model.user import AccountState, BadAccount
 
@@ -61,79 +63,6 @@ async def test_a_weak_password_makes_no_account(users: Users, password: str) -> 
     assert await users.list() == []
 
 
-async def test_the_right_password_gives_the_account_and_every_other_nothing(users: Users) -> None:
-    ann = await users.add("main", "ann", GOOD, "ann@example.org")
-    await users.add("main", "bob", None)
-    assert await users.check_password("main", "ann", GOOD) == ann
-    assert await users.check_password("main", "ann@example.org", GOOD) == ann
-    for directory, user_id, password in (
-        ("main", "ann", BETTER),
-        ("main", "ann", ""),
-        ("main", "bob", ""),
-        ("main", "bob", GOOD),
-        ("main", "nobody", GOOD),
-        ("other", "ann", GOOD),
-        ("main", "ann", "x" * 5_000),
-        ("main", "ann\x00", GOOD),
-        ("main", "\ud800", GOOD),
-        ("main", "a" * 100_000, GOOD),
-        ("main", "\ud800@example.org", "\ud800"),
-    ):
-        assert await users.check_password(directory, user_id, password) is None
-
-
-async def test_a_hash_of_a_cheaper_time_is_made_anew_at_the_next_login(
-    users: Users, db: EngineDatabase, audit: Audit
-) -> None:
-    ann = await users.add("main", "ann", GOOD)
-    dearer = PasswordHasher(Cost(memory=16, passes=2), workers=1)
-    later = Users(db, dearer, audit, users._clock)
-    assert await later.check_password("main", "ann", "wrong password of mine") is None
-    assert await later.check_password("main", "ann", GOOD) == ann
-    stored = await db.read(lambda connection: connection.exec_driver_sql("SELECT password FROM account").scalar_one())
-    assert not dearer.needs_rehash(stored)
-    assert await later.check_password("main", "ann", GOOD) == ann
-
-
-async def test_a_password_set_while_the_old_one_is_hashed_anew_stays(
-    users: Users, db: EngineDatabase, audit: Audit
-) -> None:
-    ann = await users.add("main", "ann", GOOD)
-    later = Users(db, PasswordHasher(Cost(memory=16, passes=2), workers=1), audit, users._clock)
-    hashed = later._hasher.hash
-
-    async def slow(password: str) -> str:
-        await users.set_password(ann.key, BETTER)
-        return await hashed(password)
-
-    later._hasher.hash = slow  # type: ignore[method-assign]  # the password changes while the hash is computed
-    await later.check_password("main", "ann", GOOD)
-    assert await users.check_password("main", "ann", GOOD) is None
-    assert await users.check_password("main", "ann", BETTER) is not None
-
-
-async def test_a_new_password_replaces_the_old_one_and_moves_the_fence(users: Users) -> None:
-    ann = await users.add("main", "ann", GOOD)
-    changed = await users.set_password(ann.key, BETTER, "root")
-    assert changed.auth_epoch == ann.auth_epoch + 1
-    assert await users.check_password("main", "ann", GOOD) is None
-    assert await users.check_password("main", "ann", BETTER) == changed
-
-
-async def test_the_answer_of_a_check_carries_the_fence_of_before_the_check(users: Users) -> None:
-    ann = await users.add("main", "ann", GOOD)
-    verify = users._hasher.verify
-
-    async def slow(stored: str | None, password: str) -> bool:
-        await users.set_password(ann.key, BETTER)
-        return await verify(stored, password)
-
-    users._hasher.verify = slow  # type: ignore[method-assign]  # the password changes while the hash is computed
-    found = await users.check_password("main", "ann", GOOD)
-    assert found is not None
-    assert found.auth_epoch == 0
-
-
 @pytest.mark.parametrize(("state", "moved"), [("locked", 0), ("expired", 0), ("disabled", 1), ("active", 0)])
 async def test_only_disabling_ends_what_lives(
     users: Users, facts: Facts, realm: Realm, state: AccountState, moved: int
@@ -146,7 +75,7 @@ async def test_only_disabling_ends_what_lives(
 
 
 async def test_a_deleted_account_is_gone_and_its_key_is_never_used_again(
-    users: Users, grants: Grants, facts: Facts, realm: Realm
+    users: Users, passwords: Passwords, grants: Grants, facts: Facts, realm: Realm
 ) -> None:
     await users.groups.add("staff")
     ann = await users.add("main", "ann", GOOD, "ann@example.org", ["staff"])
@@ -156,7 +85,7 @@ async def test_a_deleted_account_is_gone_and_its_key_is_never_used_again(
     assert await users.get(ann.key) is None
     assert await users.find("main", "ann") is None
     assert await users.find("main", "ann@example.org") is None
-    assert await users.check_password("main", "ann", GOOD) is None
+    assert await passwords.check("main", "ann", GOOD) is None
     assert await users.list() == []
     assert await grants.list() == []
     assert list(await users.groups.of(ann.key)) == []
@@ -169,14 +98,14 @@ async def test_a_deleted_account_is_gone_and_its_key_is_never_used_again(
     assert reborn.scopes == frozenset()
 
 
-async def test_what_is_asked_of_an_unknown_or_deleted_account_is_refused(users: Users) -> None:
+async def test_what_is_asked_of_an_unknown_or_deleted_account_is_refused(users: Users, passwords: Passwords) -> None:
     ann = await users.add("main", "ann", GOOD)
     await users.delete(ann.key)
     for key in (ann.key, 999):
         with pytest.raises(UserUnknown):
             await users.set_state(key, "active")
         with pytest.raises(UserUnknown):
-            await users.set_password(key, GOOD)
+            await passwords.set(HOST, key, GOOD)
         with pytest.raises(UserUnknown):
             await users.delete(key)
 
@@ -187,11 +116,13 @@ async def test_an_unknown_group_makes_no_account(users: Users) -> None:
     assert await users.list() == []
 
 
-async def test_every_act_is_in_the_log_with_its_actor_and_without_the_password(users: Users, audit: Audit) -> None:
+async def test_every_act_is_in_the_log_with_its_actor_and_without_the_password(
+    users: Users, passwords: Passwords, audit: Audit
+) -> None:
     ann = await users.add("main", "ann", GOOD, actor="root")
     await users.set_state(ann.key, "locked", "root")
     await users.set_state(ann.key, "active", "root")
-    await users.set_password(ann.key, BETTER, "root")
+    await passwords.set(Actor("root", host=True), ann.key, BETTER)
     await users.delete(ann.key, "root")
     events = await audit.recent()
     kinds = ["USER_CHANGE", "USER_LOCK", "USER_UNLOCK", "PASSWORD_CHANGE", "USER_CHANGE"]

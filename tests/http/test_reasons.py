@@ -11,6 +11,7 @@ from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.core.errors import Unavailable
 from sojourn.core.ids import parse_handle
 from sojourn.engine.access import Access
+from sojourn.engine.actors import Actor
 from sojourn.http.replies import error_reply
 from tests.http.conftest import GOOD, PASSWORD
 from tests.http.wire_client import Answer, Client, Pair, cookie_of
@@ -69,7 +70,7 @@ async def replaced_by_login(world: World) -> None:
 
 
 async def password_changed(world: World) -> None:
-    await world.rules.users.set_password(1, PASSWORD + " again", BOSS)
+    await world.rules.passwords.set(Actor(BOSS, host=True), 1, PASSWORD + " again")
 
 
 async def user_disabled(world: World) -> None:

@@ -11,6 +11,7 @@ from sojourn.core.clock import DAY, HOUR, MINUTE, ManualClock
 from sojourn.core.errors import SessionEnded, SessionUnknown, TokenRefused
 from sojourn.core.ids import SessionHandle
 from sojourn.core.json import Json
+from sojourn.engine.actors import HOST
 from sojourn.engine.claims import RESERVED_CLAIMS
 from sojourn.model.session import Device
 from sojourn.pipelines.powers import TokenOrder
@@ -135,7 +136,7 @@ async def test_a_password_change_after_the_login_step_makes_the_login_void(gate:
     powers = SessionPowers(gate.rules, plan(make({})).trigger, Caller(gate.engine.realm("acme"), None, None, Device()))
     account = await powers.authenticate("ana", PASSWORD)
     assert account is not None
-    await gate.rules.users.set_password(account.key, "eleven other lanterns drift")
+    await gate.rules.passwords.set(HOST, account.key, "eleven other lanterns drift")
     with pytest.raises(SessionEnded):
         await powers.generate(TokenOrder(claims={}))
     assert not await gate.rules.sessions.list(gate.engine.realm("acme"))

@@ -20,6 +20,7 @@ from sojourn.cli.output import note, refusals
 from sojourn.cli.server import serve_project
 from sojourn.cli.tour import END, Guest, tour
 from sojourn.config.project import Project, load_project
+from sojourn.engine.actors import HOST
 from sojourn.engine.apikeys import ApiKeyUnknown
 
 EXAMPLE = Path(sojourn.__file__).parent / "examples" / "shop"
@@ -91,7 +92,7 @@ async def _fresh_guest(engine: Engine, name: str) -> Guest:
         for scope in _SCOPES:
             await engine.rules.grants.grant(name, scope, engine.realm(_REALM).id, actor=ACTOR)
     else:
-        await users.set_password(known.key, password, ACTOR)
+        await engine.rules.passwords.set(HOST, known.key, password)
     return Guest(name, password)
 
 

@@ -20,6 +20,7 @@ from sojourn.cli.output import (
     reply_record,
     reply_rows,
 )
+from sojourn.engine.actors import HOST
 from sojourn.model.scope import parse_scopes
 from sojourn.model.user import Account, AccountState
 
@@ -162,7 +163,7 @@ def passwd(
     async def work(engine: Engine) -> dict[str, Any]:
         account = await known_account(engine, directory, name)
         shortest = shortest_password(engine, directory)
-        changed = await engine.rules.users.set_password(account.key, password, ACTOR, min_length=shortest)
+        changed = await engine.rules.passwords.set(HOST, account.key, password, min_length=shortest)
         ended = await engine.rules.sessions.end_all(None, account.key, "password-changed", actor=ACTOR)
         return await _described(engine, changed) | {"sessionsEnded": ended}
 

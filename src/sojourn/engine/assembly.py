@@ -20,6 +20,7 @@ from sojourn.engine.journal import EndJournal
 from sojourn.engine.keys import KeyRings
 from sojourn.engine.leases import Leases
 from sojourn.engine.login import Logins
+from sojourn.engine.passwords import Passwords
 from sojourn.engine.realms import Realms
 from sojourn.engine.replay import Replay
 from sojourn.engine.rules import Rules
@@ -90,7 +91,8 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     """Identity and sessions over time and ends."""
     db, log, facts, time = ground.db, ground.audit, ground.facts, ground.time
     rings = KeyRings(db, facts, ground.master, time)
-    users = Users(db, ground.hasher, log, time, ending.ends)
+    passwords = Passwords(db, ground.hasher, log, time, ending.ends)
+    users = Users(db, passwords, log, time, ending.ends)
     sessions = _sessions(ground, ending)
     return Rules(
         settings=ground.settings,
@@ -101,12 +103,13 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         facts=facts,
         actors=Actors(facts),
         users=users,
+        passwords=passwords,
         grants=Grants(db, log, time),
         api_keys=ApiKeys(db, log, time),
         keys=rings,
         tokens=_tokens(ground, rings),
         sessions=sessions,
-        logins=Logins(users=users, facts=facts, sessions=sessions, audit=log, clock=time),
+        logins=Logins(passwords=passwords, facts=facts, sessions=sessions, audit=log, clock=time),
         audit=log,
         journal=ground.journal,
         activity=ending.activity,

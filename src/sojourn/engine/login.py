@@ -13,8 +13,8 @@ from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
 from sojourn.engine.audit import Audit
 from sojourn.engine.facts import Facts
+from sojourn.engine.passwords import Passwords
 from sojourn.engine.sessions import Begun, Sessions
-from sojourn.engine.users import Users
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, Identity, Session
 from sojourn.model.user import Account, account_identity, account_principal
@@ -33,8 +33,8 @@ class LoggedIn(NamedTuple):
 class Logins:
     """Checks credentials and begins sessions of accounts."""
 
-    def __init__(self, *, users: Users, facts: Facts, sessions: Sessions, audit: Audit, clock: Clock) -> None:
-        self._users = users
+    def __init__(self, *, passwords: Passwords, facts: Facts, sessions: Sessions, audit: Audit, clock: Clock) -> None:
+        self._passwords = passwords
         self._facts = facts
         self._sessions = sessions
         self._audit = audit
@@ -130,7 +130,7 @@ class Logins:
         return LoggedIn(begun.session, begun.handle, account)
 
     async def _check(self, realm: Realm, user_name: str, password: str) -> Account | None:
-        found = await self._users.check_password(realm.config.directory, user_name, password)
+        found = await self._passwords.check(realm.config.directory, user_name, password)
         if found is None:
             return None
         return await self._admitted(realm, found)

@@ -18,6 +18,7 @@ from sojourn.engine.grants import Grants
 from sojourn.engine.journal import EndJournal
 from sojourn.engine.keys import KeyRings
 from sojourn.engine.login import Logins
+from sojourn.engine.passwords import Passwords
 from sojourn.engine.realms import Realms
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.tokens import Tokens
@@ -39,6 +40,7 @@ class Rules:
     facts: Facts
     actors: Actors
     users: Users
+    passwords: Passwords
     grants: Grants
     api_keys: ApiKeys
     keys: KeyRings

@@ -1,15 +1,13 @@
-"""Accounts: who can log in. A password hash never leaves this module."""
+"""Accounts: who can log in. Of passwords ``passwords`` knows."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from sojourn.core.clock import Clock
-from sojourn.core.errors import SojournError
 from sojourn.core.json import Json
 from sojourn.engine import epochs
 from sojourn.engine.audit import Audit, Kind
@@ -17,30 +15,24 @@ from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.directory import MAIN, Assignee, NameTaken, UserUnknown, account_key, check_free
 from sojourn.engine.ends import Ends
 from sojourn.engine.groups import Groups, join
-from sojourn.identity.password import MIN_LENGTH, PasswordHasher
+from sojourn.engine.passwords import Passwords
+from sojourn.identity.password import MIN_LENGTH
 from sojourn.model.session import End, EndReason
 from sojourn.model.user import Account, AccountState, BadAccount, check_email, check_user_name, fold
 
-_log = logging.getLogger(__name__)
-
 _table = schema.account
-
-
-class _Stored(NamedTuple):
-    account: Account
-    password: str | None
 
 
 class Users:
     """The accounts of all directories. Accounts given back here carry no scopes: those depend on the realm."""
 
     def __init__(
-        self, db: EngineDatabase, hasher: PasswordHasher, audit: Audit, clock: Clock, ends: Ends | None = None
+        self, db: EngineDatabase, passwords: Passwords, audit: Audit, clock: Clock, ends: Ends | None = None
     ) -> None:
         """With ``ends`` the sessions that an act here ends are gone from the store too when the act returns."""
         self._db = db
         self._ends = ends
-        self._hasher = hasher
+        self._passwords = passwords
         self._audit = audit
         self._clock = clock
         #: Groups of the same directories.
@@ -62,7 +54,7 @@ class Users:
         Raises ``BadAccount``, ``WeakPassword``, ``NameTaken``, ``GroupUnknown``, ``LoginBusy``.
         """
         _check_names(name, email)
-        stored = None if password is None else await self._hash(password, (name, email), min_length)
+        stored = None if password is None else await self._passwords.hashed(password, (name, email), min_length)
 
         def work(connection: Connection) -> Account:
             key = self._insert(connection, directory, name, email, stored)
@@ -74,33 +66,16 @@ class Users:
 
     async def get(self, key: int) -> Account | None:
         """The account with ``key``; None when unknown or deleted."""
-        found = await self._db.read(lambda connection: _stored(connection, key))
-        return found.account if found else None
+        return await self._db.read(lambda connection: _account(connection, key))
 
     async def find(self, directory: str, user_id: str) -> Account | None:
         """The account with that name or mail address; None when there is none."""
-        found = await self._db.read(lambda connection: _found(connection, directory, user_id))
-        return found.account if found else None
+        return await self._db.read(lambda connection: _found(connection, directory, user_id))
 
     async def list(self, directory: str = MAIN) -> Sequence[Account]:
         """All accounts of the directory that were not deleted, by name."""
         wanted = _selected().where(_table.c.directory == directory).order_by(_table.c.name, _table.c.key)
-        return await self._db.read(lambda connection: [_read(row).account for row in connection.execute(wanted).all()])
-
-    async def check_password(self, directory: str, user_id: str, password: str) -> Account | None:
-        """The account when ``password`` is its own, whatever its state; None for every other reason, in the same time.
-
-        The ``auth_epoch`` of the answer is of the moment before the check: a session made under it is dead when the
-        password was changed meanwhile. Raises ``LoginBusy``.
-        """
-        found = await self._db.read(lambda connection: _found(connection, directory, user_id))
-        stored = found.password if found else None
-        fits = await self._hasher.verify(stored, password)
-        if not fits or found is None or stored is None:
-            return None
-        if self._hasher.needs_rehash(stored):
-            await self._rehash(found.account.key, stored, password)
-        return found.account
+        return await self._db.read(lambda connection: [_read(row) for row in connection.execute(wanted).all()])
 
     async def set_state(self, key: int, state: AccountState, actor: str = "") -> Account:
         """Lock, disable, expire or activate. Disabling ends all sessions; a lock only stops new logins.
@@ -122,22 +97,6 @@ class Users:
             await self._clear(key, "user-disabled", actor)
         return account
 
-    async def set_password(self, key: int, password: str, actor: str = "", *, min_length: int = MIN_LENGTH) -> Account:
-        """Change the password, which ends all sessions. Raises ``UserUnknown``, ``WeakPassword``, ``LoginBusy``."""
-        account = await self._db.read(lambda connection: _known(connection, key))
-        stored = await self._hash(password, (account.name, account.email), min_length)
-
-        def work(connection: Connection) -> Account:
-            self._set(connection, key, {"password": stored})
-            epochs.raise_account_epoch(connection, key, "password-changed", actor=actor)
-            changed = _known(connection, key)
-            self._audited(connection, "PASSWORD_CHANGE", "set", changed.name, actor)
-            return changed
-
-        changed = await self._db.write(work)
-        await self._clear(key, "password-changed", actor)
-        return changed
-
     async def delete(self, key: int, actor: str = "") -> None:
         """Delete the account: sessions end, grants and memberships go, the name is free again, the key stays used.
 
@@ -157,24 +116,8 @@ class Users:
         await self._clear(key, "user-deleted", actor)
 
     async def _clear(self, key: int, reason: EndReason, actor: str) -> None:
-        """End in the store what the raised fence has ended already."""
-        if self._ends is None:
-            return
-        try:
-            await self._ends.clear(key, End(reason, self._clock.now(), actor))
-        except SojournError as error:
-            # The act is done, and no session of before passes the fence: only lists show them a while longer.
-            _log.warning("sessions of account %d are still in the session store: %s", key, error.code)
-
-    async def _hash(self, password: str, names: Sequence[str], min_length: int) -> str:
-        self._hasher.check_new(password, names=names, min_length=min_length)
-        return await self._hasher.hash(password)
-
-    async def _rehash(self, key: int, stored: str, password: str) -> None:
-        fresh = await self._hasher.hash(password)
-        # Only over the very hash that was checked: a password set meanwhile stays.
-        changed = update(_table).where(_table.c.key == key, _table.c.password == stored).values(password=fresh)
-        await self._db.write(lambda connection: connection.execute(changed).rowcount)
+        if self._ends is not None:
+            await self._ends.clear_later(key, End(reason, self._clock.now(), actor))
 
     def _insert(self, connection: Connection, directory: str, name: str, email: str, password: str | None) -> int:
         check_free(connection, directory, name)
@@ -220,27 +163,25 @@ def _kind_of_change(before: AccountState, after: AccountState) -> Kind:
 
 def _selected() -> Select[*tuple[Any, ...]]:
     columns = (_table.c.key, _table.c.directory, _table.c.name, _table.c.email, _table.c.state, _table.c.auth_epoch)
-    return select(*columns, _table.c.password).where(_table.c.state != "deleted")
+    return select(*columns).where(_table.c.state != "deleted")
 
 
-def _read(row: Row[*tuple[Any, ...]]) -> _Stored:
-    columns = row._asdict()
-    password = columns.pop("password")
-    return _Stored(Account(**columns), password)
+def _read(row: Row[*tuple[Any, ...]]) -> Account:
+    return Account(**row._asdict())
 
 
-def _stored(connection: Connection, key: int) -> _Stored | None:
+def _account(connection: Connection, key: int) -> Account | None:
     row = connection.execute(_selected().where(_table.c.key == key)).one_or_none()
     return _read(row) if row else None
 
 
-def _found(connection: Connection, directory: str, user_id: str) -> _Stored | None:
+def _found(connection: Connection, directory: str, user_id: str) -> Account | None:
     key = account_key(connection, directory, user_id)
-    return None if key is None else _stored(connection, key)
+    return None if key is None else _account(connection, key)
 
 
 def _known(connection: Connection, key: int) -> Account:
-    found = _stored(connection, key)
+    found = _account(connection, key)
     if found is None:
         raise UserUnknown
-    return found.account
+    return found

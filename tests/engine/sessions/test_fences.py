@@ -4,6 +4,7 @@ import pytest
 
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import SessionEnded
+from sojourn.engine.actors import HOST
 from sojourn.engine.rules import Rules
 from sojourn.model.field import put
 from sojourn.model.session import Device, EndReason
@@ -67,7 +68,7 @@ async def test_a_changed_password_is_the_reason_it_gives(start: Start, rules: Ru
     await other.sessions.end_all(None, anna.key, "dropped", actor="host")
     again = await rules.logins.login(realm, "anna", PASSWORD, Device())
     assert again is not None
-    await other.users.set_password(anna.key, "another battery of words")
+    await other.passwords.set(HOST, anna.key, "another battery of words")
     with pytest.raises(SessionEnded) as caught:
         await rules.sessions.open(realm, again.handle, "cookie")
     assert caught.value.reason == "password-changed"

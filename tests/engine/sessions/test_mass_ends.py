@@ -8,6 +8,7 @@ import pytest
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import NotFound, SessionEnded, StoreUnavailable
 from sojourn.engine import ends
+from sojourn.engine.actors import HOST, Actor
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
 from sojourn.model import field
@@ -150,7 +151,7 @@ async def test_a_page_of_ends_is_one_transaction_and_memory_stays_bounded(
 async def test_of_a_changed_password_nothing_is_listed_as_alive(
     rules: Rules, realm: Realm, anna: Account, begun: Begun
 ) -> None:
-    await rules.users.set_password(anna.key, "another battery of words", "root")
+    await rules.passwords.set(Actor("root", host=True), anna.key, "another battery of words")
     assert await rules.sessions.list(realm) == []
     tombstone = await rules.sessions.why(realm, begun.session.id)
     assert tombstone is not None
@@ -175,7 +176,7 @@ async def test_a_password_is_changed_though_the_store_is_away_and_the_fence_hold
     engine = await start(memory=store)
     realm = realm_of(engine)
     mine = await engine.sessions.begin(realm, account_identity(anna, 0), Device())
-    await engine.users.set_password(anna.key, "another battery of words")
+    await engine.passwords.set(HOST, anna.key, "another battery of words")
     with pytest.raises(StoreUnavailable):
         await open_as(engine, realm, mine)
     store.down = False

@@ -10,6 +10,7 @@ import pytest
 from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.core.errors import SessionEnded, SojournError, StoreCorrupt, StoreUnavailable, StoreVersion
 from sojourn.engine import sweeper, upkeep, watch
+from sojourn.engine.actors import HOST
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
 from sojourn.model.session import Device, Loaded
@@ -170,7 +171,7 @@ async def test_a_changed_password_is_changed_although_the_store_cannot_be_told(
     rules: Rules, store: Odd, begun: Begun
 ) -> None:
     store.refusal = StoreVersion()
-    await rules.users.set_password(begun.session.identity.user_key, "another horse battery")
+    await rules.passwords.set(HOST, begun.session.identity.user_key, "another horse battery")
     store.refusal = None
     with pytest.raises(SessionEnded) as ended:
         await rules.sessions.open(realm_of(rules), begun.handle, "cookie")

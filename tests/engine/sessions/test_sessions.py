@@ -21,6 +21,7 @@ from sojourn.core.errors import (
 from sojourn.core.ids import SessionHandle, new_handle
 from sojourn.engine import epochs
 from sojourn.engine.access import Access
+from sojourn.engine.actors import HOST
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
 from sojourn.model import field
@@ -188,7 +189,7 @@ async def test_what_happens_to_the_account_ends_its_sessions_at_the_next_check(
         case "delete":
             await other.users.delete(anna.key)
         case "password":
-            await other.users.set_password(anna.key, "another good password")
+            await other.passwords.set(HOST, anna.key, "another good password")
         case "realm":
             await other.db.write(lambda connection: epochs.raise_realm_epoch(connection, realm.id))
         case "engine":
@@ -238,7 +239,7 @@ async def test_a_rotation_whose_fence_moved_ends_the_session(
     rules: Rules, start: Any, realm: Realm, anna: Account, access: Access
 ) -> None:
     slow = await start(store=DisabledMeanwhile)
-    slow.store.act = lambda: rules.users.set_password(anna.key, "another good password")
+    slow.store.act = lambda: rules.passwords.set(HOST, anna.key, "another good password")
     rotating = slow.sessions.rotate(access, account_identity(anna, 0), PHONE, keep=None)
     assert await reason(rotating) == "password-changed"
     assert await rules.sessions.list(realm) == []
@@ -247,7 +248,7 @@ async def test_a_rotation_whose_fence_moved_ends_the_session(
 async def test_a_password_changed_between_check_and_session_holds(rules: Rules, realm: Realm, anna: Account) -> None:
     account = await rules.logins.authenticate(realm, "anna", "correct horse battery")
     assert account is not None
-    await rules.users.set_password(anna.key, "another good password")
+    await rules.passwords.set(HOST, anna.key, "another good password")
     begin = rules.sessions.begin(realm, account_identity(account, 0), PHONE, authenticated=account)
     assert await reason(begin) == "password-changed"
     assert await rules.sessions.list(realm) == []
