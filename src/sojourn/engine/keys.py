@@ -18,11 +18,11 @@ from sojourn.core.clock import HOUR, SECOND, Clock
 from sojourn.core.crypto import MasterKey
 from sojourn.core.errors import NotFound
 from sojourn.engine import lookups
-from sojourn.engine.compact import decode_part, encode_part
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.database.schema import signing_key
 from sojourn.engine.facts import Facts, Snapshot
 from sojourn.engine.lookups import SigningKeyRow
+from sojourn.identity.compact import decode_part, encode_part
 from sojourn.model.realm import MAX_TOKEN_LIFETIME, Realm
 
 #: A new key is published for so long before it signs, so that verifiers have read it; milliseconds.

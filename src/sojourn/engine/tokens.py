@@ -14,10 +14,11 @@ from sojourn.core.errors import BadRequest, InsufficientScope, TokenRefused, Una
 from sojourn.core.ids import new_token, secret_hash
 from sojourn.core.json import Json
 from sojourn.engine.access import Access
-from sojourn.engine.claims import RESERVED_CLAIMS, Claims, check_issuer, decode_claims, read_claims
-from sojourn.engine.compact import ED25519, MAX_TOKEN, check_signature, read, sign
+from sojourn.engine.claims import RESERVED_CLAIMS, Claims, read_claims
 from sojourn.engine.facts import Facts
 from sojourn.engine.keys import ALGORITHM, KeyRings
+from sojourn.identity.claims import check_issuer, decode_claims
+from sojourn.identity.compact import ED25519, MAX_TOKEN, check_signature, read, sign
 from sojourn.model.realm import Realm
 from sojourn.model.session import IssuedToken, Session
 from sojourn.stores.base import SessionStore

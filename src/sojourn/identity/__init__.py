@@ -1,1 +1,1 @@
-"""Who somebody is: passwords now, identity providers later."""
+"""Who somebody is: passwords, signed tokens of others, identity providers. Rules without an engine."""

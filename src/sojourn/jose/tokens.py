@@ -7,9 +7,9 @@ from typing import Any
 
 from sojourn.core.errors import TokenRefused
 from sojourn.core.json import Json
-from sojourn.engine.claims import LEEWAY, check_issuer, decode_claims, window
-from sojourn.engine.compact import check_signature, read
-from sojourn.jose.keys import choose
+from sojourn.identity.claims import LEEWAY, check_issuer, decode_claims, window
+from sojourn.identity.compact import check_signature, read
+from sojourn.identity.jwk import choose
 
 #: Longest token that :func:`verify` reads, in characters; tokens of other issuers may be longer than ours.
 MAX_FOREIGN_TOKEN = 65_536

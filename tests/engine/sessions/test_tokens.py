@@ -21,10 +21,10 @@ from sojourn.core.errors import (
 )
 from sojourn.engine import tokens as tokens_module
 from sojourn.engine.access import Access
-from sojourn.engine.compact import check_signature, sign
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
 from sojourn.engine.tokens import RESERVED_CLAIMS, ReservedClaims, TokenTooLarge
+from sojourn.identity.compact import check_signature, sign
 from sojourn.model.realm import Realm
 from sojourn.model.session import MAX_TOKENS, Device, Identity
 from sojourn.model.user import Account, account_identity, external_identity

@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from sojourn.core.errors import TokenRefused
-from sojourn.engine.compact import ED25519, Compact, Key, decode_part
+from sojourn.identity.compact import ED25519, Compact, Key, decode_part
 
 MIN_RSA_BITS = 2_048
 #: A longer modulus is refused too: its checks take the time that an attacker asks for.
