@@ -120,7 +120,7 @@ async def test_use_after_close_is_unavailable(project: Path) -> None:
     with pytest.raises(StoreUnavailable):
         await db.write(count_groups)
     with pytest.raises(StoreUnavailable):
-        db.generation()
+        await db.generation()
 
 
 async def test_a_damaged_file_is_named_so_and_left_alone(tmp_path: Path) -> None:
@@ -142,15 +142,15 @@ async def test_the_generation_moves_with_facts_of_any_connection_but_not_with_th
     db: EngineDatabase, project: Path
 ) -> None:
     other = await EngineDatabase.open(URL, project)
-    first = db.generation()
-    assert db.generation() == first
+    first = await db.generation()
+    assert await db.generation() == first
     await other.write(add_event)
     await db.write(add_event)
-    assert db.generation() == first
+    assert await db.generation() == first
     await other.write(lambda connection: add_group(connection, "staff"))
-    second = db.generation()
+    second = await db.generation()
     await db.write(lambda connection: add_group(connection, "others"))
-    assert first < second < db.generation()
+    assert first < second < await db.generation()
     await other.close()
 
 
@@ -161,11 +161,11 @@ async def test_a_change_of_facts_by_a_foreign_tool_moves_the_generation(
     tool = sqlite3.connect(project / "var/engine.db", isolation_level=None)
     triggers = tool.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (str(table),))
     acts = {name.rpartition("_")[2] for (name,) in triggers.fetchall()}
-    before = db.generation()
+    before = await db.generation()
     tool.execute("UPDATE installation SET auth_epoch = auth_epoch + 1")
     tool.close()
     assert acts == {"insert", "update", "delete"}
-    assert db.generation() > before
+    assert await db.generation() > before
 
 
 async def test_a_foreign_writer_is_waited_for(db: EngineDatabase, project: Path) -> None:

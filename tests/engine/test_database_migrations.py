@@ -75,7 +75,7 @@ async def test_a_database_of_the_first_release_keeps_all_and_gets_what_is_new(tm
     fill_first_revision(tmp_path / "var/engine.db")
     db = await EngineDatabase.open(URL, tmp_path)
     assert db.installation == "here"
-    assert db.generation() == 40 + 2
+    assert (await db.generation()).number == 40 + 2
 
     def read(connection: Connection) -> list[dict[str, object]]:
         tables = ("installation", "realm", "account", "end_journal", "audit_event")

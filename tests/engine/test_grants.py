@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def scopes(facts: Facts, realm: Realm, key: int) -> set[str]:
-    account = await facts.current().account(realm, key)
+    account = await (await facts.current()).account(realm, key)
     assert account is not None
     return set(account.scopes)
 

@@ -66,9 +66,9 @@ async def test_pruning_takes_a_bounded_number(db: EngineDatabase, journal: EndJo
 
 
 async def test_an_end_leaves_the_cached_facts_alone(db: EngineDatabase, journal: EndJournal, facts: Facts) -> None:
-    before = facts.current()
+    before = await facts.current()
     await add(db, journal, "a", 1)
-    assert facts.current() is before
+    assert await facts.current() is before
 
 
 async def test_a_confirmed_end_carries_the_noting_under_which_it_was_confirmed(

@@ -51,23 +51,23 @@ async def test_a_name_that_comes_back_gets_a_new_id_and_the_old_sessions_stay_de
     await realms.sync({"other": folder("other")}, 2)
     assert realms.get("acme") is None
     assert realms.by_id(old.id) is None
-    assert (await facts.current().fences(old, -1)).realm == -1
-    assert (await facts.current().fences(other, -1)).realm == 0
+    assert (await (await facts.current()).fences(old, -1)).realm == -1
+    assert (await (await facts.current()).fences(other, -1)).realm == 0
     await realms.sync({"acme": folder("acme"), "other": folder("other")}, 3)
     new = realms.get("acme")
     assert new is not None
     assert new.id != old.id
     assert new.key > old.key
     assert realms.get("other") == other
-    assert (await facts.current().fences(new, -1)).realm == 0
-    assert (await facts.current().fences(old, -1)).realm == -1
+    assert (await (await facts.current()).fences(new, -1)).realm == 0
+    assert (await (await facts.current()).fences(old, -1)).realm == -1
 
 
 async def test_two_processes_that_sync_one_project_agree(db: EngineDatabase) -> None:
     one, two = Realms(db), Realms(db)
     folders = {name: folder(name) for name in ("acme", "other")}
     await one.sync(folders, 1)
-    generation = db.generation()
+    generation = await db.generation()
     await two.sync(folders, 1)
     assert one.all() == two.all()
-    assert db.generation() == generation
+    assert await db.generation() == generation

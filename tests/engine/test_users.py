@@ -71,7 +71,7 @@ async def test_only_disabling_ends_what_lives(
     changed = await users.set_state(ann.key, state, "root")
     assert (changed.state, changed.auth_epoch) == (state, moved)
     assert await users.set_state(ann.key, state, "root") == changed
-    assert await facts.current().account(realm, ann.key) == changed
+    assert await (await facts.current()).account(realm, ann.key) == changed
 
 
 async def test_a_deleted_account_is_gone_and_its_key_is_never_used_again(
@@ -80,7 +80,7 @@ async def test_a_deleted_account_is_gone_and_its_key_is_never_used_again(
     await users.groups.add("staff")
     ann = await users.add("main", "ann", GOOD, "ann@example.org", ["staff"])
     await grants.grant("ann", "cart.write")
-    before = await facts.current().fences(realm, ann.key)
+    before = await (await facts.current()).fences(realm, ann.key)
     await users.delete(ann.key, "root")
     assert await users.get(ann.key) is None
     assert await users.find("main", "ann") is None
@@ -89,11 +89,11 @@ async def test_a_deleted_account_is_gone_and_its_key_is_never_used_again(
     assert await users.list() == []
     assert await grants.list() == []
     assert list(await users.groups.of(ann.key)) == []
-    assert await facts.current().account(realm, ann.key) is None
-    assert (await facts.current().fences(realm, ann.key)).account == before.account + 1
+    assert await (await facts.current()).account(realm, ann.key) is None
+    assert (await (await facts.current()).fences(realm, ann.key)).account == before.account + 1
     again = await users.add("main", "ann", GOOD, "ann@example.org")
     assert again.key > ann.key
-    reborn = await facts.current().account(realm, again.key)
+    reborn = await (await facts.current()).account(realm, again.key)
     assert reborn is not None
     assert reborn.scopes == frozenset()
 

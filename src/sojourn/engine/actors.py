@@ -100,7 +100,7 @@ class Actors:
 
     async def scopes(self, account_key: int) -> Mapping[str, ScopeSet]:
         """What an account may do now: by realm id with what it may everywhere included, and the latter under ``*``."""
-        held = await self._facts.current().held(account_key)
+        held = await (await self._facts.current()).held(account_key)
         everywhere = held.get(EVERYWHERE, NO_SCOPE)
         return {realm: scopes | everywhere for realm, scopes in held.items()}
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from sojourn.core.clock import Clock, Ms
 from sojourn.engine import lookups
 from sojourn.engine.apikeys import ApiKey
-from sojourn.engine.database import EngineDatabase
+from sojourn.engine.database import EngineDatabase, Generation
 from sojourn.engine.lookups import UNKNOWN_EPOCH, Raised, SigningKeyRow
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
@@ -52,14 +52,25 @@ class Facts:
         #: The snapshot of this turn of the event loop.
         self._of_turn: Snapshot | None = None
 
-    def current(self) -> Snapshot:
+    async def current(self) -> Snapshot:
         """The facts of this instant, the same object while nothing changed. Ask anew at each check.
 
-        The generation is read once a turn of the event loop: whatever arrives later is handled in a later turn, so no
-        request is checked against facts older than itself. Raises ``StoreUnavailable`` when it cannot be read.
+        No request is checked against facts older than itself. Raises ``StoreUnavailable`` when the generation cannot be
+        read.
+        """
+        return self.glance() or self._under(await self._db.generation())
+
+    def glance(self) -> Snapshot | None:
+        """As :meth:`current`, without waiting; None where that takes waiting, on PostgreSQL.
+
+        The generation is read once a turn of the event loop: whatever arrives later is handled in a later turn. Raises
+        ``StoreUnavailable``.
         """
         if self._of_turn is None:
-            self._of_turn = self._read()
+            generation = self._db.glimpse()
+            if generation is None:
+                return None
+            self._of_turn = self._under(generation)
             asyncio.get_running_loop().call_soon(self._forget_turn)
         return self._of_turn
 
@@ -70,8 +81,7 @@ class Facts:
     def _forget_turn(self) -> None:
         self._of_turn = None
 
-    def _read(self) -> Snapshot:
-        generation = self._db.generation()
+    def _under(self, generation: Generation) -> Snapshot:
         if self._snapshot is None or self._snapshot.generation != generation:
             self._snapshot = Snapshot(self._db, generation, self._clock.now())
         return self._snapshot
@@ -80,7 +90,7 @@ class Facts:
 class Snapshot:
     """Facts read under one generation; each is read when first asked for."""
 
-    def __init__(self, db: EngineDatabase, generation: int, taken: Ms) -> None:
+    def __init__(self, db: EngineDatabase, generation: Generation, taken: Ms) -> None:
         self._db = db
         #: The generation under which the entries serve.
         self.generation = generation

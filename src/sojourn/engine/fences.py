@@ -30,7 +30,8 @@ class Fence:
     async def now(self, realm: Realm, identity: Identity, authenticated: Account | None = None) -> Fences:
         """The numbers that a session begun now is made under; the account's as it was when ``authenticated``."""
         self._watch.admit()
-        fences = await self._facts.current().fences(realm, identity.user_key)
+        facts = await self._facts.current()
+        fences = await facts.fences(realm, identity.user_key)
         if authenticated is None:
             return fences
         return Fences(authenticated.auth_epoch, fences.realm, fences.engine)
@@ -42,10 +43,11 @@ class Fence:
         """
         standing = self.passed(realm, session)
         if standing is None:
+            facts, key = await self._facts.current(), session.identity.user_key
+            standing = facts.standing(realm, key) or await facts.read_standing(realm, key)
             ended = self._recent.denies(session)
             if ended is not None:
                 raise await self._end(session, ended)
-            standing = await self._facts.current().read_standing(realm, session.identity.user_key)
             if not _passes(session, standing):
                 why = await self._why(realm, session, standing)
                 raise await self._end(session, End(why.reason, self._clock.now(), why.actor, why.rule))
@@ -59,7 +61,8 @@ class Fence:
         """
         if not self._watch.serving:
             self._watch.admit()
-        standing = self._facts.current().standing(realm, session.identity.user_key)
+        facts = self._facts.glance()
+        standing = facts.standing(realm, session.identity.user_key) if facts else None
         if standing is None or not _passes(session, standing) or self._recent.denies(session) is not None:
             return None
         return standing

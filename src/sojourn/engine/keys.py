@@ -111,18 +111,16 @@ class KeyRings:
             ring.signing = SigningKey(row.kid, self._open(realm, row))
         return ring.signing
 
-    def known(self, realm: Realm, kid: str) -> VerifyKey | None:
+    def known(self, realm: Realm, kid: str, facts: Snapshot) -> VerifyKey | None:
         """As :meth:`find`, without waiting: None also when the ring has to be read first, see :meth:`refresh`."""
         ring = self._rings.get(realm.id)
-        return ring.verify.get(kid) if ring is not None and ring.seen is self._facts.current() else None
+        return ring.verify.get(kid) if ring is not None and ring.seen is facts else None
 
-    async def refresh(self, realm: Realm) -> bool:
-        """Read the ring of ``realm`` unless it is known as it is now; whether that was needed."""
+    async def refresh(self, realm: Realm, facts: Snapshot) -> None:
+        """Read the ring of ``realm`` unless it is known as ``facts`` have it."""
         ring = self._rings.get(realm.id)
-        if ring is not None and ring.seen is self._facts.current():
-            return False
-        await self._ring(realm)
-        return True
+        if ring is None or ring.seen is not facts:
+            await self._read_ring(realm, facts)
 
     async def find(self, realm: Realm, kid: str) -> VerifyKey | None:
         """The key ``kid`` when it may verify now; None when it is unknown, revoked or of another realm."""
@@ -151,7 +149,9 @@ class KeyRings:
         await self._db.write(lambda connection: self._revoke(connection, realm, kid))
 
     async def _ring(self, realm: Realm) -> _Ring:
-        facts = self._facts.current()
+        return await self._read_ring(realm, await self._facts.current())
+
+    async def _read_ring(self, realm: Realm, facts: Snapshot) -> _Ring:
         rows = await facts.ring(realm)
         ring = self._rings.get(realm.id)
         if ring is None or (ring.rows is not rows and ring.rows != rows):

@@ -137,7 +137,7 @@ class Logins:
 
     async def _admitted(self, realm: Realm, found: Account) -> Account | None:
         """``found`` with its scopes in ``realm`` when it may log in there now."""
-        present = await self._facts.current().account(realm, found.key)
+        present = await (await self._facts.current()).account(realm, found.key)
         if present is None or present.state != "active":
             return None
         needed = realm.config.login_scope

@@ -125,7 +125,8 @@ class Operators:
         return any(scope.startswith(ADMINISTRATIVE) for scopes in held for scope in scopes)
 
     async def _scopes(self, key: int) -> Mapping[str, tuple[Realm, ScopeSet]]:
-        facts, found = self._facts.current(), {}
+        facts = await self._facts.current()
+        found = {}
         for realm in self._realms.all():
             account = await facts.account(_for_operators(realm), key)
             found[realm.name] = (realm, account.scopes if account else frozenset[str]())

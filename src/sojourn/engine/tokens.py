@@ -15,7 +15,7 @@ from sojourn.core.ids import new_token, secret_hash
 from sojourn.core.json import Json
 from sojourn.engine.access import Access
 from sojourn.engine.claims import RESERVED_CLAIMS, Claims, read_claims
-from sojourn.engine.facts import Facts
+from sojourn.engine.facts import Facts, Snapshot
 from sojourn.engine.keys import ALGORITHM, KeyRings
 from sojourn.identity.claims import check_issuer, decode_claims
 from sojourn.identity.compact import ED25519, MAX_TOKEN, check_signature, read, sign
@@ -181,9 +181,12 @@ class Tokens:
         ``form``, ``algorithm``, ``issuer-missing``, ``issuer``, ``key``, ``signature``, ``type``, ``claims``,
         ``audience``, ``expired`` or ``not-yet``; the first that is found.
         """
-        claims = self._remembered(realm, token)
-        if claims is None and await self._rings.refresh(realm):
-            claims = self._remembered(realm, token)
+        facts = self._facts.glance()
+        claims = self._remembered(realm, token, facts) if facts else None
+        if claims is None:
+            facts = await self._facts.current()
+            await self._rings.refresh(realm, facts)
+            claims = self._remembered(realm, token, facts)
         if claims is None:
             claims = await self._check_signature(realm, token)
         if claims.issuer != self.issuer(realm, claims.space):
@@ -193,12 +196,12 @@ class Tokens:
         claims.window.check(self._clock.now())
         return claims
 
-    def _remembered(self, realm: Realm, token: str) -> Claims | None:
+    def _remembered(self, realm: Realm, token: str, facts: Snapshot) -> Claims | None:
         """The claims of a token whose signature was right; key and state are looked up each time."""
         if len(token) > MAX_TOKEN or not token.isascii():
             raise TokenRefused("form")
         kid = self._kids.get(token[: token.find(".")])
-        key = self._rings.known(realm, kid) if kid is not None else None
+        key = self._rings.known(realm, kid, facts) if kid is not None else None
         if kid is None or key is None:
             return None
         return self._verified.get((realm.id, ACCESS_TYPE, kid, key.state, secret_hash(token)))
@@ -236,7 +239,7 @@ class Tokens:
     async def _scopes(self, realm: Realm, session: Session) -> Iterable[str]:
         if not session.identity.full_scope:
             return session.identity.scope
-        account = await self._facts.current().account(realm, session.identity.user_key)
+        account = await (await self._facts.current()).account(realm, session.identity.user_key)
         return sorted(account.scopes) if account else ()
 
     async def _sign(self, realm: Realm, claims: Mapping[str, Json]) -> str:

@@ -92,7 +92,8 @@ class Gateway:
         text = handles.api_key(realm, call.head, call.query)
         if text is None:
             raise refusals.no_api_key(realm.name)
-        key = await self._rules.facts.current().api_key(realm, secret_hash(text))
+        facts = await self._rules.facts.current()
+        key = await facts.api_key(realm, secret_hash(text))
         if key is None:
             raise refusals.bad_api_key(realm.name)
         if key.pipelines and match.plan.name not in key.pipelines:

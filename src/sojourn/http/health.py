@@ -34,7 +34,7 @@ class Health:
         except SojournError as error:
             causes.setdefault("store", error.message)
         try:
-            self._rules.facts.current()
+            await self._rules.facts.current()
         except SojournError as error:
             causes["database"] = error.message
         return causes

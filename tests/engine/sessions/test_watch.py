@@ -314,7 +314,7 @@ async def test_a_store_of_another_engine_database_keeps_its_sessions_to_itself(
     await fresh.watch.start()
     with pytest.raises(SessionUnknown):
         await fresh.sessions.open(realm_of(fresh), begun.handle, "cookie")
-    facts = await fresh.facts.current().read_standing(realm_of(fresh), -1)
+    facts = await (await fresh.facts.current()).read_standing(realm_of(fresh), -1)
     assert facts.not_before == fresh.clock.now()
     eve = await fresh.users.add("main", "eve", PASSWORD)
     mine = await begin(fresh, realm_of(fresh), eve)

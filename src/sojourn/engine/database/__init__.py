@@ -1,6 +1,6 @@
 """The engine database: users, groups, scopes, keys, end journal, audit. Off the hot path; see ``schema``."""
 
-from sojourn.engine.database.database import EngineDatabase
+from sojourn.engine.database.database import EngineDatabase, Generation
 from sojourn.engine.database.faults import DatabaseUrl, RowConflict
 
-__all__ = ["DatabaseUrl", "EngineDatabase", "RowConflict"]
+__all__ = ["DatabaseUrl", "EngineDatabase", "Generation", "RowConflict"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Transaction, func, insert, select
 
@@ -20,6 +20,14 @@ from sojourn.engine.database.gate import PATIENCE, Deadline, Gate
 from sojourn.engine.database.migrate import migrate
 
 T = TypeVar("T")
+
+
+class Generation(NamedTuple):
+    """How often the facts changed, as one connection saw it."""
+
+    #: Another one after each break of the connection: what was read through it may have gone with a failed server.
+    life: int
+    number: int
 
 
 class EngineDatabase:
@@ -35,7 +43,7 @@ class EngineDatabase:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine-db")
         self._closed = False
         #: SQLite's data version when the generation was read, and that generation.
-        self._seen = (-1, -1)
+        self._seen = (-1, Generation(0, -1))
         connections.make_private(path)
         with ExitStack() as made:
             self._gate = Gate(path)
@@ -79,27 +87,42 @@ class EngineDatabase:
         self._check_open()
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, work)
 
-    def generation(self) -> int:
-        """A number that differs after each committed change of the facts, by any process; costs a few µs.
+    async def append(self, work: Callable[[Connection], T]) -> T:
+        """As :meth:`write`, for a ``work`` that decides nothing by what it reads: it adds rows, or is one statement.
+
+        Not for facts. Where the database lets several writers go on at once, it waits for none.
+        """
+        return await self.write(work)
+
+    async def generation(self) -> Generation:
+        """What differs after each committed change of the facts, by any process; never older than the call.
 
         Raises ``StoreUnavailable``.
         """
-        self._check_open()
-        try:
-            driver = connections.raw(self._reader)
-            version = driver.execute("PRAGMA data_version").fetchone()[0]
-            if version != self._seen[0]:
-                # Version first: a commit between the two statements makes the next call read the number again.
-                self._seen = (version, driver.execute("SELECT number FROM generation").fetchone()[0])
-        except (sqlite3.Error, TypeError) as error:
-            raise StoreUnavailable("the engine database cannot be read") from error
-        return self._seen[1]
+        return self._look()
+
+    def glimpse(self) -> Generation | None:
+        """As :meth:`generation` where that takes no waiting, else None. Here it takes none: a few µs."""
+        return self._look()
 
     async def close(self) -> None:
         """Finish the writes under way and let go of the file. May be called again."""
         if not self._closed:
             self._closed = True
             await asyncio.to_thread(self._close)
+
+    def _look(self) -> Generation:
+        self._check_open()
+        try:
+            driver = connections.raw(self._reader)
+            version = driver.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._seen[0]:
+                # Version first: a commit between the two statements makes the next call read the number again.
+                number = driver.execute("SELECT number FROM generation").fetchone()[0]
+                self._seen = (version, Generation(0, number))
+        except (sqlite3.Error, TypeError) as error:
+            raise StoreUnavailable("the engine database cannot be read") from error
+        return self._seen[1]
 
     def _check_open(self) -> None:
         if self._closed:
