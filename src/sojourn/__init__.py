@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from sojourn.core.errors import SojournError
     from sojourn.engine.live import Session
     from sojourn.model.realm import Realm
+    from sojourn.model.token import AuthToken
 
 __version__ = "0.1.0"
 
-__all__ = ["Engine", "Realm", "Session", "SojournError", "__version__"]
+__all__ = ["AuthToken", "Engine", "Realm", "Session", "SojournError", "__version__"]
 
 _HOMES = {
+    "AuthToken": "sojourn.model.token",
     "Engine": "sojourn.bootstrap",
     "Realm": "sojourn.model.realm",
     "Session": "sojourn.engine.live",
