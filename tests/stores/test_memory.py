@@ -3,10 +3,21 @@
 import pytest
 
 from sojourn.stores.memory import MemoryStore
-from sojourn.testing.stores import BagLaws, CountLaws, LifecycleLaws, MarkedLaws, SessionStoreLaws, TombstoneLaws
+from sojourn.testing.stores import (
+    BagLaws,
+    CountLaws,
+    LifecycleLaws,
+    MarkedLaws,
+    OneTimeLaws,
+    SessionStoreLaws,
+    ThrottleLaws,
+    TombstoneLaws,
+)
 
 
-class TestMemory(SessionStoreLaws, TombstoneLaws, BagLaws, CountLaws, MarkedLaws, LifecycleLaws):
+class TestMemory(
+    SessionStoreLaws, TombstoneLaws, BagLaws, OneTimeLaws, ThrottleLaws, CountLaws, MarkedLaws, LifecycleLaws
+):
     @pytest.fixture
     async def store(self) -> MemoryStore:
         return MemoryStore()

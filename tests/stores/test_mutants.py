@@ -19,16 +19,30 @@ from sojourn.testing.stores import (
     DurableLaws,
     LifecycleLaws,
     MarkedLaws,
+    OneTimeLaws,
     SessionStoreLaws,
+    ThrottleLaws,
     TimedLaws,
     TombstoneLaws,
 )
+from tests.stores import limited_mutants
 from tests.stores.mutation import Mutant, broken, opened
 
 pytestmark = pytest.mark.anyio
 
 
-class Laws(SessionStoreLaws, TombstoneLaws, BagLaws, CountLaws, TimedLaws, MarkedLaws, LifecycleLaws, DurableLaws):
+class Laws(
+    SessionStoreLaws,
+    TombstoneLaws,
+    BagLaws,
+    OneTimeLaws,
+    ThrottleLaws,
+    CountLaws,
+    TimedLaws,
+    MarkedLaws,
+    LifecycleLaws,
+    DurableLaws,
+):
     """All laws."""
 
 
@@ -156,7 +170,8 @@ TIMED = [
     Mutant("runs backwards", "TIM-2", "__init__.py", "return time.time_ns() // 1_000_000", "return -time.time_ns()"),
 ]
 
-MUTANTS = [("memory", mutant) for mutant in MEMORY] + [("sqlite", mutant) for mutant in SQLITE]
+MUTANTS = [("memory", mutant) for mutant in [*MEMORY, *limited_mutants.MEMORY]]
+MUTANTS += [("sqlite", mutant) for mutant in [*SQLITE, *limited_mutants.SQLITE]]
 MUTANTS += [("timed", mutant) for mutant in TIMED]
 
 

@@ -12,12 +12,24 @@ from sojourn.testing.stores import (
     DurableLaws,
     LifecycleLaws,
     MarkedLaws,
+    OneTimeLaws,
     SessionStoreLaws,
+    ThrottleLaws,
     TombstoneLaws,
 )
 
 
-class TestSqlite(SessionStoreLaws, TombstoneLaws, BagLaws, CountLaws, MarkedLaws, LifecycleLaws, DurableLaws):
+class TestSqlite(
+    SessionStoreLaws,
+    TombstoneLaws,
+    BagLaws,
+    OneTimeLaws,
+    ThrottleLaws,
+    CountLaws,
+    MarkedLaws,
+    LifecycleLaws,
+    DurableLaws,
+):
     @pytest.fixture
     async def store(self, tmp_path: Path) -> AsyncIterator[SqliteStore]:
         store = await SqliteStore.open(tmp_path / "state.db")

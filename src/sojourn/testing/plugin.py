@@ -14,6 +14,8 @@ pytest.register_assert_rewrite(
 POWERS = {
     "tombstones": ("TestTombstones",),
     "bags": ("TestBags", "TestBagInterleavings"),
+    "one_time": ("TestOneTime",),
+    "throttle": ("TestThrottle",),
     "counted": ("TestCounted",),
     "timed": ("TestTimed",),
     "marked": ("TestMarked",),

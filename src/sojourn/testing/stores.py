@@ -34,6 +34,8 @@ from sojourn.testing.session_laws.powers import (
 )
 from sojourn.testing.session_laws.reading import ReadingLaws
 from sojourn.testing.session_laws.sharing import SharingLaws
+from sojourn.testing.session_laws.taking import OneTimeLaws
+from sojourn.testing.session_laws.trying import ThrottleLaws
 
 __all__ = [
     "BagInterleavingLaws",
@@ -43,7 +45,9 @@ __all__ = [
     "InterleavingLaws",
     "LifecycleLaws",
     "MarkedLaws",
+    "OneTimeLaws",
     "SessionStoreLaws",
+    "ThrottleLaws",
     "TimedLaws",
     "TombstoneLaws",
 ]

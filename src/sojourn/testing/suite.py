@@ -15,7 +15,9 @@ from sojourn.testing.stores import (
     InterleavingLaws,
     LifecycleLaws,
     MarkedLaws,
+    OneTimeLaws,
     SessionStoreLaws,
+    ThrottleLaws,
     TimedLaws,
     TombstoneLaws,
 )
@@ -55,6 +57,14 @@ class TestBags(BagLaws):
 
 class TestBagInterleavings(BagInterleavingLaws):
     """Clients that meet at a bag."""
+
+
+class TestOneTime(OneTimeLaws):
+    """Power ``one_time``."""
+
+
+class TestThrottle(ThrottleLaws):
+    """Power ``throttle``; its laws need ``one_time`` too."""
 
 
 class TestCounted(CountLaws):

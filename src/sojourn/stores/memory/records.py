@@ -12,6 +12,7 @@ from sojourn.model.field import Field
 from sojourn.model.session import End, Session, death
 from sojourn.stores.base import Cursor, SessionLimit
 from sojourn.stores.memory.bags import MemoryBags
+from sojourn.stores.memory.limited import MemoryOneTime, MemoryThrottle
 
 
 @dataclass(slots=True)
@@ -29,6 +30,8 @@ class Records:
     def __init__(self) -> None:
         self.by_id: dict[str, Kept] = {}
         self.bags = MemoryBags()
+        self.one_time = MemoryOneTime()
+        self.throttle = MemoryThrottle()
         #: How many tombstones were written.
         self.buried = 0
 

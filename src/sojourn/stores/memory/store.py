@@ -20,7 +20,7 @@ from sojourn.model.session import (
     list_token,
     owner_of,
 )
-from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept
+from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept, Taken, Tried
 from sojourn.stores.memory.records import Kept, Records
 
 
@@ -158,7 +158,8 @@ class MemoryStore:
                 del records.by_id[sid]
                 handled += 1
         records.sweep_bags(now)
-        return Swept(handled, handled == most)
+        more = [records.one_time.sweep(now, most), records.throttle.sweep(now, most)]
+        return Swept(handled, handled == most or any(more))
 
     async def why(self, realm: str, sid: str, now: int) -> Tombstone | None:
         """See :meth:`sojourn.stores.base.Tombstones.why`."""
@@ -210,6 +211,34 @@ class MemoryStore:
         sessions = [kept.session for kept in self._open().by_id.values() if kept.end is None]
         counted = Counter((session.realm, session.identity.kind) for session in sessions)
         return [Count(realm, kind, live) for (realm, kind), live in sorted(counted.items())]
+
+    async def put(self, name: str, text: str, until: int, now: int) -> bool:
+        """See :meth:`sojourn.stores.base.OneTime.put`."""
+        return self._open().one_time.put(name, text, until, now)
+
+    async def look(self, name: str, now: int) -> str | None:
+        """See :meth:`sojourn.stores.base.OneTime.look`."""
+        return self._open().one_time.look(name, now)
+
+    async def take(self, name: str, now: int, *, remember: int = 0) -> Taken | None:
+        """See :meth:`sojourn.stores.base.OneTime.take`."""
+        return self._open().one_time.take(name, now, remember)
+
+    async def drop(self, name: str) -> None:
+        """See :meth:`sojourn.stores.base.OneTime.drop`."""
+        self._open().one_time.drop(name)
+
+    async def count_try(self, name: str, delays: Sequence[int], now: int, *, forget: int) -> Tried:
+        """See :meth:`sojourn.stores.base.Throttle.count_try`."""
+        return self._open().throttle.count(name, delays, now, forget)
+
+    async def give_back(self, name: str, now: int) -> None:
+        """See :meth:`sojourn.stores.base.Throttle.give_back`."""
+        self._open().throttle.give_back(name, now)
+
+    async def reset(self, name: str) -> None:
+        """See :meth:`sojourn.stores.base.Throttle.reset`."""
+        self._open().throttle.reset(name)
 
     async def adopt(self, installation: str) -> str:
         """See :meth:`sojourn.stores.base.Marked.adopt`."""

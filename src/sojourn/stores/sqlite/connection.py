@@ -12,7 +12,7 @@ from sojourn.model.address import address_block
 from sojourn.stores.sqlite.lock import WriterLock
 
 #: ``user_version`` that this engine reads and writes.
-SCHEMA = 2
+SCHEMA = 3
 
 #: Seconds that SQLite waits for somebody who holds the file without our lock, such as its own command line.
 WAIT = 5.0
@@ -20,7 +20,7 @@ WAIT = 5.0
 #: Files up to this many bytes are checked at every opening.
 _CHECKED = 64 * 1024 * 1024
 
-_SCHEMAS = ("schema_1.sql", "schema_2.sql")
+_SCHEMAS = ("schema_1.sql", "schema_2.sql", "schema_3.sql")
 
 # Automatic checkpoints are off: SQLite before 3.51.3 may lose a commit when one of them resets the log beside a writer,
 # so the writer checkpoints while it holds the lock. fullfsync has a meaning on macOS only.

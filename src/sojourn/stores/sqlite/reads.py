@@ -64,6 +64,11 @@ class Reads:
         found = self._db.execute(SQL.bag_read, {"realm": realm, "principal": principal, "now": now}).fetchall()
         return rows.fields_of(*found[0]) if found else {}
 
+    def one_time(self, name: str, now: int) -> str | None:
+        """The value that may be taken."""
+        found = self._db.execute(SQL.once_look, {"name": name, "now": now}).fetchall()
+        return str(found[0][0]) if found else None
+
     def meta(self) -> tuple[str, int]:
         """Installation and counter, of one snapshot."""
         ((installation, counter),) = self._db.execute(SQL.meta_both).fetchall()

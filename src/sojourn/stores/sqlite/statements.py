@@ -50,6 +50,17 @@ class Statements(NamedTuple):
     bag_drop: str
     bag_due: str
     bag_rearm: str
+    once_put: str
+    once_look: str
+    once_take: str
+    once_take_and_forget: str
+    once_taken: str
+    once_drop: str
+    once_sweep: str
+    throttle_count: str
+    throttle_give_back: str
+    throttle_reset: str
+    throttle_sweep: str
 
 
 def _parse(text: str) -> Statements:

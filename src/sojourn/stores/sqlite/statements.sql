@@ -221,3 +221,51 @@ UPDATE bag
    SET sweep_at = idle + max(left, coalesce((SELECT max(dies) FROM session
                                               WHERE realm = :realm AND owner = :principal AND ended IS NULL), 0))
  WHERE realm = :realm AND principal = :principal
+
+-- name: once_put
+INSERT INTO once(name, text, until, taken)
+SELECT :name, :text, :until, NULL WHERE :now < :until
+ON CONFLICT(name) DO UPDATE
+   SET text = excluded.text, until = excluded.until, taken = NULL
+ WHERE :now >= once.until
+
+-- name: once_look
+SELECT text FROM once WHERE name = :name AND :now < until AND taken IS NULL
+
+-- name: once_take
+UPDATE once SET taken = :now, until = min(until, :now + :remember)
+ WHERE name = :name AND :now < until AND taken IS NULL
+RETURNING text
+
+-- name: once_take_and_forget
+DELETE FROM once WHERE name = :name AND :now < until AND taken IS NULL RETURNING text
+
+-- name: once_taken
+SELECT text, taken FROM once WHERE name = :name AND :now < until AND taken IS NOT NULL
+
+-- name: once_drop
+DELETE FROM once WHERE name = :name
+
+-- name: once_sweep
+DELETE FROM once WHERE name IN (SELECT name FROM once WHERE until <= :now ORDER BY until LIMIT :most)
+
+-- name: throttle_count
+-- :delays is a JSON array of at least one, :last its length. The right sides see the row as it was.
+INSERT INTO throttle(name, tries, admitted, opens, until)
+VALUES (:name, 1, 1, :now + json_extract(:delays, '$[0]'), :now + :forget)
+ON CONFLICT(name) DO UPDATE
+   SET tries = iif(:now < until, tries + 1, 1),
+       admitted = iif(:now >= until, 1, iif(:now >= opens, tries + 1, admitted)),
+       opens = iif(:now < until AND :now < opens, opens,
+                   :now + json_extract(:delays, '$[' || (min(iif(:now < until, tries + 1, 1), :last) - 1) || ']')),
+       until = excluded.until
+RETURNING admitted = tries, tries, max(opens - :now, 0)
+
+-- name: throttle_give_back
+UPDATE throttle SET tries = max(tries - 1, 0), admitted = 0, opens = 0 WHERE name = :name AND :now < until
+
+-- name: throttle_reset
+DELETE FROM throttle WHERE name = :name
+
+-- name: throttle_sweep
+DELETE FROM throttle WHERE name IN (SELECT name FROM throttle WHERE until <= :now ORDER BY until LIMIT :most)

@@ -19,6 +19,7 @@ from sojourn.stores.sqlite.check import findings
 from sojourn.stores.sqlite.connection import prepare
 from sojourn.stores.sqlite.failures import typed
 from sojourn.stores.sqlite.guard import Target
+from sojourn.stores.sqlite.limited import Limited
 from sojourn.stores.sqlite.reads import Reads, count
 from sojourn.stores.sqlite.space import RESERVE, DiskSpace
 from sojourn.stores.sqlite.writer import Writer
@@ -29,7 +30,7 @@ _T = TypeVar("_T")
 _TROUBLE = (sqlite3.Error, msgspec.DecodeError, StoreCorrupt)
 
 
-class SqliteStore:
+class SqliteStore(Limited):
     """Keeps sessions in one SQLite file; implements every port of :mod:`sojourn.stores.base`.
 
     It belongs to the event loop that opened it. Any number of processes may have the file open.
@@ -177,6 +178,13 @@ class SqliteStore:
     async def drop_bag(self, realm: str, principal: str) -> None:
         """See :meth:`sojourn.stores.base.Bags.drop_bag`."""
         await self._writer.submit(bags.drop_bag, realm, principal)
+
+    async def look(self, name: str, now: int) -> str | None:
+        """See :meth:`sojourn.stores.base.OneTime.look`."""
+        try:
+            return self._reads.one_time(name, now)
+        except _TROUBLE as error:
+            self._fail(error)
 
     async def count(self, now: int) -> Sequence[Count]:  # noqa: ARG002 - the port's; the expired count until swept
         """See :meth:`sojourn.stores.base.Counted.count`."""

@@ -12,6 +12,7 @@ from sojourn.model.session import NOBODY, TOMBSTONE_FOR
 from sojourn.stores.base import Swept
 from sojourn.stores.sqlite.bags import sweep_bags
 from sojourn.stores.sqlite.guard import Target, refuse
+from sojourn.stores.sqlite.limited import sweep_limited
 from sojourn.stores.sqlite.statements import SQL
 
 
@@ -27,12 +28,13 @@ def settle(db: sqlite3.Connection, realm: str, sids: Sequence[str], now: int) ->
 def sweep(db: sqlite3.Connection, now: int, most: int) -> Swept:
     """Bury the expired, delete old tombstones, re-arm those that live longer than was foreseen; the oldest first.
 
-    Then the same for bags, which are not counted.
+    Then the same for bags, one-time values and counters of tries, which are not counted.
     """
     due = [n for (n,) in db.execute(SQL.due, {"now": now, "most": most}).fetchall()]
     handled = _sweep_these(db, due, now) if due else 0
     more_bags = sweep_bags(db, now, most)
-    return Swept(handled, len(due) == most or more_bags)
+    more_limited = sweep_limited(db, now, most)
+    return Swept(handled, len(due) == most or more_bags or more_limited)
 
 
 def _sweep_these(db: sqlite3.Connection, due: Sequence[int], now: int) -> int:

@@ -12,7 +12,17 @@ from sojourn.core.errors import StoreUnavailable
 from sojourn.core.ids import new_token
 from sojourn.model.field import Op, put
 from sojourn.model.session import TOMBSTONE_FOR, End
-from sojourn.stores.base import Lifecycle, Mark, Marked, SessionLimit, SessionStore, Tombstones
+from sojourn.stores.base import (
+    Lifecycle,
+    Mark,
+    Marked,
+    OneTime,
+    SessionLimit,
+    SessionStore,
+    Taken,
+    Throttle,
+    Tombstones,
+)
 from sojourn.testing.law import (
     ALICE,
     BOB,
@@ -28,6 +38,7 @@ from sojourn.testing.law import (
     outcomes_of,
     texts,
 )
+from sojourn.testing.session_laws.trying import LimitedStore
 
 
 class RememberingStore(SessionStore, Tombstones, Protocol):
@@ -152,6 +163,12 @@ class LifecycleLaws:
             store.list(HERE, None, T),
             store.sweep(T),
         )
+        if isinstance(store, OneTime):
+            acts = (store.put("x", "1", T + 1, T), store.look("x", T), store.take("x", T), store.drop("x"))
+            await all_refused(StoreUnavailable, *acts)
+        if isinstance(store, Throttle):
+            tries = (store.count_try("x", (), T, forget=1), store.give_back("x", T), store.reset("x"))
+            await all_refused(StoreUnavailable, *tries)
 
 
 class DurableLaws:
@@ -188,6 +205,27 @@ class DurableLaws:
         acts = (one.create(a_session(), {}, T, most=5) for _ in range(20) for one in (store, peer))
         begun, _ = await outcomes_of(SessionLimit, acts)
         assert begun == len(await store.list(HERE, ALICE, T)) == len(await peer.list(HERE, ALICE, T)) == 5
+
+    @law("DUR-3")
+    async def test_a_value_is_taken_by_one_of_all_openings(self, store: LimitedStore, peer: LimitedStore) -> None:
+        for i in range(3):
+            assert await store.put(f"code {i}", "1", T + 100, T) is True
+            assert await peer.look(f"code {i}", T) == "1"
+            takes = (one.take(f"code {i}", T, remember=50) for _ in range(20) for one in (store, peer))
+            taken = await asyncio.gather(*takes)
+            assert taken.count(Taken("1", first=True, at=T)) == 1
+            assert taken.count(Taken("1", first=False, at=T)) == 39
+
+    @law("DUR-4")
+    async def test_the_tries_of_all_openings_count(self, store: LimitedStore, peer: LimitedStore) -> None:
+        counts = (one.count_try("x", (0, 0, 100), T, forget=500) for _ in range(20) for one in (store, peer))
+        tried = await asyncio.gather(*counts)
+        assert sorted(one.tries for one in tried) == list(range(1, 41))
+        assert sorted(one.tries for one in tried if one.admitted) == [1, 2, 3]
+        await peer.give_back("x", T)
+        assert await store.count_try("x", (0, 0, 100), T, forget=500) == (True, 40, 100)
+        await store.reset("x")
+        assert await peer.count_try("x", (0, 0, 100), T, forget=500) == (True, 1, 0)
 
 
 async def _count_up(store: SessionStore, sid: str, steps: int) -> None:
