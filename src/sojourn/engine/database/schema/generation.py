@@ -10,6 +10,7 @@ from sojourn.engine.database.schema.columns import metadata
 from sojourn.engine.database.schema.directory import account, membership, scope_grant, user_group
 from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, signing_key
 from sojourn.engine.database.schema.places import installation, realm
+from sojourn.engine.database.triggers import raise_generation_with
 
 #: What the rights of a request follow from.
 FACTS = (
@@ -27,10 +28,5 @@ FACTS = (
 
 @event.listens_for(metadata, "after_create")
 def _make_triggers(_target: MetaData, connection: Connection, **_options: Any) -> None:
-    """The triggers that raise the generation; the words in them are ours, none is input."""
-    for table in FACTS:
-        for act in ("INSERT", "UPDATE", "DELETE"):
-            connection.exec_driver_sql(
-                f"CREATE TRIGGER generation_{table.name}_{act.lower()} AFTER {act} ON {table.name} "  # noqa: S608
-                "BEGIN UPDATE generation SET number = number + 1; END"
-            )
+    """What migrations make of each table of facts, made of the whole schema."""
+    raise_generation_with(connection, [table.name for table in FACTS])

@@ -7,6 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from sojourn.engine.database.triggers import raise_generation_with
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -34,12 +36,7 @@ def upgrade() -> None:
     _make_grants()
     _make_keys()
     _make_logs()
-    for table in _FACTS:
-        for act in ("INSERT", "UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER generation_{table}_{act.lower()} AFTER {act} ON {table} "  # noqa: S608 - our own words
-                "BEGIN UPDATE generation SET number = number + 1; END"
-            )
+    raise_generation_with(op.get_bind(), _FACTS)
 
 
 def _table(name: str, *parts: Any) -> None:
