@@ -16,8 +16,8 @@ from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.directory import UserUnknown
 from sojourn.engine.facts import Facts
-from sojourn.engine.grants import Grant, Grants, RealmUnknown
-from sojourn.engine.groups import GroupCycle
+from sojourn.engine.grants import Grant, Grants, GrantShipped, RealmUnknown
+from sojourn.engine.memberships import GroupCycle
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.realms import Realms
 from sojourn.engine.users import Users
@@ -112,10 +112,54 @@ async def test_the_list_shows_direct_grants_of_users_and_groups_of_one_directory
     await grants.grant("staff", "b", realm.id)
     await grants.grant("ann", "a")
     await grants.grant("zoe", "c", directory="other")
-    mine, theirs = Grant("ann", False, "a", "*"), Grant("staff", True, "b", realm.id)
+    mine, theirs = Grant("ann", "user", "a", "*"), Grant("staff", "group", "b", realm.id)
     assert await grants.list() == [mine, theirs]
     assert await grants.list("ann") == [mine]
     assert await grants.list("staff") == [theirs]
+
+
+async def test_roles_and_everyone_give_what_was_granted_to_them(
+    users: Users, grants: Grants, facts: Facts, realm: Realm
+) -> None:
+    """§5: getUserScopes gives the scopes of the user, of groups and of roles."""
+    await users.groups.add("clerk", kind="role")
+    await users.groups.add("staff", ["clerk"])
+    await users.groups.add("guest", kind="role")
+    ann = await users.add("main", "ann", None, groups=["staff"])
+    bob = await users.add("main", "bob", None)
+    zoe = await users.add("other", "zoe", None)
+    await grants.grant("clerk", "stock.read")
+    await grants.grant("Everyone", "menu.read", realm.id)
+    await grants.grant("guest", "tea.drink")
+    await users.groups.join("everyone", ["guest"])
+    assert await scopes(facts, realm, ann.key) == {"stock.read", "menu.read", "tea.drink"}
+    assert await scopes(facts, realm, bob.key) == {"menu.read", "tea.drink"}
+    assert await facts.current().held(bob.key) == {realm.id: {"menu.read"}, "*": {"tea.drink"}}
+    assert await facts.current().held(zoe.key) == {}
+    assert await grants.revoke("everyone", "menu.read", realm.id)
+    await users.groups.leave("staff", "clerk")
+    assert await scopes(facts, realm, ann.key) == {"tea.drink"}
+
+
+async def test_what_a_product_ships_cannot_be_revoked_until_the_product_goes(
+    users: Users, grants: Grants, facts: Facts, realm: Realm, audit: Audit
+) -> None:
+    """§5: revokeScope raises for grants shipped by a product."""
+    ann = await users.add("main", "ann", None)
+    assert await grants.grant("ann", "cart.read")
+    assert not await grants.grant("ann", "cart.read", product="shop")
+    assert await grants.grant("ann", "cart.write", product="shop")
+    assert not await grants.grant("ann", "cart.write")
+    for scope in ("cart.read", "cart.write"):
+        with pytest.raises(GrantShipped):
+            await grants.revoke("ann", scope)
+    assert {grant.product for grant in await grants.list("ann")} == {"shop"}
+    assert await scopes(facts, realm, ann.key) == {"cart.read", "cart.write"}
+    await grants.grant("ann", "mine")
+    assert await grants.withdraw("") == 0
+    assert await grants.withdraw("shop", actor="root") == 2
+    assert await scopes(facts, realm, ann.key) == {"mine"}
+    assert (await audit.recent(1))[0].actor == "root"
 
 
 NODES = 6

@@ -12,9 +12,9 @@ from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply,
 from sojourn.cli.users import MAIN, DirectoryOption
 from sojourn.engine.lookups import EVERYWHERE
 
-app = typer.Typer(help="Scopes of users and groups: grant, revoke, list.", no_args_is_help=True)
+app = typer.Typer(help="Scopes of users, groups and roles: grant, revoke, list.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="User or group.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="User, group or role.")]
 ScopeArgument = Annotated[str, typer.Argument(metavar="SCOPE", help="The scope.")]
 RealmOption = Annotated[str | None, typer.Option("--realm", metavar="R", help="Only in this realm; default: in all.")]
 
@@ -63,7 +63,7 @@ def revoke(
 @app.command("list")
 @refusals
 def list_(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="User or group; default: all.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="User, group or role; default: all.")] = None,
     directory: DirectoryOption = MAIN,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -76,14 +76,15 @@ def list_(
         return [
             {
                 "name": grant.assignee,
-                "kind": "group" if grant.is_group else "user",
+                "kind": grant.kind,
                 "scope": grant.scope,
                 "realm": names.get(grant.realm, grant.realm),
+                "product": grant.product,
             }
             for grant in found
         ]
 
-    reply_rows(as_json, with_engine(project, work), ("name", "kind", "scope", "realm"))
+    reply_rows(as_json, with_engine(project, work), ("name", "kind", "scope", "realm", "product"))
 
 
 def _change(name: str, scope: str, realm: str | None, changed: bool) -> dict[str, Any]:

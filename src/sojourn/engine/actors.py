@@ -6,8 +6,10 @@ the named scope and every scope that account has, to grant takes the scope that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, TypedDict
+
+from sqlalchemy import Connection
 
 from sojourn.core.errors import DelegatedHandle, InsufficientScope, Unauthorized
 from sojourn.engine.access import Access
@@ -20,6 +22,18 @@ from sojourn.model.session import ANONYMOUS_KEY
 ROOT: Final = "security.root"
 
 _NO_SCOPES: Mapping[str, ScopeSet] = {}
+
+
+#: What an act asks within its own transaction before it changes anything; it raises to refuse.
+Guard = Callable[[Connection], None]
+
+
+class Audited(TypedDict):
+    """Who acts, as a row of the audit log says it."""
+
+    actor: str
+    session: str
+    address: str
 
 
 class Actor(NamedTuple):
@@ -41,6 +55,11 @@ class Actor(NamedTuple):
     session: str = ""
     #: The client's address, for the audit log.
     address: str = ""
+
+    @property
+    def audited(self) -> Audited:
+        """Name, session and address for the audit log."""
+        return Audited(actor=self.name, session=self.session, address=self.address)
 
     def has(self, scope: str, realm_id: str | None = None) -> bool:
         """Whether the actor has ``scope``, or root, in the realm or in every realm (None). A delegated handle has no root.
@@ -74,6 +93,15 @@ class Actor(NamedTuple):
 
 #: The command line on a project's folder, and the engine itself.
 HOST: Final = Actor("host", host=True)
+
+
+def as_actor(actor: Actor | str) -> Actor:
+    """Who acts, where perhaps only a name is known."""
+    return Actor(actor) if isinstance(actor, str) else actor
+
+
+def unguarded(_connection: Connection) -> None:
+    """Nothing is asked: whoever calls has decided."""
 
 
 class Actors:

@@ -1,17 +1,22 @@
-"""Grants: an account or a group has a scope in one realm, or in all of them."""
+"""Grants: an account, a group or a role has a scope in one realm, or in all of them.
+
+A grant that a product shipped cannot be revoked; it goes when the product is withdrawn.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from sojourn.core.clock import Clock
-from sojourn.core.errors import NotFound
+from sojourn.core.errors import Conflict, NotFound
+from sojourn.core.json import Json
+from sojourn.engine.actors import Actor, Guard, as_actor, unguarded
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase, schema
-from sojourn.engine.directory import MAIN, Assignee, assignee
+from sojourn.engine.directory import MAIN, Assignee, AssigneeKind, assignee
 from sojourn.engine.lookups import EVERYWHERE
 from sojourn.model.scope import parse_scope
 
@@ -24,16 +29,23 @@ class RealmUnknown(NotFound):
     code = "realm.unknown"
 
 
+class GrantShipped(Conflict):
+    """A product shipped this grant; it cannot be revoked."""
+
+    code = "scope.shipped"
+
+
 class Grant(NamedTuple):
     """One grant."""
 
-    #: Name of the user or group.
+    #: Name of the user, group or role.
     assignee: str
-    #: Whether it is a group.
-    is_group: bool
+    kind: AssigneeKind
     scope: str
     #: Immutable id of the realm, or ``*``.
     realm: str
+    #: The product that shipped it, empty for a grant of an operator.
+    product: str = ""
 
 
 class Grants:
@@ -48,53 +60,99 @@ class Grants:
         self._clock = clock
 
     async def grant(
-        self, name: str, scope: str, realm: str = EVERYWHERE, *, directory: str = MAIN, actor: str = ""
+        self,
+        name: str,
+        scope: str,
+        realm: str = EVERYWHERE,
+        *,
+        directory: str = MAIN,
+        actor: Actor | str = "",
+        guard: Guard = unguarded,
+        product: str = "",
     ) -> bool:
-        """Give ``scope`` to the user or group ``name`` in the realm with the id ``realm``; False when it had it.
+        """Give ``scope`` to the user, group or role ``name`` in the realm with the id ``realm``; False when it had it.
 
-        Raises ``BadScope``, ``UserUnknown``, ``RealmUnknown``.
+        With ``product`` the grant is one that this product ships, also where it was an operator's before. ``guard`` is
+        asked first, in the same transaction. Raises ``BadScope``, ``UserUnknown``, ``RealmUnknown``.
         """
         parse_scope(scope)
 
         def work(connection: Connection) -> bool:
+            guard(connection)
             who = assignee(connection, directory, name)
             _check_realm(connection, realm)
-            if connection.execute(select(_table.c.key).where(_is(who, scope, realm))).first():
+            found = connection.execute(select(_table.c.key, _table.c.product).where(_is(who, scope, realm))).first()
+            if found is not None and (not product or found.product):
                 return False
-            columns = {"account": who.account, "user_group": who.user_group, "scope": scope, "realm": realm}
-            connection.execute(insert(_table).values(created=self._clock.now(), **columns))
-            self._audited(connection, "granted", _grant(who, scope, realm), actor)
-            return True
+            if found is not None:
+                connection.execute(update(_table).where(_table.c.key == found.key).values(product=product))
+            else:
+                columns = {"account": who.account, "user_group": who.user_group, "scope": scope, "realm": realm}
+                connection.execute(insert(_table).values(created=self._clock.now(), product=product, **columns))
+            self._audited(connection, "granted", _grant(who, scope, realm, product), actor)
+            return found is None
 
         return await self._db.write(work)
 
     async def revoke(
-        self, name: str, scope: str, realm: str = EVERYWHERE, *, directory: str = MAIN, actor: str = ""
+        self,
+        name: str,
+        scope: str,
+        realm: str = EVERYWHERE,
+        *,
+        directory: str = MAIN,
+        actor: Actor | str = "",
+        guard: Guard = unguarded,
     ) -> bool:
-        """Take exactly this grant away; False when there was none. Raises ``BadScope``, ``UserUnknown``."""
+        """Take exactly this grant away; False when there was none.
+
+        ``guard`` is asked first, in the same transaction. Raises ``BadScope``, ``UserUnknown``, ``GrantShipped``.
+        """
         parse_scope(scope)
 
         def work(connection: Connection) -> bool:
+            guard(connection)
             who = assignee(connection, directory, name)
-            if not connection.execute(delete(_table).where(_is(who, scope, realm))).rowcount:
+            found = connection.execute(select(_table.c.key, _table.c.product).where(_is(who, scope, realm))).first()
+            if found is None:
                 return False
+            if found.product:
+                raise GrantShipped(f"the product {found.product!r} shipped this grant; it cannot be revoked")
+            connection.execute(delete(_table).where(_table.c.key == found.key))
             self._audited(connection, "revoked", _grant(who, scope, realm), actor)
             return True
 
         return await self._db.write(work)
 
+    async def withdraw(self, product: str, *, actor: Actor | str = "") -> int:
+        """Take away all that ``product`` has shipped, because the product goes; how many grants that was."""
+
+        def work(connection: Connection) -> int:
+            gone = connection.execute(
+                delete(_table).where(_table.c.product == product, _table.c.product != "")
+            ).rowcount
+            detail: dict[str, Json] = {"act": "withdrawn", "product": product, "grants": gone}
+            row = self._audit.row("SCOPE_CHANGE", realm="", outcome="ok", detail=detail, **as_actor(actor).audited)
+            connection.execute(row)
+            return gone
+
+        return await self._db.write(work)
+
     async def list(self, name: str | None = None, *, directory: str = MAIN) -> Sequence[Grant]:
-        """The direct grants of a user or group, or of the whole directory. Raises ``UserUnknown``."""
+        """The direct grants of a user, group or role, or of the whole directory. Raises ``UserUnknown``."""
         return await self._db.read(lambda connection: _listed(connection, directory, name))
 
-    def _audited(self, connection: Connection, act: str, grant: Grant, actor: str) -> None:
-        detail = {"act": act, "name": grant.assignee, "scope": grant.scope, "realm": grant.realm}
+    def _audited(self, connection: Connection, act: str, grant: Grant, actor: Actor | str) -> None:
+        detail: dict[str, Json] = {"act": act, "name": grant.assignee, "scope": grant.scope, "realm": grant.realm}
+        if grant.product:
+            detail["product"] = grant.product
         within = "" if grant.realm == EVERYWHERE else grant.realm
-        connection.execute(self._audit.row("SCOPE_CHANGE", realm=within, outcome="ok", actor=actor, detail=detail))
+        row = self._audit.row("SCOPE_CHANGE", realm=within, outcome="ok", detail=detail, **as_actor(actor).audited)
+        connection.execute(row)
 
 
-def _grant(who: Assignee, scope: str, realm: str) -> Grant:
-    return Grant(who.name, who.user_group is not None, scope, realm)
+def _grant(who: Assignee, scope: str, realm: str, product: str = "") -> Grant:
+    return Grant(who.name, who.kind, scope, realm, product)
 
 
 def _check_realm(connection: Connection, realm: str) -> None:
@@ -111,7 +169,8 @@ def _is(who: Assignee, scope: str, realm: str) -> ColumnElement[bool]:
 
 def _listed(connection: Connection, directory: str, name: str | None) -> Sequence[Grant]:
     named = func.coalesce(_account.c.name, _group.c.name)
-    wanted = select(named, _group.c.key.is_not(None), _table.c.scope, _table.c.realm).select_from(
+    columns = (named, _group.c.kind, _table.c.scope, _table.c.realm, _table.c.product)
+    wanted = select(*columns).select_from(
         _table.outerjoin(_account, _account.c.key == _table.c.account).outerjoin(
             _group, _group.c.key == _table.c.user_group
         )
@@ -123,4 +182,4 @@ def _listed(connection: Connection, directory: str, name: str | None) -> Sequenc
             _account.c.key == who.account if who.account is not None else _group.c.key == who.user_group
         )
     rows = connection.execute(wanted.order_by(named, _table.c.scope, _table.c.realm))
-    return [Grant(found, bool(is_group), scope, realm) for found, is_group, scope, realm in rows]
+    return [Grant(found, kind or "user", scope, realm, product) for found, kind, scope, realm, product in rows]

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, T
 
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import schema
+from sojourn.engine.reach import reach_of_account, reach_of_group
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, EndReason, Fences
@@ -66,8 +67,17 @@ def account(connection: Connection, realm: Realm, key: int) -> Account | None:
 
 def held(connection: Connection, key: int) -> Mapping[str, ScopeSet]:
     """All that an account was granted, directly and through its groups: scopes by realm id, or ``*``."""
+    return _by_realm(connection, _HELD, key)
+
+
+def given(connection: Connection, key: int) -> Mapping[str, ScopeSet]:
+    """All that a group or role gives to who is in it or has it, through its own groups and roles too; as :func:`held`."""
+    return _by_realm(connection, _GIVEN, key)
+
+
+def _by_realm(connection: Connection, wanted: Select[str, str], key: int) -> Mapping[str, ScopeSet]:
     found: dict[str, set[str]] = {}
-    for realm, scope in connection.execute(_HELD, {"of": key}):
+    for realm, scope in connection.execute(wanted, {"of": key}):
         found.setdefault(realm, set()).add(scope)
     return {realm: frozenset(scopes) for realm, scopes in found.items()}
 
@@ -122,11 +132,14 @@ def _account() -> Select[int, str, str, str, str, int]:
 
 
 def _grants_of() -> ColumnElement[bool]:
-    """The grants of an account, direct and through its groups; UNION makes a cycle harmless."""
-    member, grant = schema.membership, schema.scope_grant
-    reach = select(member.c.user_group).where(member.c.account == bindparam("of")).cte("reach", recursive=True)
-    reach = reach.union(select(member.c.user_group).join(reach, member.c.member_group == reach.c.user_group))
-    return or_(grant.c.account == bindparam("of"), grant.c.user_group.in_(select(reach.c.user_group)))
+    """The grants of an account: direct, of its roles, of its groups and of everyone."""
+    grant = schema.scope_grant
+    return or_(grant.c.account == bindparam("of"), grant.c.user_group.in_(reach_of_account()))
+
+
+def _given() -> Select[str, str]:
+    grant = schema.scope_grant
+    return select(grant.c.realm, grant.c.scope).distinct().where(grant.c.user_group.in_(reach_of_group()))
 
 
 def _scopes() -> Select[str]:
@@ -181,6 +194,7 @@ def _ring() -> Select[*tuple[Any, ...]]:
 _ACCOUNT = _account()
 _SCOPES = _scopes()
 _HELD = _held()
+_GIVEN = _given()
 _API_KEY = _api_key()
 _PIPELINES = _pipelines()
 _FENCES = _fences()

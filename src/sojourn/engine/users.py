@@ -12,9 +12,19 @@ from sojourn.core.json import Json
 from sojourn.engine import epochs
 from sojourn.engine.audit import Audit, Kind
 from sojourn.engine.database import EngineDatabase, schema
-from sojourn.engine.directory import MAIN, Assignee, NameTaken, UserUnknown, account_key, check_free
+from sojourn.engine.directory import (
+    MAIN,
+    Assignee,
+    NameTaken,
+    UserUnknown,
+    account_key,
+    ensure_everyone,
+    free_name,
+    new_key,
+)
 from sojourn.engine.ends import Ends
-from sojourn.engine.groups import Groups, join
+from sojourn.engine.groups import Groups
+from sojourn.engine.memberships import join
 from sojourn.engine.passwords import Passwords
 from sojourn.identity.password import MIN_LENGTH
 from sojourn.model.session import End, EndReason
@@ -109,6 +119,7 @@ class Users:
                 connection.execute(delete(table).where(table.c.account == key))
             erased = {"state": "deleted", "live_name": None, "email": "", "live_email": None, "password": None}
             self._set(connection, key, erased)
+            free_name(connection, key)
             epochs.raise_account_epoch(connection, key, "user-deleted", actor=actor)
             self._audited(connection, "USER_CHANGE", "deleted", account.name, actor)
 
@@ -120,11 +131,13 @@ class Users:
             await self._ends.clear_later(key, End(reason, self._clock.now(), actor))
 
     def _insert(self, connection: Connection, directory: str, name: str, email: str, password: str | None) -> int:
-        check_free(connection, directory, name)
         if email and account_key(connection, directory, email) is not None:
             raise NameTaken("this mail address is taken")
         now = self._clock.now()
+        ensure_everyone(connection, directory, now)
+        key = new_key(connection, directory, name)
         values = {
+            "key": key,
             "directory": directory,
             "name": name,
             "live_name": fold(name),
@@ -135,7 +148,7 @@ class Users:
             "created": now,
             "changed": now,
         }
-        key: int = connection.execute(insert(_table).values(values).returning(_table.c.key)).scalar_one()
+        connection.execute(insert(_table).values(values))
         return key
 
     def _set(self, connection: Connection, key: int, values: Mapping[str, str | None]) -> None:

@@ -7,18 +7,21 @@ writer can forget to, not even a foreign tool.
 """
 
 from sojourn.engine.database.schema.columns import metadata
-from sojourn.engine.database.schema.directory import account, membership, scope_grant, user_group
+from sojourn.engine.database.schema.directory import account, assignee, membership, scope_grant, user_group
 from sojourn.engine.database.schema.ends import drop_request, end_journal, lease, store_mark
 from sojourn.engine.database.schema.generation import FACTS
 from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, signing_key
 from sojourn.engine.database.schema.log import audit_event
 from sojourn.engine.database.schema.places import generation, installation, realm
+from sojourn.engine.database.schema.views import VIEWS
 
 __all__ = [
     "FACTS",
+    "VIEWS",
     "account",
     "api_key",
     "api_key_pipeline",
+    "assignee",
     "audit_event",
     "drop_request",
     "end_journal",

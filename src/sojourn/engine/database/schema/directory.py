@@ -1,10 +1,20 @@
-"""Accounts, groups, and what was granted to them."""
+"""Accounts, groups, roles, and what was granted to them."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, Text, UniqueConstraint
 
 from sojourn.engine.database.schema.columns import key_column, last_raise, reference, table
+
+#: One row for each account, group and role, alive or not: their keys come from here, so that a key names one of them,
+#: and their names, so that no two in a directory have the same.
+assignee = table(
+    "assignee",
+    key_column(),
+    Column("directory", Text, nullable=False),
+    Column("live_name", Text),
+    UniqueConstraint("directory", "live_name"),
+)
 
 account = table(
     "account",
@@ -22,11 +32,21 @@ account = table(
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
     *last_raise()[1:],
+    Column(
+        "account_type",
+        Text,
+        CheckConstraint("account_type IN ('standard', 'support')", name="account_type"),
+        nullable=False,
+        server_default="standard",
+    ),
+    #: What the engine vouches for this record with; a record without one that fits is unusable.
+    Column("signature", LargeBinary),
     UniqueConstraint("directory", "live_name"),
     UniqueConstraint("directory", "live_email"),
     CheckConstraint("state IN ('active', 'locked', 'disabled', 'expired', 'deleted')", name="state"),
 )
 
+#: ``everyone`` is the one group of its directory that all its accounts are in. A role is in nothing.
 user_group = table(
     "user_group",
     key_column(),
@@ -34,10 +54,18 @@ user_group = table(
     Column("name", Text, nullable=False),
     Column("live_name", Text),
     Column("created", BigInteger, nullable=False),
+    Column(
+        "kind",
+        Text,
+        CheckConstraint("kind IN ('group', 'role', 'everyone')", name="kind"),
+        nullable=False,
+        server_default="group",
+    ),
     UniqueConstraint("directory", "live_name"),
+    Index(None, "directory", "kind"),
 )
 
-#: An account or a group is in a group; ``position`` orders the groups of one member, lowest first.
+#: An account or a group is in a group, or has a role; ``position`` orders those of one member, lowest first.
 membership = table(
     "membership",
     key_column(),
@@ -50,7 +78,7 @@ membership = table(
     CheckConstraint("(account IS NULL) <> (member_group IS NULL)", name="one_member"),
 )
 
-#: ``realm`` is a realm's id, or ``*`` for every realm.
+#: ``realm`` is a realm's id, or ``*`` for every realm; ``product`` names what shipped the grant, empty for an operator's.
 scope_grant = table(
     "scope_grant",
     key_column(),
@@ -59,6 +87,7 @@ scope_grant = table(
     Column("scope", Text, nullable=False),
     Column("realm", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
+    Column("product", Text, nullable=False, server_default=""),
     UniqueConstraint("account", "scope", "realm"),
     UniqueConstraint("user_group", "scope", "realm"),
     CheckConstraint("(account IS NULL) <> (user_group IS NULL)", name="one_assignee"),
