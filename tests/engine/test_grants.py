@@ -134,8 +134,8 @@ async def test_roles_and_everyone_give_what_was_granted_to_them(
     await users.groups.join("everyone", ["guest"])
     assert await scopes(facts, realm, ann.key) == {"stock.read", "menu.read", "tea.drink"}
     assert await scopes(facts, realm, bob.key) == {"menu.read", "tea.drink"}
-    assert await facts.current().held(bob.key) == {realm.id: {"menu.read"}, "*": {"tea.drink"}}
-    assert await facts.current().held(zoe.key) == {}
+    assert await (await facts.current()).held(bob.key) == {realm.id: {"menu.read"}, "*": {"tea.drink"}}
+    assert await (await facts.current()).held(zoe.key) == {}
     assert await grants.revoke("everyone", "menu.read", realm.id)
     await users.groups.leave("staff", "clerk")
     assert await scopes(facts, realm, ann.key) == {"tea.drink"}

@@ -164,6 +164,6 @@ async def test_spoiled_memberships_are_skipped_and_logged_and_block_nothing(
     await db.write(spoil)
     assert await groups_of(users, ann.key) == ["b", "a"]
     assert "names no group of the directory" in caplog.text
-    found = await facts.current().account(realm, ann.key)
+    found = await (await facts.current()).account(realm, ann.key)
     assert found is not None
     assert found.scopes == {"of.a"}
