@@ -44,7 +44,7 @@ def window(claims: Mapping[str, Json]) -> Window:
     """The times of ``claims``; raises :class:`TokenRefused` ``claims`` when ``exp`` is absent or one is no number."""
     if "exp" not in claims:
         raise TokenRefused("claims")
-    return Window(_instant(claims, "exp"), _instant(claims, "nbf"), _instant(claims, "iat"))
+    return Window(instant(claims, "exp"), instant(claims, "nbf"), instant(claims, "iat"))
 
 
 def text(claims: Mapping[str, Json], name: str) -> str:
@@ -65,7 +65,8 @@ def check_issuer(claims: Mapping[str, Json]) -> str:
     return issuer
 
 
-def _instant(claims: Mapping[str, Json], name: str) -> int:
+def instant(claims: Mapping[str, Json], name: str) -> int:
+    """The claim ``name`` in milliseconds, 0 without it; raises :class:`TokenRefused` ``claims`` when it is no number."""
     value = claims.get(name, 0)
     # A bool is an int to Python; the bound keeps numbers like 1e999999 from being multiplied out.
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= _LATEST:
