@@ -34,7 +34,7 @@ _INITDB = ("-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
 
 _EMPTY = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
-    *(f"DELETE FROM sojourn.{table}" for table in ("session", "field", "bag", "owner")),
+    *(f"DELETE FROM sojourn.{table}" for table in ("session", "field", "bag", "owner", "once", "throttle")),
     "UPDATE sojourn.mark SET installation = '', counter = 0",
 )
 

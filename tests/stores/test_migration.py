@@ -104,6 +104,14 @@ async def test_an_old_file_has_the_tables_and_indexes_of_a_new_one(old: Path, tm
     fresh.close()
 
 
+async def test_values_and_tries_may_be_kept_in_an_old_file(old: Path) -> None:
+    store = await SqliteStore.open(old)
+    assert await store.put("code", "1", T + 1, T) is True
+    assert await store.take("code", T) == ("1", True, T)
+    assert await store.count_try("login", (100,), T, forget=500) == (True, 1, 100)
+    await store.close()
+
+
 async def test_many_processes_may_meet_at_an_old_file(old: Path) -> None:
     stores = await asyncio.gather(*(SqliteStore.open(old) for _ in range(5)))
     for store in stores:

@@ -12,6 +12,8 @@ class TestPostgres(
     laws.SessionStoreLaws,
     laws.TombstoneLaws,
     laws.BagLaws,
+    laws.OneTimeLaws,
+    laws.ThrottleLaws,
     laws.CountLaws,
     laws.TimedLaws,
     laws.MarkedLaws,

@@ -10,7 +10,8 @@ import pytest
 from sojourn.bootstrap import open_store
 from sojourn.core.errors import StoreBusy, StoreCorrupt, StoreReadOnly, StoreUnavailable, StoreVersion
 from sojourn.model.field import increment, put
-from sojourn.stores.postgres import Migrated, PostgresStore, connecting, migrate
+from sojourn.stores.postgres import Migrated, PostgresStore, connecting, migrate, schema
+from sojourn.stores.postgres.schema import SCHEMA
 from sojourn.testing.law import ALICE, HERE, LOGOUT, T, created, refused, texts
 from tests.servers.pooler import transaction_pooler
 from tests.servers.postgres import PostgresServer
@@ -42,7 +43,7 @@ async def test_many_stores_may_open_a_new_database_at_once(fresh: str) -> None:
 
 
 async def test_a_migration_says_what_it_found(fresh: str, postgres_server: PostgresServer) -> None:
-    assert [await migrate(fresh), await migrate(fresh)] == [Migrated(0, 1), Migrated(1, 1)]
+    assert [await migrate(fresh), await migrate(fresh)] == [Migrated(0, SCHEMA), Migrated(SCHEMA, SCHEMA)]
     postgres_server.run("DROP TABLE sojourn.version", database=name_of(fresh))
     with pytest.raises(StoreCorrupt, match="something else"):
         await migrate(fresh)
@@ -70,16 +71,37 @@ async def test_a_newer_schema_is_refused_when_it_says_so_and_served_when_it_allo
     store = await PostgresStore.open(postgres_database)
     where = name_of(postgres_database)
     try:
-        postgres_server.run("UPDATE sojourn.version SET schema = 2", database=where)
+        postgres_server.run(f"UPDATE sojourn.version SET schema = {SCHEMA + 1}", database=where)
         other = await PostgresStore.open(postgres_database)
         assert ("warning", "schema") in [finding[:2] for finding in await other.check()]
         await other.close()
-        postgres_server.run("UPDATE sojourn.version SET min_writer = 2", database=where)
+        postgres_server.run(f"UPDATE sojourn.version SET min_writer = {SCHEMA + 1}", database=where)
         await refused(StoreVersion, store.ping())
         await refused(StoreVersion, PostgresStore.open(postgres_database))
     finally:
-        postgres_server.run("UPDATE sojourn.version SET schema = 1, min_writer = 1", database=where)
+        postgres_server.run(f"UPDATE sojourn.version SET schema = {SCHEMA}, min_writer = 1", database=where)
         await store.close()
+
+
+async def test_a_schema_of_version_1_is_upgraded_beside_engines_that_go_on(
+    fresh: str, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(schema, "SCHEMA", 1)
+        older.setattr(schema, "_STEPS", schema._STEPS[:1])
+        before = await PostgresStore.open(fresh)
+    session = await created(before, {"x": "1"})
+    assert await migrate(fresh) == Migrated(1, SCHEMA)
+    store = await PostgresStore.open(fresh)
+    assert await texts(store, session) == {"x": "1"}
+    assert await store.put("code", "1", T + 1, T) is True
+    await before.change(HERE, session.id, 1, [put("x", "2")], T)
+    assert await texts(store, session) == {"x": "2"}
+    versions = postgres_server.run("SELECT * FROM sojourn.version", database=name_of(fresh))
+    assert versions == [(True, SCHEMA, 1, 1)], "engines of version 1 may read and write"
+    assert postgres_server.run("SELECT handled FROM sojourn.sj1_sweep(0, 50)", database=name_of(fresh)) == [(0,)]
+    for one in (before, store):
+        await one.close()
 
 
 async def test_a_process_whose_functions_are_gone_stops_writing(fresh: str, postgres_server: PostgresServer) -> None:

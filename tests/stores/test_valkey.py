@@ -11,13 +11,26 @@ from sojourn.testing.stores import (
     DurableLaws,
     LifecycleLaws,
     MarkedLaws,
+    OneTimeLaws,
     SessionStoreLaws,
+    ThrottleLaws,
     TimedLaws,
     TombstoneLaws,
 )
 
 
-class _Laws(SessionStoreLaws, TombstoneLaws, BagLaws, CountLaws, TimedLaws, MarkedLaws, LifecycleLaws, DurableLaws):
+class _Laws(
+    SessionStoreLaws,
+    TombstoneLaws,
+    BagLaws,
+    OneTimeLaws,
+    ThrottleLaws,
+    CountLaws,
+    TimedLaws,
+    MarkedLaws,
+    LifecycleLaws,
+    DurableLaws,
+):
     @pytest.fixture
     async def store(self, url: str) -> AsyncIterator[ValkeyStore]:
         store = await ValkeyStore.open(url)

@@ -30,7 +30,7 @@ class Place:
     password: str = field(default="", repr=False)
     database: int = 0
     cluster: bool = False
-    #: How many replicas must have an end or a rotation before it is answered.
+    #: How many replicas must have an end, a rotation or the taking of a one-time value before it is answered.
     wait: int = 0
     #: File with the certificates that sign the server's, empty = those of the system.
     ca: Path | None = None

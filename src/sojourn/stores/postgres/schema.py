@@ -12,11 +12,15 @@ from sojourn.stores.postgres.connecting import Connection, patience, reach, read
 from sojourn.stores.postgres.failures import typed
 
 #: The version of the schema that this engine reads and writes.
-SCHEMA = 1
+SCHEMA = 2
 
-# What leads from each version to the next. Functions carry the version in their names: an engine of version N+1 adds its
-# own beside those of N, and drops these one version later; a process of N that finds none stops with StoreVersion.
-_STEPS = (("schema_1.sql", "functions_1_lives.sql", "functions_1_fields.sql", "functions_1_acts.sql"),)
+# What leads from each version to the next. Functions carry the version in their names: an engine of version N+1 adds those
+# that differ beside those of N, and drops the replaced ones one version later; a process of N that finds none stops with
+# StoreVersion.
+_STEPS = (
+    ("schema_1.sql", "functions_1_lives.sql", "functions_1_fields.sql", "functions_1_acts.sql"),
+    ("schema_2.sql", "functions_2_limited.sql"),
+)
 
 #: Seconds that all statements of an upgrade may take; each waits for a lock for 2 s at most.
 _UPGRADE = 60.0

@@ -39,6 +39,13 @@ class Statements(NamedTuple):
     read_bag: Statement
     change_bag: Statement
     drop_bag: Statement
+    once_put: Statement
+    once_look: Statement
+    once_take: Statement
+    once_drop: Statement
+    throttle_count: Statement
+    throttle_give_back: Statement
+    throttle_reset: Statement
     counts: Statement
     time: Statement
     adopt: Statement

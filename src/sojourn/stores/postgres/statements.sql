@@ -85,7 +85,7 @@ SELECT s.id, s.realm, s.secret, s.replaced, s.replaced_at, s.created, s.last, s.
  LIMIT $4
 
 -- name: sweep
-SELECT handled, more FROM sojourn.sj1_sweep($1, $2)
+SELECT handled, more FROM sojourn.sj2_sweep($1, $2)
 
 -- name: read_bag
 SELECT json_object_agg(f.name, json_build_array(f.version, f.value))::text
@@ -98,6 +98,27 @@ SELECT st, number, detail, op, results
 
 -- name: drop_bag writes
 SELECT sojourn.sj1_drop_bag($1, $2)
+
+-- name: once_put writes
+SELECT sojourn.sj2_put($1, $2, $3, $4)
+
+-- name: once_look
+SELECT o.value FROM sojourn.once o WHERE o.name = $1 AND $2 < o.until AND o.taken IS NULL
+
+-- name: once_take writes
+SELECT first, value, at FROM sojourn.sj2_take($1, $2, $3)
+
+-- name: once_drop writes
+SELECT sojourn.sj2_drop($1)
+
+-- name: throttle_count writes
+SELECT admitted, tries, wait FROM sojourn.sj2_count($1, $2, $3, $4)
+
+-- name: throttle_give_back writes
+SELECT sojourn.sj2_give_back($1, $2)
+
+-- name: throttle_reset writes
+SELECT sojourn.sj2_reset($1)
 
 -- name: counts
 SELECT s.realm, CASE left(s.principal, 2) WHEN 'a:' THEN 'account' WHEN 'x:' THEN 'external' ELSE 'anonymous' END AS kind,

@@ -12,6 +12,7 @@ from sojourn.stores.postgres import acts, check, rows, schema
 from sojourn.stores.postgres.connecting import reach, read_url
 from sojourn.stores.postgres.failures import Decoding
 from sojourn.stores.postgres.lanes import Lanes
+from sojourn.stores.postgres.limited import Limited
 from sojourn.stores.postgres.statements import SQL, Statement
 from sojourn.stores.postgres.wire import (
     Row,
@@ -32,7 +33,7 @@ _BEFORE_ALL: Cursor = (-(2**63) + 1, "")
 _TRIES = 3
 
 
-class PostgresStore:
+class PostgresStore(Limited):
     """Keeps sessions in the schema ``sojourn`` of a database; implements every port of :mod:`sojourn.stores.base`.
 
     It belongs to the event loop that opened it. Any number of processes and machines may use the database.
@@ -255,11 +256,6 @@ class PostgresStore:
     async def check(self) -> Sequence[Finding]:
         """See :meth:`sojourn.stores.base.Described.check`."""
         return await self._checker.findings()
-
-    async def _ask(self, statement: Statement, *parameters: Value) -> Sequence[Row]:
-        found = await self._lanes.ask(statement, *parameters)
-        self._counters["commits"] += 1
-        return found
 
     async def _insist(self, statement: Statement, *parameters: Value) -> Sequence[Row]:
         for _ in range(_TRIES):

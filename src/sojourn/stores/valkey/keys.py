@@ -50,6 +50,17 @@ class Keys:
         pair = sid[:2]
         return f"{{{pair if pair in _PAIRS else _digest(sid)[:2]}}}"
 
+    def once(self, name: str) -> str:
+        """The hash of a value that one caller can take."""
+        return f"sj:o:{self._tag_of_name(name)}{name}"
+
+    def throttle(self, name: str) -> str:
+        """The hash of a counter of tries."""
+        return f"sj:t:{self._tag_of_name(name)}{name}"
+
+    def _tag_of_name(self, name: str) -> str:
+        return f"{{{_digest(name)[:2]}}}" if self.spread else "{0}"
+
     def registry(self, realm: str, owner: str) -> Registry:
         """The registry of an owner."""
         return _registry(realm, owner, self.spread)

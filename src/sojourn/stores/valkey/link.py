@@ -15,7 +15,7 @@ from sojourn.core.errors import OutcomeUnknown
 from sojourn.stores.valkey.packing import Text
 from sojourn.stores.valkey.scripts import Script
 
-#: Milliseconds that replicas have to acknowledge an end or a rotation, where the place asks for that.
+#: Milliseconds that replicas have to acknowledge an end, a rotation or a take, where the place asks for that.
 REPLICATED_WITHIN = 1_000
 
 

@@ -55,6 +55,10 @@ class Scripts:
         self.confirm = _script("registry", "confirm")
         self.release = _script("registry", "release")
         self.over = _script("registry", "over")
+        self.once_put = _script("limited", "once_put")
+        self.once_take = _script("limited", "once_take")
+        self.throttle_count = _script("limited", "throttle_count")
+        self.throttle_back = _script("limited", "throttle_back")
         self._change = _variants("head", "change")
         self._bag = _variants("registry", "bag")
 

@@ -10,10 +10,11 @@ from sojourn.config.valkey_url import Place, parse_valkey_url
 from sojourn.core.errors import SojournError, StoreUnavailable
 from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Limits, Op, check_limits
 from sojourn.model.session import End, IssuedToken, Loaded, Rotation, Session, Tombstone
-from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept
+from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept, Taken, Tried
 from sojourn.stores.valkey import check, server
 from sojourn.stores.valkey.bags import ValkeyBags
 from sojourn.stores.valkey.keys import Keys
+from sojourn.stores.valkey.limited import ValkeyLimited
 from sojourn.stores.valkey.link import Link
 from sojourn.stores.valkey.lists import Lists
 from sojourn.stores.valkey.registry import Registry
@@ -35,6 +36,7 @@ class ValkeyStore:
         self._sessions = Sessions(link, names, registry)
         self._lists = Lists(link, names, registry, self._sessions)
         self._bags = ValkeyBags(link, names, registry, self._sessions)
+        self._limited = ValkeyLimited(link, names)
         self._changes = 0
         self._loads = 0
 
@@ -146,6 +148,34 @@ class ValkeyStore:
     async def count(self, now: int) -> Sequence[Count]:  # noqa: ARG002 - the port's
         """See :meth:`sojourn.stores.base.Counted.count`; sessions past their limits count until somebody has seen them."""
         return await self._lists.counts()
+
+    async def put(self, name: str, text: str, until: int, now: int) -> bool:
+        """See :meth:`sojourn.stores.base.OneTime.put`."""
+        return await self._limited.put(name, text, until, now)
+
+    async def look(self, name: str, now: int) -> str | None:
+        """See :meth:`sojourn.stores.base.OneTime.look`."""
+        return await self._limited.look(name, now)
+
+    async def take(self, name: str, now: int, *, remember: int = 0) -> Taken | None:
+        """See :meth:`sojourn.stores.base.OneTime.take`."""
+        return await self._limited.take(name, now, remember)
+
+    async def drop(self, name: str) -> None:
+        """See :meth:`sojourn.stores.base.OneTime.drop`."""
+        await self._limited.drop(name)
+
+    async def count_try(self, name: str, delays: Sequence[int], now: int, *, forget: int) -> Tried:
+        """See :meth:`sojourn.stores.base.Throttle.count_try`."""
+        return await self._limited.count(name, delays, now, forget)
+
+    async def give_back(self, name: str, now: int) -> None:
+        """See :meth:`sojourn.stores.base.Throttle.give_back`."""
+        await self._limited.give_back(name, now)
+
+    async def reset(self, name: str) -> None:
+        """See :meth:`sojourn.stores.base.Throttle.reset`."""
+        await self._limited.reset(name)
 
     async def time(self) -> int:
         """See :meth:`sojourn.stores.base.Timed.time`."""
