@@ -10,7 +10,8 @@ import pytest
 from sojourn.bootstrap import open_store
 from sojourn.core.errors import StoreBusy, StoreCorrupt, StoreReadOnly, StoreUnavailable, StoreVersion
 from sojourn.model.field import increment, put
-from sojourn.stores.postgres import Migrated, PostgresStore, connecting, migrate, schema
+from sojourn.stores.libpq import connecting
+from sojourn.stores.postgres import Migrated, PostgresStore, migrate, schema
 from sojourn.stores.postgres.schema import SCHEMA
 from sojourn.testing.law import ALICE, HERE, LOGOUT, T, created, refused, texts
 from tests.servers.pooler import transaction_pooler

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sojourn.stores.base import Taken, Tried
-from sojourn.stores.postgres.lanes import Lanes
+from sojourn.stores.libpq.lanes import Lanes
 from sojourn.stores.postgres.statements import SQL, Statement
 from sojourn.stores.postgres.wire import Row, Value, key, number, number_of, numbers, text_of, true
 

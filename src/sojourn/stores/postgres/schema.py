@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import psycopg
 
 from sojourn.core.errors import StoreBusy, StoreCorrupt, StoreReadOnly, StoreVersion
-from sojourn.stores.postgres.connecting import Connection, patience, reach, read_url
-from sojourn.stores.postgres.failures import typed
+from sojourn.stores.libpq.connecting import Connection, patience, reach, read_url
+from sojourn.stores.libpq.failures import typed
 
 #: The version of the schema that this engine reads and writes.
 SCHEMA = 2

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from sojourn.stores.libpq.statement import Statement
 
-class Statement(NamedTuple):
-    """One statement; its parameters and results go in binary form."""
-
-    #: What it is called in a connection: by its own text, so that no other program can mean something else by it.
-    name: bytes
-    sql: bytes
-    #: Whether an answer that does not arrive leaves open what happened.
-    writes: bool
+__all__ = ["SQL", "Statement", "Statements"]
 
 
 class Statements(NamedTuple):
     """The statements by name; one that is missing or unknown fails at import."""
 
-    probe: Statement
     ping: Statement
     load: Statement
     grave: Statement
@@ -59,7 +51,7 @@ def _parse(text: str) -> Statements:
         heading, _, body = section.partition("\n")
         name, *marks = heading.split()
         sql = body.strip().encode()
-        found[name] = Statement(b"sojourn_" + sha256(sql).hexdigest()[:16].encode(), sql, "writes" in marks)
+        found[name] = Statement.of(sql, writes="writes" in marks)
     return Statements(**found)
 
 

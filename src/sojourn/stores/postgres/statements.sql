@@ -1,11 +1,5 @@
 -- Every statement of the store. "writes": an answer that does not arrive leaves its outcome unknown.
 
--- name: probe
-SELECT pg_is_in_recovery(), current_setting('transaction_isolation'), current_setting('server_encoding'),
-       CASE WHEN pg_is_in_recovery() THEN ''
-            ELSE (SELECT system_identifier::text FROM pg_control_system())
-                 || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) END
-
 -- name: ping
 SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean, v.min_reader, v.min_writer
   FROM sojourn.version v

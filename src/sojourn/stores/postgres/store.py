@@ -8,10 +8,10 @@ from sojourn.core.errors import SessionEnded, SessionUnknown, StoreBusy, StoreCo
 from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Limits, Op, check_limits
 from sojourn.model.session import End, IssuedToken, Loaded, Rotation, Session, Tombstone
 from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept
+from sojourn.stores.libpq.connecting import reach, read_url
+from sojourn.stores.libpq.failures import Decoding
+from sojourn.stores.libpq.lanes import Lanes
 from sojourn.stores.postgres import acts, check, rows, schema
-from sojourn.stores.postgres.connecting import reach, read_url
-from sojourn.stores.postgres.failures import Decoding
-from sojourn.stores.postgres.lanes import Lanes
 from sojourn.stores.postgres.limited import Limited
 from sojourn.stores.postgres.statements import SQL, Statement
 from sojourn.stores.postgres.wire import (

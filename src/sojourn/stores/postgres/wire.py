@@ -7,9 +7,22 @@ import struct
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-#: A column of a result or a parameter of a statement; None = NULL.
-Value = bytes | None
-Row = Sequence[Value]
+from sojourn.stores.libpq.statement import Row, Value
+
+__all__ = [
+    "Row",
+    "Value",
+    "bytes_of",
+    "key",
+    "maybe_number",
+    "number",
+    "number_of",
+    "numbers",
+    "text_of",
+    "text_of_key",
+    "texts",
+    "true",
+]
 
 _TEXT = 25
 _BIGINT = 20

@@ -14,9 +14,8 @@ import psycopg
 from psycopg import pq
 
 from sojourn.core.errors import OutcomeUnknown, StoreUnavailable
-from sojourn.stores.postgres.failures import STATEMENT_LOST
-from sojourn.stores.postgres.statements import Statement
-from sojourn.stores.postgres.wire import Row, Value
+from sojourn.stores.libpq.failures import STATEMENT_LOST
+from sojourn.stores.libpq.statement import Row, Statement, Value
 
 _GOOD = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 _BINARY = pq.Format.BINARY

@@ -1,7 +1,7 @@
 """The connections of one event loop, and the calls that wait for one.
 
 A call that was sent is never sent again unless the server has said that it rolled it back. One that waits longer than
-:data:`~sojourn.stores.postgres.connecting.PATIENCE` is refused; one under way that long breaks its connection.
+:data:`~sojourn.stores.libpq.connecting.PATIENCE` is refused; one under way that long breaks its connection.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import Any
 
 import psycopg
 
-from sojourn.core.errors import StoreBusy, StoreReadOnly, StoreUnavailable
-from sojourn.stores.postgres.connecting import CONNECT, PATIENCE, connect
-from sojourn.stores.postgres.failures import REPEATABLE, typed, wrong_isolation
-from sojourn.stores.postgres.lane import Call, Lane
-from sojourn.stores.postgres.statements import SQL, Statement
-from sojourn.stores.postgres.wire import Row, Value, text_of, true
+from sojourn.core.errors import StoreBusy, StoreUnavailable
+from sojourn.stores.libpq.connecting import CONNECT, PATIENCE, connect, examine
+from sojourn.stores.libpq.failures import REPEATABLE, typed
+from sojourn.stores.libpq.lane import Call, Lane
+from sojourn.stores.libpq.statement import PROBE, Row, Statement, Value
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +26,8 @@ _log = logging.getLogger(__name__)
 _TRIES = 4
 #: Seconds between two looks at what waits.
 _LOOK = 0.25
+
+_TRUE = b"\x01"
 
 
 class Lanes:
@@ -73,7 +74,7 @@ class Lanes:
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])
-        self._refuse_waiting(StoreUnavailable("the session store is closed"))
+        self._refuse_waiting(StoreUnavailable("the store is closed"))
         for lane in self._lanes:
             lane.close()
         self._lanes.clear()
@@ -83,7 +84,7 @@ class Lanes:
 
     def _submit(self, call: Call) -> asyncio.Future[list[Row]]:
         if self._closed:
-            raise StoreUnavailable("the session store is closed")
+            raise StoreUnavailable("the store is closed")
         while self._free:
             if self._sent(self._free.pop(), call):
                 break
@@ -151,7 +152,7 @@ class Lanes:
         lane.named = self._named
         try:
             async with asyncio.timeout(CONNECT):
-                run = _examine(await lane.first(SQL.probe))
+                run = _examine(await lane.first(PROBE))
         except TimeoutError:
             lane.close()
             raise StoreUnavailable("PostgreSQL does not answer") from None
@@ -202,11 +203,7 @@ class Lanes:
 
 def _examine(row: Row) -> str:
     """Which run of a server this is. One that would not keep what the store promises is refused."""
-    replica, isolation, encoding, run = row
-    if true(replica):
-        raise StoreReadOnly("this PostgreSQL server is a replica; the store needs the primary")
-    if text_of(isolation) != "read committed":
-        raise wrong_isolation()
-    if text_of(encoding) != "UTF8":
-        raise StoreUnavailable(f"the database has the encoding {text_of(encoding)}; the store needs UTF8")
-    return text_of(run)
+    replica, *texts = row
+    isolation, encoding, run = [text.decode() for text in texts if text is not None]
+    examine(replica=replica == _TRUE, isolation=isolation, encoding=encoding)
+    return run

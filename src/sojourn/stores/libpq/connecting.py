@@ -14,7 +14,8 @@ from psycopg import conninfo
 from psycopg.rows import TupleRow
 
 from sojourn.config.addresses import is_loopback
-from sojourn.core.errors import StoreUnavailable
+from sojourn.core.errors import StoreReadOnly, StoreUnavailable
+from sojourn.stores.libpq.failures import wrong_isolation
 
 Connection = psycopg.AsyncConnection[TupleRow]
 
@@ -39,7 +40,7 @@ def read_url(url: str) -> dict[str, Any]:
         given = conninfo.conninfo_to_dict(url)
         timeout = min(int(given.get("connect_timeout") or CONNECT), CONNECT)
     except (psycopg.Error, ValueError):
-        raise StoreUnavailable("the URL of the session store is not one that PostgreSQL understands") from None
+        raise StoreUnavailable("the URL of the store is not one that PostgreSQL understands") from None
     if "," in f"{given.get('host', '')}{given.get('hostaddr', '')}":
         given.setdefault("target_session_attrs", "primary")
     return {**_DEFAULTS, **given, "client_encoding": "UTF8", "connect_timeout": timeout}
@@ -69,7 +70,26 @@ async def reach(parameters: dict[str, Any]) -> Connection:
         raise StoreUnavailable(f"PostgreSQL cannot be reached: {str(error).strip()}") from error
 
 
-def is_private(connection: Connection) -> bool:
+def connect_here(parameters: dict[str, Any]) -> psycopg.Connection[TupleRow]:
+    """As :func:`connect`, for a thread of its own."""
+    connection = psycopg.Connection.connect(autocommit=True, prepare_threshold=None, **parameters)
+    if not is_private(connection):
+        connection.pgconn.finish()
+        raise StoreUnavailable(_PLAIN)
+    return connection
+
+
+def examine(*, replica: bool, isolation: str, encoding: str) -> None:
+    """Refuse a server that would not keep what a store promises: ``StoreReadOnly``, ``StoreUnavailable``."""
+    if replica:
+        raise StoreReadOnly("this PostgreSQL server is a replica; the store needs the primary")
+    if isolation != "read committed":
+        raise wrong_isolation()
+    if encoding != "UTF8":
+        raise StoreUnavailable(f"the database has the encoding {encoding}; the store needs UTF8")
+
+
+def is_private(connection: psycopg.BaseConnection[Any]) -> bool:
     """Whether nobody on a network can read along: TLS, a socket file, or loopback."""
     info = connection.info
     host = info.hostaddr or info.host
@@ -82,13 +102,14 @@ def patience(connection: Connection, seconds: float = PATIENCE) -> Iterator[None
 
     Cancelling would first ask the server, which may be what does not answer.
     """
-    timer = asyncio.get_running_loop().call_later(seconds, _cut, connection.pgconn.socket)
+    timer = asyncio.get_running_loop().call_later(seconds, cut, connection.pgconn.socket)
     try:
         yield
     finally:
         timer.cancel()
 
 
-def _cut(descriptor: int) -> None:
+def cut(descriptor: int) -> None:
+    """Hang up: who waits for an answer on this line gets an error. The caller knows that the line is still open."""
     with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as line:
         line.shutdown(socket.SHUT_RDWR)

@@ -23,6 +23,7 @@ STATEMENT_LOST = frozenset({"26000", "42P05"})
 
 _BY_STATE: dict[str, type[SojournError]] = {
     "25006": StoreReadOnly,
+    "25P03": StoreUnavailable,  # the server hung up in the middle of a transaction: this process had stood still
     "3F000": StoreCorrupt,  # the schema is gone
     "42883": StoreVersion,  # the functions of this version are gone: a newer engine has dropped them
     "42P01": StoreCorrupt,
@@ -52,21 +53,27 @@ def typed(error: Exception) -> Exception:
     """``error`` as the caller shall see it. What is no trouble of the server is a defect and stays what it is."""
     if not isinstance(error, psycopg.Error):
         return error
-    state = error.sqlstate or ""
-    if state == _ISOLATION:
+    if error.sqlstate == _ISOLATION:
         return wrong_isolation()
+    kind = kind_of(error)
+    return kind() if kind else error
+
+
+def kind_of(error: psycopg.Error) -> type[SojournError] | None:
+    """What kind of trouble of the server it is; None for a defect."""
+    state = error.sqlstate or ""
     if state in REPEATABLE:
-        return StoreBusy()
+        return StoreBusy
     kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
     if kind is None and not state and isinstance(error, psycopg.OperationalError):
-        kind = StoreUnavailable
-    return kind() if kind else error
+        return StoreUnavailable
+    return kind
 
 
 def wrong_isolation() -> StoreUnavailable:
     """The database does not begin transactions as the store needs them."""
     return StoreUnavailable(
-        "the session store needs READ COMMITTED; set default_transaction_isolation of the role or database to it"
+        "Sojourn needs READ COMMITTED; set default_transaction_isolation of the role or database to it"
     )
 
 
