@@ -29,6 +29,7 @@ class Row(NamedTuple):
 
 
 VIEW, MANAGE, FIELDS = "engine.viewSessions", "engine.manageSessions", "engine.viewFields"
+AUDIT = "security.viewAudit"
 
 ROWS = {
     "logout": Row("POST", "/logout", "", 200, 200),
@@ -45,6 +46,8 @@ ROWS = {
     "endSessionsOfUser": Row("POST", "/users/end-sessions", MANAGE, 404, 200, {"user": "ana", "realm": "acme"}),
     "endSessionsOfRealm": Row("POST", "/realms/acme/end-sessions", MANAGE, 404, 200),
     "dropStatelessSessions": Row("POST", "/realms/acme/drop-stateless", MANAGE, 404, 200),
+    "listAudit": Row("GET", "/audit?realm=acme", AUDIT, 404, 200),
+    "exportAudit": Row("GET", "/audit/export?realm=acme", AUDIT, 404, 200),
     "showStatistics": Row("GET", "/statistics", VIEW, 200, 200),
     "listInUse": Row("GET", "/in-use", VIEW, 200, 200),
     "cleanUp": Row("POST", "/clean-up", MANAGE, 403, 200, everywhere=True),
@@ -89,6 +92,7 @@ async def test_an_operator_without_the_scope_is_refused(admin: Client, hire: Hir
         VIEW: await hire("engine.other", FIELDS),
         MANAGE: await hire(VIEW, FIELDS),
         FIELDS: await hire(VIEW, MANAGE),
+        AUDIT: await hire(VIEW, MANAGE, FIELDS, "security.root"),
     }
     sid = (await begin()).session.id
     for name, row in SCOPED.items():
@@ -97,7 +101,7 @@ async def test_an_operator_without_the_scope_is_refused(admin: Client, hire: Hir
 
 
 async def test_the_scope_in_another_realm_shows_and_ends_nothing_here(admin: Client, hire: Hire, begin: Begin) -> None:
-    tokens = {scope: await hire(f"{scope}@web") for scope in (VIEW, MANAGE, FIELDS)}
+    tokens = {scope: await hire(f"{scope}@web") for scope in (VIEW, MANAGE, FIELDS, AUDIT)}
     sid = (await begin()).session.id
     for name, row in SCOPED.items():
         answer = await ask(admin, row, sid, tokens[row.scope])
@@ -110,7 +114,7 @@ async def test_the_scope_in_another_realm_shows_and_ends_nothing_here(admin: Cli
 
 
 async def test_the_right_scope_is_enough(admin: Client, hire: Hire, begin: Begin) -> None:
-    here = {scope: await hire(f"{scope}@acme") for scope in (VIEW, MANAGE, FIELDS)}
+    here = {scope: await hire(f"{scope}@acme") for scope in (VIEW, MANAGE, FIELDS, AUDIT)}
     everywhere = {scope: await hire(scope) for scope in (VIEW, MANAGE)}
     for name, row in SCOPED.items():
         sid = (await begin()).session.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,9 @@ COMMANDS = {
     "sessions stats": [],
     "sessions drops": [],
     "sessions cleanup": [],
+    "audit list": [],
+    "audit export": [os.devnull],
+    "audit erase": ["--user", "nobody"],
     "store check": [],
     "store migrate": [],
     "pipelines list": [],

@@ -247,3 +247,26 @@ class Upkeep(Shape, frozen=True, kw_only=True):
     clock_offset: Annotated[int, Meta(description="Milliseconds that the clock of the store is ahead.")]
     recoveries: Annotated[int, Meta(description="How often the store went back in time.")]
     replayed: Annotated[int, Meta(description="Sessions that the end journal has ended again.")]
+
+
+class AuditEvent(Shape, frozen=True, kw_only=True):
+    """One event of the audit log."""
+
+    key: Annotated[int, Meta(description="Its number; never used twice.")]
+    at: Instant
+    kind: Annotated[str, Meta(description="The log type.")]
+    outcome: Literal["ok", "failed", "refused"]
+    realm: Annotated[str | None, Meta(description="Name of the realm; null for the engine's own.")]
+    actor: Annotated[str, Meta(description="Who acted; empty for nobody known and for the engine.")]
+    session: Annotated[str | None, Meta(description="Public id of the session.")]
+    address: Annotated[str | None, Meta(description="The client's, until it is erased.")]
+    detail: Annotated[Any, Meta(description="What else is known of it, by name.")]
+
+
+class AuditPage(Shape, frozen=True, kw_only=True):
+    """A piece of the audit log."""
+
+    events: list[AuditEvent]
+    next: Annotated[
+        str | None, Meta(description="Where it goes on, for `cursor`. A page may be short although more follow.")
+    ]

@@ -23,7 +23,7 @@ from sojourn.http.errors import ClientGone, MethodNotAllowed
 from sojourn.http.handles import parse_query
 from sojourn.http.replies import JSON, NO_STORE, error_reply
 from sojourn.http.requests import json_body
-from sojourn.http.wire import Head, Receive, Scope, Send
+from sojourn.http.wire import Head, Header, Receive, Scope, Send
 from sojourn.model.realm import Realm
 
 logger = logging.getLogger("sojourn.admin")
@@ -32,6 +32,9 @@ S = TypeVar("S", bound=Shape)
 
 #: What a placeholder of a path may hold; anything else is not found.
 PLACEHOLDERS = {"sid": "[A-Za-z0-9_-]{43}", "realm": "[a-z0-9][a-z0-9_-]{0,59}"}
+
+#: What an answer in lines is.
+JSON_LINES: Header = (b"content-type", b"application/jsonl")
 
 _NO_REALMS: Sequence[Realm] = ()
 
@@ -56,7 +59,8 @@ class Endpoint:
             await self._refused(call, error)
             await send_whole(scope, send, refused)
             return
-        await send_whole(scope, send, replies.Reply(200, encode(value), (JSON, NO_STORE, *headers)))
+        body, kind = _content(value)
+        await send_whole(scope, send, replies.Reply(200, body, (kind, NO_STORE, *headers)))
 
     async def _answer(self, call: Call) -> Reply:
         operation = self._operation(call)
@@ -131,6 +135,12 @@ class Endpoint:
             await self._plane.rules.audit.refused(
                 error.code, call.arrival.address, realm=self._plane.operators.realm.id
             )
+
+
+def _content(value: Shape | Sequence[Shape]) -> tuple[bytes, Header]:
+    if isinstance(value, Shape):
+        return encode(value), JSON
+    return b"".join(encode(line) + b"\n" for line in value), JSON_LINES
 
 
 def _path(given: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from sojourn.admin.shapes import Kind, RealmName, Shape
+from sojourn.admin.shapes import Kind, RealmName, SessionId, Shape
 from sojourn.core.clock import DAY, HOUR
 from sojourn.core.errors import BadRequest
 
@@ -55,6 +55,36 @@ class RealmQuery(Shape, frozen=True, kw_only=True):
     """One realm, or all that the operator may see."""
 
     realm: RealmName | None = None
+
+
+class AuditQuery(Shape, frozen=True, kw_only=True):
+    """Which events; every condition that is given has to hold."""
+
+    since: Annotated[str, Meta(max_length=40, description="Not before this instant, ISO 8601.")] | None = None
+    until: Annotated[str, Meta(max_length=40, description="Before this instant.")] | None = None
+    kind: Annotated[str, Meta(max_length=1_000, description="One log type, or several with commas between.")] = ""
+    outcome: Annotated[Literal["ok", "failed", "refused"], Meta(description="How it went.")] | None = None
+    realm: (
+        Annotated[
+            str,
+            Meta(
+                pattern="^([a-z0-9][a-z0-9_-]{0,59}|-)$",
+                description="Name of a realm, `-` for the engine's own events.",
+            ),
+        ]
+        | None
+    ) = None
+    actor: Annotated[str, Meta(max_length=1_000, pattern=_NO_NUL, description="Who acted.")] = ""
+    session: Annotated[SessionId, Meta(description="Public id of a session.")] | None = None
+    address: Annotated[
+        str, Meta(max_length=100, pattern=_NO_NUL, description="An address or a block of them: `192.0.2.0/24`.")
+    ] = ""
+    cause: Annotated[str, Meta(max_length=100, pattern=_NO_NUL, description="Why it was refused: an error code.")] = ""
+    text: Annotated[
+        str, Meta(max_length=200, pattern=_NO_NUL, description="Stands in the detail, in whatever case.")
+    ] = ""
+    limit: Annotated[int, Meta(ge=1, le=1_000, description="Events in one page.")] = 100
+    cursor: Annotated[str, Meta(max_length=100, description="`next` of the page before.")] | None = None
 
 
 class Reason(Shape, frozen=True, kw_only=True):

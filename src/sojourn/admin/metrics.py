@@ -58,12 +58,28 @@ class EngineCollector(Collector):
         yield CounterMetricFamily(
             "sojourn_refusals_unwritten", "Refusals that are not in the audit log.", value=audit.unwritten()
         )
+        yield from self._audit()
         yield from self._sessions()
         yield from self._sweeping()
         yield from self._watching()
         if isinstance(self._rules.store, Described):
             events = self._rules.store.counters()
             yield _counter("sojourn_store_events", "Counters of the session store.", "event", events)
+
+    def _audit(self) -> Iterator[Metric]:
+        audit, keeping = self._rules.audit, self._rules.audit_keeping
+        yield _counter("sojourn_audit_events", "Events that this process gave to the audit log.", "kind", audit.events)
+        yield CounterMetricFamily(
+            "sojourn_audit_failures", "Events that could not be written; their acts were refused.", value=audit.failures
+        )
+        yield CounterMetricFamily(
+            "sojourn_audit_deleted", "Events whose time was over, deleted by this process.", value=keeping.deleted
+        )
+        yield CounterMetricFamily(
+            "sojourn_audit_addresses_erased",
+            "Client addresses in events, erased by this process.",
+            value=keeping.erased,
+        )
 
     def _sessions(self) -> Iterator[Metric]:
         if self._measured.counts is not None:

@@ -49,6 +49,7 @@ GROUPS = {
     "login": "Operators log in and out.",
     "sessions": "Who is logged in, and why a session ended.",
     "ends": "Ending sessions.",
+    "audit": "The audit log.",
     "engine": "Counts, and the upkeep of the engine.",
 }
 
@@ -148,7 +149,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
     refusals = [*_ALWAYS, *(_OF_HANDLE if operation.needs.login else (CrossSiteWrite,)), *operation.raises]
     if operation.needs.right:
         refusals.append(InsufficientScope)
-    found: dict[str, Any] = {"200": {"description": _first(operation.answer), "content": _json(_ref(operation.answer))}}
+    kind = "application/jsonl" if operation.lines else "application/json"
+    content = {kind: {"schema": _ref(operation.answer)}}
+    found: dict[str, Any] = {"200": {"description": _first(operation.answer), "content": content}}
     for status in sorted({kind.status for kind in refusals}):
         codes = sorted({kind.code for kind in refusals if kind.status == status})
         found[str(status)] = {"description": ", ".join(codes), "content": _json(_ref(Error))}

@@ -20,6 +20,9 @@ from sojourn.model.realm import Realm
 #: Where the API lives on the admin listener.
 PREFIX = "/api/v1"
 
+#: The header of an answer in lines that says where the next one begins; absent on the last.
+NEXT = b"sojourn-next"
+
 Method = Literal["GET", "POST", "DELETE"]
 Q = TypeVar("Q", bound=Shape)
 B = TypeVar("B", bound=Shape)
@@ -73,7 +76,7 @@ class Asked(Generic[Q, B]):
 class Reply(NamedTuple):
     """An answer with headers of its own."""
 
-    value: Shape
+    value: Shape | Sequence[Shape]
     headers: tuple[Header, ...] = ()
 
 
@@ -93,6 +96,8 @@ class Operation:
     answer: type[Shape]
     #: What it refuses, besides what every operation does.
     raises: tuple[type[SojournError], ...]
+    #: Whether it answers with JSON lines, one ``answer`` each, and the place where they go on in :data:`NEXT`.
+    lines: bool
     #: Whether it reads only, although its method may say otherwise or a secret is read: what is not is audited.
     reads: bool
     run: Run
@@ -105,7 +110,7 @@ class Operation:
 
     @property
     def group(self) -> str:
-        """What it belongs to: ``login``, ``sessions``, ``ends`` or ``engine``."""
+        """What it belongs to: ``login``, ``sessions``, ``ends``, ``audit`` or ``engine``."""
         return self.run.__module__.rpartition(".")[2]
 
     @property
@@ -126,6 +131,7 @@ def operation(
     query: type[Shape] = Nothing,
     body: type[Shape] = Nothing,
     raises: tuple[type[SojournError], ...] = (),
+    lines: bool = False,
     reads: bool | None = None,
 ) -> Callable[[Run], Run]:
     """Declare the decorated function as an operation. Its docstring is its page in the reference."""
@@ -139,6 +145,7 @@ def operation(
             body=body,
             answer=answer,
             raises=raises,
+            lines=lines,
             reads=method == "GET" if reads is None else reads,
             run=run,
         )

@@ -27,6 +27,7 @@ operator's realms is not in any answer: lists and counts leave it out, by name o
 | `engine.viewSessions` | sessions, ends, counts; of fields only names and sizes |
 | `engine.manageSessions` | the same, and ending |
 | `engine.viewFields` | values of fields; each look is audited |
+| `security.viewAudit` | the audit log of the realm; in every realm also the engine's own events |
 
 **Answers.** 200 with JSON, or `{"message", "code", "executionKey"}` ([all codes](errors.md)). Bodies are `application/json` up to 64 KB; unknown members and
 parameters are 400. Every act is in the audit log before it is done, and is not done when it cannot be written there. Ending what has ended answers
@@ -75,7 +76,8 @@ def _operation(document: Mapping[str, Any], method: str, path: str, operation: M
     rows = [*_parameters(operation), *_members(document, operation)]
     if rows:
         lines += ["| takes | is | meaning |", "|---|---|---|", *rows, ""]
-    answer = _kind(operation["responses"]["200"]["content"]["application/json"]["schema"])
+    ((media, content),) = operation["responses"]["200"]["content"].items()
+    answer = ("lines of " if media == "application/jsonl" else "") + _kind(content["schema"])
     refusals = ", ".join(_REFUSALS[operation["operationId"]])
     lines.append(f"Answers {answer}." + (f" Refuses: {refusals}." if refusals else ""))
     return "\n".join(lines) + "\n"

@@ -18,8 +18,8 @@ Text = Annotated[str, Meta(max_length=1_000)]
 #: Keys that are parsed and validated but whose effect comes with later work.
 NOT_IN_EFFECT = frozenset(
     {
-        *("stores.application", "mail.smtp", "mail.credentialFile", "mail.sender", "mail.outbox", "audit.keep"),
-        *("audit.keepAddresses", "attest.enabled"),
+        *("stores.application", "mail.smtp", "mail.credentialFile", "mail.sender", "mail.outbox"),
+        *("attest.enabled"),
     }
 )
 

@@ -64,6 +64,15 @@ class ManualClock:
         self._now += milliseconds
 
 
+def parse_iso(text: str) -> int:
+    """The instant that ``text`` says in ISO 8601, UTC where it names no zone; raises ``ValueError``."""
+    said = datetime.fromisoformat(text)
+    try:
+        return round((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1_000)
+    except OverflowError:
+        raise ValueError(text) from None
+
+
 def iso(instant: int) -> str:
     """``instant`` as ISO 8601 UTC with milliseconds: ``2026-11-21T22:40:00.000Z``."""
     seconds, millis = divmod(instant, 1_000)

@@ -11,6 +11,7 @@ from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
+from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
@@ -94,6 +95,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     passwords = Passwords(db, ground.hasher, log, time, ending.ends)
     users = Users(db, passwords, log, time, ending.ends)
     sessions = _sessions(ground, ending)
+    keeping = AuditKeeping(db=db, audit=log, settings=ground.settings.audit, clock=time)
     return Rules(
         settings=ground.settings,
         clock=time,
@@ -111,12 +113,13 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         sessions=sessions,
         logins=Logins(passwords=passwords, facts=facts, sessions=sessions, audit=log, clock=time),
         audit=log,
+        audit_keeping=keeping,
         journal=ground.journal,
         activity=ending.activity,
         ends=ending.ends,
         watch=ending.watch,
         drops=ending.drops,
-        upkeep=_upkeep(ground, ending),
+        upkeep=_upkeep(ground, ending, keeping),
     )
 
 
@@ -133,7 +136,7 @@ def _ends(ground: _Ground) -> _Ends:
     )
 
 
-def _upkeep(ground: _Ground, ending: _Ends) -> Upkeep:
+def _upkeep(ground: _Ground, ending: _Ends, keeping: AuditKeeping) -> Upkeep:
     store, journal, time, watch = ground.store, ground.journal, ground.time, ending.watch
     return Upkeep(
         watch=watch,
@@ -141,6 +144,7 @@ def _upkeep(ground: _Ground, ending: _Ends) -> Upkeep:
         drops=ending.drops,
         ends=ending.ends,
         replay=Replay(store=store, journal=journal, clock=time),
+        audit=keeping,
         leases=Leases(ground.db, time),
         db=ground.db,
         clock=time,

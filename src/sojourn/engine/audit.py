@@ -1,4 +1,5 @@
-"""The audit log: who, when, from where, which session, which realm, with what outcome. Insert-only.
+"""The audit log: who, when, from where, which session, which realm, with what outcome. Insert-only,
+but for what :mod:`sojourn.engine.audit_keeping` erases when its time is over.
 
 An act is audited before it is acknowledged; when the row cannot be written, the act is refused. Refusals are counted,
 and written at most ten a second per cause and address block.
@@ -8,49 +9,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
-from sqlalchemy import Insert, insert, select
+from sqlalchemy import Insert, insert
 
 from sojourn.core import json
 from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import Unavailable
 from sojourn.core.json import Json
+from sojourn.engine.audit_query import AuditEvent, AuditPage, AuditPlace, AuditReader, Wanted
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.log_types import Kind, Outcome
+from sojourn.engine.printable import escaped, escaped_json
 from sojourn.model.address import address_block
 
-__all__ = ["Audit", "AuditEvent", "Kind", "Outcome", "escaped"]
+__all__ = ["Audit", "AuditEvent", "AuditPage", "AuditPlace", "Kind", "Outcome", "Wanted"]
 
 #: Rows a second that one cause and address block may write.
 REFUSALS_A_SECOND = 10
 
-#: Longest text of one column; more is cut.
-_LONGEST = 500
-
 #: Pairs of cause and block that are told apart within one second.
 _MOST_BLOCKS = 10_000
 
+_EVERYTHING = Wanted()
+
 _table = schema.audit_event
-
-
-class AuditEvent(NamedTuple):
-    """One row of the log."""
-
-    key: int
-    #: Milliseconds since 1970.
-    at: int
-    kind: str
-    outcome: str
-    #: Immutable id of the realm, empty for the engine.
-    realm: str
-    #: Public name of who acted, empty for the engine itself and for nobody known.
-    actor: str
-    #: Public id of the session, or empty.
-    session: str
-    address: str
-    #: JSON text.
-    detail: str
 
 
 class Audit:
@@ -59,7 +41,12 @@ class Audit:
     def __init__(self, db: EngineDatabase, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self._reader = AuditReader(db)
         self._refusals = _Refusals()
+        #: Events that this process gave to the database, by type.
+        self.events: Counter[str] = Counter()
+        #: How many acts were refused because their event could not be written.
+        self.failures = 0
 
     async def record(
         self,
@@ -74,7 +61,11 @@ class Audit:
     ) -> None:
         """Write one event; on disk when this returns. Raises ``Unavailable`` when it cannot be: refuse the act."""
         row = self.row(kind, realm=realm, outcome=outcome, actor=actor, session=session, address=address, detail=detail)
-        await self._db.write(lambda connection: connection.execute(row).rowcount)
+        try:
+            await self._db.write(lambda connection: connection.execute(row).rowcount)
+        except Unavailable:
+            self.failures += 1
+            raise
 
     def row(
         self,
@@ -89,12 +80,13 @@ class Audit:
     ) -> Insert:
         """The insert of one event, to run in the transaction of the act itself."""
         texts = {"realm": realm, "actor": actor, "session": session, "address": address}
+        self.events[kind] += 1
         facts = {"text": detail} if isinstance(detail, str) and detail else detail or {}
         return insert(_table).values(
             at=self._clock.now(),
             kind=kind,
             outcome=outcome,
-            detail=json.encode_text(_escaped_json(facts)),
+            detail=json.encode_text(escaped_json(facts)),
             **{name: escaped(text) for name, text in texts.items()},
         )
 
@@ -127,6 +119,8 @@ class Audit:
             )
         except Unavailable:
             self._refusals.unwritten += 1
+            # No act hung on it.
+            self.failures -= 1
 
     def refusals(self) -> Mapping[str, int]:
         """How many refusals there were since the start, by cause."""
@@ -136,11 +130,19 @@ class Audit:
         """How many of them are not in the log: over the limit, or the database could not be written."""
         return self._refusals.unwritten
 
+    async def query(
+        self, wanted: Wanted = _EVERYTHING, *, after: AuditPlace | None = None, limit: int = 50
+    ) -> AuditPage:
+        """At most ``limit`` events after ``after``, newest first unless told otherwise; see :meth:`AuditReader.page`."""
+        return await self._reader.page(wanted, after=after, limit=limit)
+
+    async def names(self, events: Sequence[AuditEvent]) -> Mapping[str, str]:
+        """The names of the realms of ``events`` by id, of removed ones too."""
+        return await self._reader.names(events)
+
     async def recent(self, limit: int = 50) -> Sequence[AuditEvent]:
         """The last events, newest first."""
-        columns = [_table.c[name] for name in AuditEvent._fields]
-        newest = select(*columns).order_by(_table.c.key.desc()).limit(limit)
-        return await self._db.read(lambda connection: [AuditEvent(*row) for row in connection.execute(newest)])
+        return (await self._reader.page(limit=limit)).events
 
 
 class _Refusals:
@@ -164,22 +166,3 @@ class _Refusals:
             return False
         self._written[pair] += 1
         return True
-
-
-def escaped(text: str) -> str:
-    """``text`` on one line without anything that prints as nothing: no client can forge a line of the log."""
-    if len(text) > _LONGEST:
-        text = text[:_LONGEST] + "…"
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else f"\\u{{{ord(character):x}}}" for character in text)
-
-
-def _escaped_json(value: Any) -> Json:
-    if isinstance(value, str):
-        return escaped(value)
-    if isinstance(value, Mapping):
-        return {escaped(str(name)): _escaped_json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_escaped_json(item) for item in value]
-    return value  # type: ignore[no-any-return]  # numbers and constants are JSON as they are

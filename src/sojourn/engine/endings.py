@@ -1,7 +1,7 @@
 """Writing ends: journal and audit log in one transaction of the engine database, then the session store, then done.
 
 The audit row says ``ok`` before the store is asked, because an act is audited before it is acknowledged. Where the store
-then refuses or cannot be asked, a second row of the same kind says so.
+then refuses or cannot be asked, a second row of the same kind says so, and whose row it ``corrects``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Insert
 from sojourn.core.clock import Clock
 from sojourn.core.errors import SojournError, StaleSession, Unavailable
 from sojourn.engine.audit import Audit, Outcome
-from sojourn.engine.database import EngineDatabase
+from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.journal import ROTATED, EndJournal
 from sojourn.engine.recent import RecentEnds
 from sojourn.model.session import End, Session
@@ -34,6 +34,15 @@ class Paged(NamedTuple):
     ended: int
     #: Those that had become others meanwhile; they are to be looked at again.
     stale: Sequence[Session]
+
+
+class _Noted(NamedTuple):
+    """What stands of an end before the store is told."""
+
+    #: Key of its row in the end journal.
+    entry: int
+    #: Key of its row in the audit log.
+    event: int
 
 
 class Endings:
@@ -100,30 +109,30 @@ class Endings:
             _log.info("an end could not be completed: %s", type(task.exception()).__name__)
 
     async def _one(self, session: Session, end: End, address: str) -> Ended | None:
-        (key,) = await self._note([session], end, address)
+        (noted,) = await self._note([session], end, address)
         outcome = await self._tell(session, end)
-        await self._settle([(session, key, outcome)], end, address)
+        await self._settle([(session, noted, outcome)], end, address)
         if isinstance(outcome, SojournError):
             raise outcome
         return outcome
 
     async def _page(self, sessions: Sequence[Session], end: End) -> Paged:
-        keys = await self._note(sessions, end, "")
+        noted = await self._note(sessions, end, "")
         outcomes = await asyncio.gather(*(self._tell(session, end) for session in sessions))
-        await self._settle(list(zip(sessions, keys, outcomes, strict=True)), end, "")
+        await self._settle(list(zip(sessions, noted, outcomes, strict=True)), end, "")
         for outcome in outcomes:
             if _in_doubt(outcome):
                 raise outcome
         stale = [session for session, how in zip(sessions, outcomes, strict=True) if isinstance(how, StaleSession)]
         return Paged(sum(_was_done(outcome) for outcome in outcomes), stale)
 
-    async def _note(self, sessions: Sequence[Session], end: End, address: str) -> Sequence[int]:
-        rows = [self._row(session, end, "ok", address) for session in sessions]
+    async def _note(self, sessions: Sequence[Session], end: End, address: str) -> Sequence[_Noted]:
+        rows = [self._row(session, end, "ok", address).returning(schema.audit_event.c.key) for session in sessions]
 
-        def note(connection: Connection) -> Sequence[int]:
-            for row in rows:
-                connection.execute(row)
-            return [self._journaled(connection, session, end) for session in sessions]
+        def note(connection: Connection) -> Sequence[_Noted]:
+            events = [int(connection.execute(row).scalar_one()) for row in rows]
+            entries = [self._journaled(connection, session, end) for session in sessions]
+            return [_Noted(*keys) for keys in zip(entries, events, strict=True)]
 
         return await self._db.write(note)
 
@@ -148,12 +157,12 @@ class Endings:
             return error
 
     async def _settle(
-        self, outcomes: Sequence[tuple[Session, int, Ended | SojournError | None]], end: End, address: str
+        self, outcomes: Sequence[tuple[Session, _Noted, Ended | SojournError | None]], end: End, address: str
     ) -> None:
         corrections = []
-        for session, key, outcome in outcomes:
+        for session, noted, outcome in outcomes:
             if not _in_doubt(outcome):
-                self._journal.confirm([key])
+                self._journal.confirm([noted.entry])
             if _was_done(outcome):
                 self.recent.add(session.id, session.epoch, end, self._clock.now())
                 self.counted[end.reason] += 1
@@ -161,7 +170,8 @@ class Endings:
                     listener(session.id)
             else:
                 how: Outcome = "failed" if _in_doubt(outcome) else "refused"
-                corrections.append(self._row(session, end, how, address, _cause(outcome)))
+                more: dict[str, str | int] = {**_cause(outcome), "corrects": noted.event}
+                corrections.append(self._row(session, end, how, address, more))
         await self._correct(corrections)
 
     async def _correct(self, rows: Sequence[Insert]) -> None:
@@ -177,7 +187,7 @@ class Endings:
                 _log.warning("%d ends that were not done are in the audit log as done", len(rows))
 
     def _row(
-        self, session: Session, end: End, outcome: Outcome, address: str, more: Mapping[str, str] | None = None
+        self, session: Session, end: End, outcome: Outcome, address: str, more: Mapping[str, str | int] | None = None
     ) -> Insert:
         return self._audit.row(
             "LOGOUT" if end.reason == "logout" else "SESSION_END",

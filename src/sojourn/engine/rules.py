@@ -10,6 +10,7 @@ from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
+from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
@@ -48,6 +49,7 @@ class Rules:
     sessions: Sessions
     logins: Logins
     audit: Audit
+    audit_keeping: AuditKeeping
     journal: EndJournal
     activity: Activity
     ends: Ends

@@ -1,4 +1,5 @@
-"""What an engine does by itself while it is open: it watches its store, sweeps, drops with notice, finishes ends.
+"""What an engine does by itself while it is open: it watches its store, sweeps, drops with notice, finishes ends, and
+forgets old events of the audit log.
 
 The watch runs in every process. The rest is done by one process of all nodes, the holder of the lease ``sweeper``; when
 that process dies, another one takes over within half a minute.
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, select
 from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_token
+from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
@@ -51,6 +53,7 @@ class Upkeep:
         drops: Drops,
         ends: Ends,
         replay: Replay,
+        audit: AuditKeeping,
         leases: Leases,
         db: EngineDatabase,
         clock: Clock,
@@ -63,7 +66,7 @@ class Upkeep:
         self._clock = clock
         self._chores = 0
         self._buried: set[str] = set()
-        self._rare: Sequence[Chore] = (self._drop, replay.unfinished, self._bury_realms)
+        self._rare: Sequence[Chore] = (self._drop, replay.unfinished, self._bury_realms, audit.round)
         #: Sweeps the store.
         self.sweeper = sweeper
         #: The right to do what only one process does.
