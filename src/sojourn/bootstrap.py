@@ -13,9 +13,10 @@ from sojourn.config.addresses import parse_store_url
 from sojourn.config.project import Project, load_project
 from sojourn.config.settings import Settings
 from sojourn.core.clock import Clock, SystemClock
-from sojourn.core.crypto import read_master_key, write_master_key
+from sojourn.core.crypto import write_master_key
 from sojourn.core.errors import SessionUnknown, StoreUnavailable
 from sojourn.core.ids import parse_handle
+from sojourn.core.masterkey import MasterKeyFile
 from sojourn.engine.assembly import assemble
 from sojourn.engine.bag import check_bags
 from sojourn.engine.database import EngineDatabase
@@ -178,7 +179,8 @@ async def _assemble(
     settings = project.settings
     database = await _open_database(settings)
     stack.push_async_callback(database.close)
-    master = read_master_key(settings.master_key_path(database.installation))
+    master_file = MasterKeyFile(settings.master_key_path(database.installation))
+    master = master_file.read()[0]
     deployment = load_pipelines(project)
     store = await open_store(settings.stores.session, settings.project)
     if isinstance(store, Lifecycle):
@@ -187,7 +189,15 @@ async def _assemble(
     passwords = hasher or PasswordHasher()
     stack.callback(passwords.close)
 
-    rules = assemble(settings=settings, db=database, store=store, clock=clock, master=master, hasher=passwords)
+    rules = assemble(
+        settings=settings,
+        db=database,
+        store=store,
+        clock=clock,
+        master=master,
+        master_file=master_file,
+        hasher=passwords,
+    )
     stack.push_async_callback(rules.watch.close)
     await rules.realms.sync(project.realms, rules.clock.now())
     for realm in (*rules.realms.all(), rules.realms.operators):

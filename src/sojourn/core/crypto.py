@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -21,6 +23,8 @@ class MasterKey:
         if len(raw) != _KEY:
             raise MasterKeyMissing(f"a master key has {_KEY} bytes, this one has {len(raw)}")
         self._aead = AESGCM(raw)
+        #: Names this key and tells nothing of it: 64 hexadecimal digits.
+        self.name = hmac.new(raw, b"sojourn master key", hashlib.sha256).hexdigest()
 
     def seal(self, plain: bytes, bound_to: str) -> bytes:
         """Encrypt ``plain``; it opens only with the same ``bound_to``."""
@@ -45,6 +49,11 @@ def read_master_key(path: Path) -> MasterKey:
         raise MasterKeyMissing(f"the master key {path} cannot be read: {error.strerror}") from None
 
 
+def new_master_key() -> bytes:
+    """The bytes of a fresh master key."""
+    return os.urandom(_KEY)
+
+
 def write_master_key(path: Path) -> None:
     """Make a new master key in ``path`` (mode 0600); an existing one is kept."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -53,6 +62,6 @@ def write_master_key(path: Path) -> None:
     except FileExistsError:
         return
     with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(_KEY))
+        file.write(new_master_key())
         file.flush()
         os.fsync(file.fileno())

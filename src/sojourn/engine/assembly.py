@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sojourn.config.settings import Settings
 from sojourn.core.clock import Clock, StoreClock
 from sojourn.core.crypto import MasterKey
+from sojourn.core.masterkey import MasterKeyFile
 from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
@@ -18,6 +19,7 @@ from sojourn.engine.ends import Ends
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grants
 from sojourn.engine.journal import EndJournal
+from sojourn.engine.keylife import KeyLife
 from sojourn.engine.keys import KeyRings
 from sojourn.engine.leases import Leases
 from sojourn.engine.login import Logins
@@ -25,6 +27,7 @@ from sojourn.engine.passwords import Passwords
 from sojourn.engine.realms import Realms
 from sojourn.engine.replay import Replay
 from sojourn.engine.rules import Rules
+from sojourn.engine.seals import Seals
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.sweeper import Sweeper
 from sojourn.engine.tokens import Tokens
@@ -42,7 +45,7 @@ class _Ground:
     settings: Settings
     db: EngineDatabase
     store: SessionStore
-    master: MasterKey
+    seals: Seals
     hasher: PasswordHasher
     time: StoreClock
     audit: Audit
@@ -70,17 +73,22 @@ def assemble(
     master: MasterKey,
     hasher: PasswordHasher,
     audit: type[Audit] = Audit,
+    master_file: MasterKeyFile | None = None,
 ) -> Rules:
-    """The rules over ``db`` and ``store``; ``clock`` is this machine's, all parts go by the store's time."""
+    """The rules over ``db`` and ``store``; ``clock`` is this machine's, all parts go by the store's time.
+
+    ``master_file`` is where the master key lies; without it nobody can change it.
+    """
     time = StoreClock(clock)
+    log = audit(db, time)
     ground = _Ground(
         settings=settings,
         db=db,
         store=store,
-        master=master,
+        seals=Seals(db, master, log, file=master_file),
         hasher=hasher,
         time=time,
-        audit=audit(db, time),
+        audit=log,
         facts=Facts(db, time),
         realms=Realms(db),
         journal=EndJournal(db),
@@ -91,7 +99,8 @@ def assemble(
 def _rules(ground: _Ground, ending: _Ends) -> Rules:
     """Identity and sessions over time and ends."""
     db, log, facts, time = ground.db, ground.audit, ground.facts, ground.time
-    rings = KeyRings(db, facts, ground.master, time)
+    rings = KeyRings(db, facts, ground.seals, time)
+    life = KeyLife(rings=rings, realms=ground.realms, ends=ending.ends, audit=log, db=db, clock=time)
     passwords = Passwords(db, ground.hasher, log, time, ending.ends)
     users = Users(db, passwords, log, time, ending.ends)
     sessions = _sessions(ground, ending)
@@ -109,6 +118,8 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         grants=Grants(db, log, time),
         api_keys=ApiKeys(db, log, time),
         keys=rings,
+        key_life=life,
+        seals=ground.seals,
         tokens=_tokens(ground, rings),
         sessions=sessions,
         logins=Logins(passwords=passwords, facts=facts, sessions=sessions, audit=log, clock=time),
@@ -119,7 +130,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         ends=ending.ends,
         watch=ending.watch,
         drops=ending.drops,
-        upkeep=_upkeep(ground, ending, keeping),
+        upkeep=_upkeep(ground, ending, keeping, life),
     )
 
 
@@ -136,7 +147,7 @@ def _ends(ground: _Ground) -> _Ends:
     )
 
 
-def _upkeep(ground: _Ground, ending: _Ends, keeping: AuditKeeping) -> Upkeep:
+def _upkeep(ground: _Ground, ending: _Ends, keeping: AuditKeeping, life: KeyLife) -> Upkeep:
     store, journal, time, watch = ground.store, ground.journal, ground.time, ending.watch
     return Upkeep(
         watch=watch,
@@ -146,6 +157,7 @@ def _upkeep(ground: _Ground, ending: _Ends, keeping: AuditKeeping) -> Upkeep:
         replay=Replay(store=store, journal=journal, clock=time),
         audit=keeping,
         leases=Leases(ground.db, time),
+        keys=life,
         db=ground.db,
         clock=time,
     )

@@ -130,9 +130,13 @@ def _gone(end: End | None) -> SojournError:
 
 
 def _listed(session: Session, token_hash: bytes) -> IssuedToken | None:
+    """The entry of a token that holds: the last of its hash takes nothing back, and its parent holds too."""
     found = None
     for issued in session.tokens:
         # No early exit: the time says nothing of how many entries came before.
         if same(issued.hash, token_hash):
             found = issued
-    return found
+    if found is None or found.revoked:
+        return None
+    # A parent was listed before its child, so the way up is never longer than the list.
+    return found if not found.parent or _listed(session, found.parent) is not None else None

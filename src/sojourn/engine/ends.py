@@ -153,6 +153,20 @@ class Ends:
             count += await self._all_in(realm_id, None, end, lambda session: session.fences.engine >= number)
         return count
 
+    async def of_key(self, realm_id: str, kid: str, end: End) -> int:
+        """End, in the store, the sessions of a realm that list a token of a key that was revoked before; how many."""
+
+        def spared(session: Session) -> bool:
+            return all(token.kid != kid for token in session.tokens)
+
+        count, after = 0, None
+        while page := await self._page(realm_id, None, after):
+            count += await self._end_page([session for session in page if not spared(session)], end, spared)
+            after = (page[-1].created, page[-1].id)
+            if page[-1].created > end.at + _CERTAINLY_LATER:
+                break
+        return count
+
     async def bury_realm(self, realm_id: str) -> int:
         """End, in the store, what is left of a realm that was removed; how many."""
         return await self._all_in(realm_id, None, End("realm-removed", self._clock.now()), _nobody)

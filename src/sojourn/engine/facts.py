@@ -40,6 +40,8 @@ class Standing(NamedTuple):
     not_before: int
     #: Whether sessions of its realm and account may live at all.
     live: bool
+    #: Keys whose tokens a session may list: those of its realm that were not revoked.
+    kids: frozenset[str]
 
 
 class Facts:
@@ -156,7 +158,8 @@ class Snapshot:
             self._not_before = await self._db.read(lookups.not_before)
         # A realm that is gone has no number; a session that was begun in it after that has none either.
         live = account_key == ANONYMOUS_KEY if account is None else account.state in LIVE_STATES
-        standing = Standing(account, fences, self._not_before, live and fences.realm != UNKNOWN_EPOCH)
+        kids = frozenset(row.kid for row in await self.ring(realm) if row.state != "revoked")
+        standing = Standing(account, fences, self._not_before, live and fences.realm != UNKNOWN_EPOCH, kids)
         return _remember(self._standings, (realm.id, realm.config.directory, account_key), standing)
 
     async def ring(self, realm: Realm) -> Sequence[SigningKeyRow]:

@@ -1,7 +1,7 @@
 """The four fences: a session lives only while account, realm and engine have the ``authEpoch`` it was made under.
 
-Beside them stand the instant before which no session counts, and what this process has seen end lately. Nothing passes
-while the session store is being brought up to date.
+Beside them stand the instant before which no session counts, the keys that were revoked, and what this process has seen
+end lately. Nothing passes while the session store is being brought up to date.
 """
 
 from __future__ import annotations
@@ -69,20 +69,25 @@ class Fence:
 
     async def _why(self, realm: Realm, session: Session, standing: Standing) -> Why:
         """Why, the same for whoever finds it first: what raised the fence wrote its reason beside it."""
-        account, fences, not_before, _ = standing
+        account, fences, not_before = standing[:3]
         key, made = session.identity.user_key, session.fences
         if fences.realm == UNKNOWN_EPOCH:
             return Why("realm-removed")
         if session.created < not_before:
             return Why("restored")
-        if key != ANONYMOUS_KEY and account is None:
-            return Why("user-deleted")
-        if account is not None and account.state not in LIVE_STATES:
-            return Why("user-disabled")
+        if key != ANONYMOUS_KEY and (account is None or account.state not in LIVE_STATES):
+            return Why("user-deleted" if account is None else "user-disabled")
+        if fences == made:
+            return await self._who_revoked(realm, session)
         raised = await self._facts.raised(realm, key)
         if fences.account != made.account:
             return raised.account
         return raised.realm if fences.realm != made.realm else raised.engine
+
+    async def _who_revoked(self, realm: Realm, session: Session) -> Why:
+        ring = await (await self._facts.current()).ring(realm)
+        kids = {token.kid for token in session.tokens}
+        return Why("revoked", next((row.actor for row in ring if row.kid in kids and row.state == "revoked"), ""))
 
     async def _end(self, session: Session, end: End) -> SessionEnded | StaleSession | SessionUnknown:
         try:
@@ -94,4 +99,10 @@ class Fence:
 
 
 def _passes(session: Session, standing: Standing) -> bool:
-    return standing.live and standing.fences == session.fences and session.created >= standing.not_before
+    if not (standing.live and standing.fences == session.fences and session.created >= standing.not_before):
+        return False
+    # Whoever has a key that was revoked may have made tokens of every session that lists one of that key.
+    for token in session.tokens:  # noqa: SIM110 - a generator would cost more than what it asks
+        if token.kid and token.kid not in standing.kids:
+            return False
+    return True

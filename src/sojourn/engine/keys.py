@@ -1,4 +1,4 @@
-"""Signing keys: one ring per realm, the private parts sealed under the master key.
+"""Signing keys: one ring per realm, the private parts sealed under the master key. How they come and go: ``keylife``.
 
 A key is *next* (published, not used yet), *active* (signs), *retired* (verifies what it signed) or *revoked* (refused at
 once).
@@ -6,32 +6,37 @@ once).
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from joserfc.jwk import OKPKey
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from sojourn.core import json
-from sojourn.core.clock import HOUR, SECOND, Clock
-from sojourn.core.crypto import MasterKey
+from sojourn.core.clock import MINUTE, SECOND, Clock
 from sojourn.core.errors import NotFound
 from sojourn.engine import lookups
-from sojourn.engine.database import EngineDatabase
-from sojourn.engine.database.schema import signing_key
+from sojourn.engine.database import EngineDatabase, RowConflict
+from sojourn.engine.database.schema import signing_key, signing_key_use
 from sojourn.engine.facts import Facts, Snapshot
 from sojourn.engine.lookups import SigningKeyRow
+from sojourn.engine.sealed import bound_signing_key
+from sojourn.engine.seals import Seals
 from sojourn.identity.compact import decode_part, encode_part
-from sojourn.model.realm import MAX_TOKEN_LIFETIME, Realm
-
-#: A new key is published for so long before it signs, so that verifiers have read it; milliseconds.
-PUBLISHED_BEFORE_USE = HOUR
+from sojourn.model.realm import Realm
 
 #: An unknown ``kid`` makes a process read the ring again, but not more often than this; milliseconds.
 REREAD_AFTER = SECOND
 
 ALGORITHM = "EdDSA"
+
+#: A key's use is noted so far ahead of the token's end, so that not every token writes; milliseconds.
+_AHEAD = 10 * MINUTE
+
+_use = signing_key_use
 
 
 class UnknownKey(NotFound):
@@ -56,25 +61,14 @@ class SigningKey(NamedTuple):
     key: OKPKey
 
 
-class Rotation(NamedTuple):
-    """What a rotation did."""
-
-    active: str
-    #: Published; becomes active at a rotation an hour later.
-    next: str
-    #: Whether the key that signs has changed.
-    changed: bool
-
-
 class _Ring:
-    """The parsed keys of one realm; the private key is opened when it is first needed."""
+    """The parsed keys of one realm; a private key is opened when it is first needed."""
 
-    def __init__(self, rows: Sequence[SigningKeyRow], now: int) -> None:
+    def __init__(self, rows: Sequence[SigningKeyRow]) -> None:
         self.rows = rows
         #: The facts that were the present ones when the rows were looked at last.
         self.seen: Snapshot | None = None
-        self.verify = {row.kid: _verify_key(row) for row in rows if _verifies(row, now)}
-        self.signing: SigningKey | None = None
+        self.verify = {row.kid: _verify_key(row) for row in rows if verifies(row)}
 
     def active(self) -> SigningKeyRow | None:
         """The key that signs."""
@@ -84,12 +78,14 @@ class _Ring:
 class KeyRings:
     """The rings of all realms."""
 
-    def __init__(self, db: EngineDatabase, facts: Facts, master: MasterKey, clock: Clock) -> None:
+    def __init__(self, db: EngineDatabase, facts: Facts, seals: Seals, clock: Clock) -> None:
         self._db = db
         self._facts = facts
-        self._master = master
+        self._seals = seals
         self._clock = clock
         self._rings: dict[str, _Ring] = {}
+        self._private: dict[str, OKPKey] = {}
+        self._noted: dict[str, int] = {}
         self._reread_at: dict[str, int] = {}
 
     async def ensure(self, realm: Realm) -> None:
@@ -97,19 +93,47 @@ class KeyRings:
 
         Raises :class:`~sojourn.core.errors.MasterKeyMissing` when the key was sealed with another master key.
         """
+        await self._seals.start()
         if (await self._ring(realm)).active() is None:
             await self._db.write(lambda connection: self._ensure(connection, realm))
         await self.active(realm)
 
     async def active(self, realm: Realm) -> SigningKey:
         """The key that signs for ``realm``; raises :class:`UnknownKey` before :meth:`ensure`."""
-        ring = await self._ring(realm)
-        if ring.signing is None:
-            row = ring.active()
-            if row is None:
-                raise UnknownKey("the realm has no signing key yet")
-            ring.signing = SigningKey(row.kid, self._open(realm, row))
-        return ring.signing
+        row = (await self._ring(realm)).active()
+        if row is None:
+            raise UnknownKey("the realm has no signing key yet")
+        return SigningKey(row.kid, self._open(realm, row))
+
+    async def to_sign(self, realm: Realm, until: int) -> SigningKey:
+        """The key that signs, for something that is valid until ``until``: noted before it is used.
+
+        So a retired key is known to be needed no more when its time has come.
+        """
+        while True:
+            key = await self.active(realm)
+            if self._noted.get(key.kid, 0) >= until:
+                return key
+            ahead = until + max(_AHEAD, (until - self._clock.now()) // 8)
+            try:
+                if await self._db.write(lambda connection: _note(connection, key.kid, ahead)):  # noqa: B023 - awaited here
+                    self._noted[key.kid] = ahead
+                    return key
+            except RowConflict:
+                # Another process noted its first use at the same moment.
+                continue
+
+    async def vouches(self, realm: Realm, kid: str) -> bool:
+        """Whether what ``kid`` has signed still counts: it is known and was not revoked."""
+        return any(row.kid == kid and row.state != "revoked" for row in (await self._ring(realm)).rows)
+
+    async def derive(self, realm: Realm, kid: str, purpose: str, text: str) -> bytes | None:
+        """32 bytes that follow from ``text`` under a key of the ring; None when the key is revoked or erased."""
+        row = next((row for row in (await self._ring(realm)).rows if row.kid == kid and row.sealed), None)
+        if row is None:
+            return None
+        private = decode_part(str(self._open(realm, row).as_dict(private=True)["d"]))
+        return hmac.new(private, f"{purpose}\n{text}".encode(), hashlib.sha256).digest()
 
     def known(self, realm: Realm, kid: str, facts: Snapshot) -> VerifyKey | None:
         """As :meth:`find`, without waiting: None also when the ring has to be read first, see :meth:`refresh`."""
@@ -129,7 +153,7 @@ class KeyRings:
         if found is None and now - self._reread_at.get(realm.id, 0) >= REREAD_AFTER:
             self._reread_at[realm.id] = now
             rows = await self._db.read(lambda connection: lookups.ring(connection, realm))
-            found = _Ring(rows, now).verify.get(kid)
+            found = _Ring(rows).verify.get(kid)
         return found
 
     async def jwks(self, realm: Realm) -> dict[str, list[dict[str, json.Json]]]:
@@ -137,16 +161,28 @@ class KeyRings:
         ring = await self._ring(realm)
         return {"keys": [json.decode(row.public) for row in ring.rows if row.kid in ring.verify]}
 
-    async def rotate(self, realm: Realm) -> Rotation:
-        """Publish a next key, or make the next one active when it has been published for an hour."""
-        return await self._db.write(lambda connection: self._rotate(connection, realm))
-
-    async def revoke(self, realm: Realm, kid: str) -> None:
-        """Refuse ``kid`` from the next request on; an active key is replaced by a new one at once.
-
-        Raises :class:`UnknownKey`.
-        """
-        await self._db.write(lambda connection: self._revoke(connection, realm, kid))
+    def insert(self, connection: Connection, realm: Realm, state: str, *, due: int | None = None) -> str:
+        """Make a key in the caller's transaction; its ``kid``."""
+        kid = secrets.token_urlsafe(12)
+        jwk = OKPKey.generate_key("Ed25519").as_dict(private=True)
+        public = {name: str(jwk[name]) for name in ("kty", "crv", "x")}
+        now = self._clock.now()
+        private, bound_to = decode_part(str(jwk["d"])), bound_signing_key(self._db.installation, realm.id, kid)
+        connection.execute(
+            insert(signing_key).values(
+                realm=realm.id,
+                kid=kid,
+                algorithm=ALGORITHM,
+                state=state,
+                public=json.encode_text({**public, "kid": kid, "use": "sig", "alg": ALGORITHM}),
+                sealed=self._seals.seal(connection, private, bound_to),
+                created=now,
+                activated=now if state == "active" else None,
+                due=due,
+            )
+        )
+        connection.execute(insert(_use).values(kid=kid, until=0))
+        return kid
 
     async def _ring(self, realm: Realm) -> _Ring:
         return await self._read_ring(realm, await self._facts.current())
@@ -155,71 +191,44 @@ class KeyRings:
         rows = await facts.ring(realm)
         ring = self._rings.get(realm.id)
         if ring is None or (ring.rows is not rows and ring.rows != rows):
-            ring = self._rings[realm.id] = _Ring(rows, self._clock.now())
+            for row in rows:
+                if not row.sealed:
+                    # Its private part was erased: here too.
+                    self._private.pop(row.kid, None)
+            ring = self._rings[realm.id] = _Ring(rows)
         ring.rows, ring.seen = rows, facts
         return ring
 
     def _ensure(self, connection: Connection, realm: Realm) -> None:
         if not any(row.state == "active" for row in lookups.ring(connection, realm)):
-            self._insert(connection, realm, "active")
-
-    def _rotate(self, connection: Connection, realm: Realm) -> Rotation:
-        rows = {row.state: row for row in lookups.ring(connection, realm) if row.state in ("next", "active")}
-        coming, active = rows.get("next"), rows.get("active")
-        if active is None:
-            raise UnknownKey("the realm has no signing key yet")
-        if coming is None:
-            return Rotation(active.kid, self._insert(connection, realm, "next"), changed=False)
-        now = self._clock.now()
-        if now - coming.created < PUBLISHED_BEFORE_USE:
-            return Rotation(active.kid, coming.kid, changed=False)
-        _set_state(connection, active.kid, "retired", retired=now)
-        _set_state(connection, coming.kid, "active", activated=now)
-        return Rotation(coming.kid, self._insert(connection, realm, "next"), changed=True)
-
-    def _revoke(self, connection: Connection, realm: Realm, kid: str) -> None:
-        row = next((row for row in lookups.ring(connection, realm) if row.kid == kid), None)
-        if row is None:
-            raise UnknownKey
-        _set_state(connection, kid, "revoked", retired=self._clock.now())
-        if row.state == "active":
-            self._insert(connection, realm, "active")
-
-    def _insert(self, connection: Connection, realm: Realm, state: str) -> str:
-        kid = secrets.token_urlsafe(12)
-        jwk = OKPKey.generate_key("Ed25519").as_dict(private=True)
-        public = {name: str(jwk[name]) for name in ("kty", "crv", "x")}
-        now = self._clock.now()
-        connection.execute(
-            insert(signing_key).values(
-                realm=realm.id,
-                kid=kid,
-                algorithm=ALGORITHM,
-                state=state,
-                public=json.encode_text({**public, "kid": kid, "use": "sig", "alg": ALGORITHM}),
-                sealed=self._master.seal(decode_part(str(jwk["d"])), self._bound_to(realm, kid)),
-                created=now,
-                activated=now if state == "active" else None,
-            )
-        )
-        return kid
+            self.insert(connection, realm, "active")
 
     def _open(self, realm: Realm, row: SigningKeyRow) -> OKPKey:
-        private = encode_part(self._master.open(row.sealed, self._bound_to(realm, row.kid)))
-        return OKPKey.import_key({**_public_members(row.public), "d": private})
-
-    def _bound_to(self, realm: Realm, kid: str) -> str:
-        return f"{self._db.installation}/{realm.id}/{kid}"
-
-
-def _set_state(connection: Connection, kid: str, state: str, **instants: int) -> None:
-    connection.execute(update(signing_key).where(signing_key.c.kid == kid).values(state=state, **instants))
+        """The private key, kept while the ring has it: a change of the master key is no reason to open it again."""
+        found = self._private.get(row.kid)
+        if found is None:
+            bound_to = bound_signing_key(self._db.installation, realm.id, row.kid)
+            private = encode_part(self._seals.open(row.sealed, bound_to))
+            found = self._private[row.kid] = OKPKey.import_key({**_public_members(row.public), "d": private})
+        return found
 
 
-def _verifies(row: SigningKeyRow, now: int) -> bool:
-    if row.state == "retired":
-        return now < (row.retired or 0) + MAX_TOKEN_LIFETIME
-    return row.state != "revoked"
+def verifies(row: SigningKeyRow) -> bool:
+    """Whether tokens of this key may be verified: it is in the ring and was not revoked."""
+    return row.state != "revoked" and row.removed is None
+
+
+def _note(connection: Connection, kid: str, until: int) -> bool:
+    """Note that ``kid`` signs for so long; False when it signs no more."""
+    state = connection.execute(select(signing_key.c.state).where(signing_key.c.kid == kid).with_for_update(read=True))
+    if state.scalar_one() != "active":
+        return False
+    raised = update(_use).where(_use.c.kid == kid, _use.c.until < until).values(until=until)
+    if not connection.execute(raised).rowcount:
+        known = connection.execute(select(_use.c.key).where(_use.c.kid == kid)).one_or_none()
+        if known is None:
+            connection.execute(insert(_use).values(kid=kid, until=until))
+    return True
 
 
 def _verify_key(row: SigningKeyRow) -> VerifyKey:

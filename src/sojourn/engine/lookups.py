@@ -37,6 +37,12 @@ class SigningKeyRow(NamedTuple):
     created: int
     activated: int | None
     retired: int | None
+    #: When it becomes active at the wish of an operator; None where nobody asked.
+    due: int | None
+    #: Since when the ring does without it; its private part is erased.
+    removed: int | None
+    #: Who revoked it.
+    actor: str
 
 
 class Why(NamedTuple):

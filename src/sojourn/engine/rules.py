@@ -17,10 +17,12 @@ from sojourn.engine.ends import Ends
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grants
 from sojourn.engine.journal import EndJournal
+from sojourn.engine.keylife import KeyLife
 from sojourn.engine.keys import KeyRings
 from sojourn.engine.login import Logins
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.realms import Realms
+from sojourn.engine.seals import Seals
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.tokens import Tokens
 from sojourn.engine.upkeep import Upkeep
@@ -45,6 +47,8 @@ class Rules:
     grants: Grants
     api_keys: ApiKeys
     keys: KeyRings
+    key_life: KeyLife
+    seals: Seals
     tokens: Tokens
     sessions: Sessions
     logins: Logins

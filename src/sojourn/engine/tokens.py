@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote
 
 from sojourn.core import json
 from sojourn.core.clock import SECOND, Clock
-from sojourn.core.errors import BadRequest, InsufficientScope, TokenRefused, Unauthorized
-from sojourn.core.ids import new_token, secret_hash
+from sojourn.core.errors import BadRequest, InsufficientScope, SessionEnded, TokenRefused, Unauthorized
+from sojourn.core.ids import new_token, same, secret_hash
 from sojourn.core.json import Json
 from sojourn.engine.access import Access
 from sojourn.engine.claims import RESERVED_CLAIMS, Claims, read_claims
@@ -107,6 +107,7 @@ class Tokens:
         expires_at: int,
         extra: Mapping[str, Json] = _NO_CLAIMS,
         consumer: str = "",
+        parent: bytes = b"",
     ) -> Issued:
         """Make a token of ``session`` and list it there, guarded by the session's epoch.
 
@@ -117,6 +118,7 @@ class Tokens:
             expires_at: When it expires, in milliseconds; never after the session's absolute limit.
             extra: Further claims.
             consumer: Name of the API key, for ``consumer_name``; empty = the realm's name.
+            parent: SHA-256 of the ``jti`` of the delegated token that asks for it: it dies with that one.
 
         Raises:
             ReservedClaims: ``extra`` holds a name of the engine.
@@ -141,9 +143,14 @@ class Tokens:
             "realm": realm.name,
             "consumer_name": consumer or realm.name,
         }
-        token = await self._sign(realm, claims)
-        listed = IssuedToken(secret_hash(jti), expires * SECOND, full_scope=scope is None, scope=scope or ())
+        token, kid = await self._sign(realm, claims, expires * SECOND)
+        listed = IssuedToken(
+            secret_hash(jti), expires * SECOND, full_scope=scope is None, scope=scope or (), kid=kid, parent=parent
+        )
         await self._store.change(realm.id, session.id, session.epoch, (), now, touch=False, token=listed)
+        if not await self._rings.vouches(realm, kid):
+            # The key was revoked meanwhile; who ended its sessions may have been by before this one listed the token.
+            raise SessionEnded("revoked", now)
         return Issued(token, claims, expires * SECOND)
 
     async def renew(
@@ -171,8 +178,27 @@ class Tokens:
         if access.delegated and access.token:
             expires_at = min(expires_at, access.token.expires_at)
         return await self.issue(
-            access.realm, access.session, scope=wanted, expires_at=expires_at, extra=extra, consumer=consumer
+            access.realm,
+            access.session,
+            scope=wanted,
+            expires_at=expires_at,
+            extra=extra,
+            consumer=consumer,
+            parent=access.token_hash if access.delegated else b"",
         )
+
+    async def unlist(self, realm: Realm, session: Session, token_hash: bytes) -> bool:
+        """Take a token of ``session`` back, those that were asked for with it too; False when it is not listed.
+
+        It is refused from the next request on. Raises as every write.
+        """
+        listed = next((issued for issued in reversed(session.tokens) if same(issued.hash, token_hash)), None)
+        if listed is None or listed.revoked:
+            return False
+        # A later entry of the same hash; it is dropped after the one that it takes back, and ends at the same instant.
+        gone = IssuedToken(token_hash, listed.expires, kid=listed.kid, revoked=True)
+        await self._store.change(realm.id, session.id, session.epoch, (), self._clock.now(), touch=False, token=gone)
+        return True
 
     async def verify(self, realm: Realm, token: str) -> Claims:
         """The claims of ``token`` when it is an access token of ``realm`` that holds now.
@@ -242,14 +268,15 @@ class Tokens:
         account = await (await self._facts.current()).account(realm, session.identity.user_key)
         return sorted(account.scopes) if account else ()
 
-    async def _sign(self, realm: Realm, claims: Mapping[str, Json]) -> str:
+    async def _sign(self, realm: Realm, claims: Mapping[str, Json], until: int) -> tuple[str, str]:
+        """The signed token, and which key signed it."""
         json.check_finite(claims)
-        key = await self._rings.active(realm)
+        key = await self._rings.to_sign(realm, until)
         header = {"alg": ALGORITHM, "kid": key.kid, "typ": ACCESS_TYPE}
         token = sign(header, json.encode(claims), key.key)
         if len(token) > MAX_TOKEN:
             raise TokenTooLarge
-        return token
+        return token, key.kid
 
 
 #: Realm id, purpose, key id, state of the key, SHA-256 of the whole token.

@@ -1,5 +1,5 @@
-"""What an engine does by itself while it is open: it watches its store, sweeps, drops with notice, finishes ends, and
-forgets old events of the audit log.
+"""What an engine does by itself while it is open: it watches its store, sweeps, drops with notice, finishes ends,
+forgets old events of the audit log, rotates keys.
 
 The watch runs in every process. The rest is done by one process of all nodes, the holder of the lease ``sweeper``; when
 that process dies, another one takes over within half a minute.
@@ -22,6 +22,7 @@ from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
+from sojourn.engine.keylife import KeyLife
 from sojourn.engine.leases import Lease, Leases
 from sojourn.engine.replay import Replay
 from sojourn.engine.sweeper import Sweeper
@@ -55,6 +56,7 @@ class Upkeep:
         replay: Replay,
         audit: AuditKeeping,
         leases: Leases,
+        keys: KeyLife,
         db: EngineDatabase,
         clock: Clock,
     ) -> None:
@@ -66,7 +68,7 @@ class Upkeep:
         self._clock = clock
         self._chores = 0
         self._buried: set[str] = set()
-        self._rare: Sequence[Chore] = (self._drop, replay.unfinished, self._bury_realms, audit.round)
+        self._rare: Sequence[Chore] = (self._drop, replay.unfinished, self._bury_realms, audit.round, keys.tend)
         #: Sweeps the store.
         self.sweeper = sweeper
         #: The right to do what only one process does.

@@ -135,6 +135,12 @@ class IssuedToken(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     #: Whether it carries all of the session's scope; otherwise ``scope`` is its limit and the handle is delegated.
     full_scope: bool = False
     scope: tuple[str, ...] = ()
+    #: Which key signed it; empty when that was the session's own.
+    kid: str = ""
+    #: :attr:`hash` of the delegated token that asked for it: it holds only while that one is listed too.
+    parent: bytes = b""
+    #: Whether this entry takes back an earlier one of the same :attr:`hash`.
+    revoked: bool = False
 
 
 class Session(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -10,7 +10,7 @@ from sojourn.engine.database.schema.columns import metadata
 from sojourn.engine.database.schema.directory import account, assignee, membership, scope_grant, user_group
 from sojourn.engine.database.schema.ends import drop_request, end_journal, lease, store_mark
 from sojourn.engine.database.schema.generation import FACTS
-from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, signing_key
+from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, engine_secret, signing_key, signing_key_use
 from sojourn.engine.database.schema.log import audit_event
 from sojourn.engine.database.schema.places import generation, installation, realm
 from sojourn.engine.database.schema.views import VIEWS
@@ -25,6 +25,7 @@ __all__ = [
     "audit_event",
     "drop_request",
     "end_journal",
+    "engine_secret",
     "generation",
     "installation",
     "lease",
@@ -33,6 +34,7 @@ __all__ = [
     "realm",
     "scope_grant",
     "signing_key",
+    "signing_key_use",
     "store_mark",
     "user_group",
 ]

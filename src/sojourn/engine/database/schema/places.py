@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Column, LargeBinary, Text
 from sojourn.engine.database.schema.columns import key_column, last_raise, table
 
 #: One row: who this engine is, and the ``authEpoch`` of the whole engine. Sessions made before ``not_before`` are refused.
+#: ``master`` names the master key under which everything is sealed, empty before the first start that looked.
 installation = table(
     "installation",
     key_column(),
@@ -16,6 +17,7 @@ installation = table(
     Column("not_before", BigInteger, nullable=False, server_default="0"),
     #: The key of the secrets that scripts had encrypted, under the master key; made when it is first needed.
     Column("secret_key", LargeBinary),
+    Column("master", Text, nullable=False, server_default=""),
 )
 
 #: One row: how often the facts changed.
