@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from sojourn.admin.operation import OPERATIONS, PREFIX
+from sojourn.engine.operators import SCOPES as RIGHTS
 from tests.admin.conftest import Begin, Hire
 from tests.http.wire_client import Answer, Client, Pair
 
@@ -30,6 +31,7 @@ class Row(NamedTuple):
 
 VIEW, MANAGE, FIELDS = "engine.viewSessions", "engine.manageSessions", "engine.viewFields"
 AUDIT = "security.viewAudit"
+KEYS = "security.manageKeys"
 
 ROWS = {
     "logout": Row("POST", "/logout", "", 200, 200),
@@ -51,7 +53,12 @@ ROWS = {
     "showStatistics": Row("GET", "/statistics", VIEW, 200, 200),
     "listInUse": Row("GET", "/in-use", VIEW, 200, 200),
     "cleanUp": Row("POST", "/clean-up", MANAGE, 403, 200, everywhere=True),
+    "listKeys": Row("GET", "/keys?realm=acme", KEYS, 404, 200),
+    "rotateKey": Row("POST", "/realms/acme/keys/rotate", KEYS, 404, 200),
+    "revokeKey": Row("POST", "/realms/acme/keys/0123456789abcdef/revoke", KEYS, 404, 404),
     "showUpkeep": Row("GET", "/upkeep", VIEW, 403, 200, everywhere=True),
+    # The last one: it ends the sessions of those who ask, too.
+    "endEverything": Row("POST", "/end-everything", MANAGE, 403, 200, everywhere=True),
 }
 
 
@@ -72,6 +79,7 @@ def test_every_operation_is_in_the_table() -> None:
 
 
 SCOPED = {name: row for name, row in ROWS.items() if row.scope}
+SCOPES = sorted({row.scope for row in SCOPED.values()})
 OURS = {"message", "code", "executionKey"}
 
 
@@ -88,12 +96,9 @@ async def test_without_a_handle_nothing_is_answered(admin: Client, begin: Begin,
 
 async def test_an_operator_without_the_scope_is_refused(admin: Client, hire: Hire, begin: Begin) -> None:
     # Every scope but those that would do.
-    tokens = {
-        VIEW: await hire("engine.other", FIELDS),
-        MANAGE: await hire(VIEW, FIELDS),
-        FIELDS: await hire(VIEW, MANAGE),
-        AUDIT: await hire(VIEW, MANAGE, FIELDS, "security.root"),
-    }
+    every = {scope for scopes in RIGHTS.values() for scope in scopes}
+    gives = {scopes[0]: scopes for scopes in RIGHTS.values()}
+    tokens = {scope: await hire("engine.other", *every.difference(gives[scope])) for scope in SCOPES}
     sid = (await begin()).session.id
     for name, row in SCOPED.items():
         answer = await ask(admin, row, sid, tokens[row.scope])
@@ -101,7 +106,7 @@ async def test_an_operator_without_the_scope_is_refused(admin: Client, hire: Hir
 
 
 async def test_the_scope_in_another_realm_shows_and_ends_nothing_here(admin: Client, hire: Hire, begin: Begin) -> None:
-    tokens = {scope: await hire(f"{scope}@web") for scope in (VIEW, MANAGE, FIELDS, AUDIT)}
+    tokens = {scope: await hire(f"{scope}@web") for scope in SCOPES}
     sid = (await begin()).session.id
     for name, row in SCOPED.items():
         answer = await ask(admin, row, sid, tokens[row.scope])
@@ -114,14 +119,14 @@ async def test_the_scope_in_another_realm_shows_and_ends_nothing_here(admin: Cli
 
 
 async def test_the_right_scope_is_enough(admin: Client, hire: Hire, begin: Begin) -> None:
-    here = {scope: await hire(f"{scope}@acme") for scope in (VIEW, MANAGE, FIELDS, AUDIT)}
-    everywhere = {scope: await hire(scope) for scope in (VIEW, MANAGE)}
+    here = {scope: await hire(f"{scope}@acme") for scope in SCOPES}
+    everywhere = {scope: await hire(scope) for scope in SCOPES}
     for name, row in SCOPED.items():
         sid = (await begin()).session.id
-        answer = await ask(admin, row, sid, (everywhere if row.everywhere else here)[row.scope])
-        assert (name, answer.status) == (name, row.right)
         if row.everywhere:
             assert (name, (await ask(admin, row, sid, here[row.scope])).status) == (name, 403)
+        answer = await ask(admin, row, sid, (everywhere if row.everywhere else here)[row.scope])
+        assert (name, answer.status) == (name, row.right)
 
 
 async def test_what_every_operator_may_needs_no_scope(admin: Client, hire: Hire) -> None:

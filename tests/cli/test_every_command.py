@@ -28,6 +28,9 @@ COMMANDS = {
     "scopes list": [],
     "apikeys add": ["web", "--realm", "acme"],
     "apikeys list": [],
+    "keys list": [],
+    "keys rotate": ["--realm", "acme"],
+    "keys rekey": [],
     "sessions list": [],
     "sessions end": ["--user", "admin"],
     "sessions stats": [],
@@ -51,7 +54,18 @@ def _typed(command: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [*COMMANDS, "init", "check", "serve", "demo", "pipelines components", "sessions why", "sessions drop"]
+    "command",
+    [
+        *COMMANDS,
+        "init",
+        "check",
+        "serve",
+        "demo",
+        "pipelines components",
+        "sessions why",
+        "sessions drop",
+        "keys revoke",
+    ],
 )
 def test_it_explains_itself(command: str) -> None:
     done = CliRunner().invoke(app, [*command.split(), "--help"])

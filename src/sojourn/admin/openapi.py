@@ -34,7 +34,7 @@ __all__ = ["api", "openapi"]
 
 _REF = "#/components/schemas/{name}"
 
-_MEANING = {"sid": "Public id of a session.", "realm": "Name of a realm."}
+_MEANING = {"sid": "Public id of a session.", "realm": "Name of a realm.", "kid": "Id of a signing key."}
 
 #: What every operation may answer.
 _ALWAYS = (BadRequest, BodyTooLarge, BodyTooSlow, UnsupportedMediaType, MisdirectedRequest, StoreUnavailable)
@@ -47,6 +47,7 @@ _OF_HANDLE = (
 #: The groups of operations.
 GROUPS = {
     "login": "Operators log in and out.",
+    "keys": "Signing keys of the realms.",
     "sessions": "Who is logged in, and why a session ended.",
     "ends": "Ending sessions.",
     "audit": "The audit log.",

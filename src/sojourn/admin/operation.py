@@ -110,7 +110,7 @@ class Operation:
 
     @property
     def group(self) -> str:
-        """What it belongs to: ``login``, ``sessions``, ``ends``, ``audit`` or ``engine``."""
+        """What it belongs to: ``login``, ``sessions``, ``ends``, ``keys`` …."""
         return self.run.__module__.rpartition(".")[2]
 
     @property

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import sojourn
-from sojourn.cli import apikeys, audit, pipelines, projects, scopes, serving, sessions, store, users
+from sojourn.cli import apikeys, audit, keys, pipelines, projects, scopes, serving, sessions, store, users
 
 
 def _version(wanted: bool) -> None:
@@ -44,5 +44,6 @@ app.add_typer(scopes.app, name="scopes")
 app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(audit.app, name="audit")
+app.add_typer(keys.app, name="keys")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(store.app, name="store")

@@ -39,20 +39,29 @@ def end(
         str | None, typer.Option("--realm", metavar="R", help="With --user only those in this realm; else with --all.")
     ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="With --realm: all of it, whoever they belong to.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="All sessions of all realms, operators too.")
+    ] = False,
     reason: ReasonOption = "",
     directory: DirectoryOption = MAIN,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """End one session, all of an account, or all of a realm; every handle of them is dead when this returns."""
-    if (sid is not None) + (user is not None) + everyone != 1 or (sid is not None and realm is not None):
-        raise typer.BadParameter("name one session, or one account with --user, or one realm with --realm R --all")
+    """End one session, all of an account, of a realm, or everything; every handle of them is dead when this returns."""
+    alone = sid is not None or everything
+    if (sid is not None) + (user is not None) + everyone + everything != 1 or (alone and realm is not None):
+        raise typer.BadParameter(
+            "name one session, or one account with --user, or one realm with --realm R --all, or --everything"
+        )
     if everyone and realm is None:
         raise typer.BadParameter("--all needs --realm")
 
     async def work(engine: Engine) -> dict[str, Any]:
         if sid is not None:
             return await _end_one(engine, sid, reason)
+        if everything:
+            ended = await engine.rules.sessions.end_everything("ended-everywhere", actor=ACTOR, rule=reason)
+            return {"sessionsEnded": ended}
         place = known_realm(engine, realm) if realm else None
         if user is not None:
             return await _end_user(engine, place, directory, user, reason)
@@ -61,8 +70,8 @@ def end(
         return {"realm": place.name, "sessionsEnded": ended}
 
     done = with_engine(project, work)
-    whose = user if user is not None else f"realm {realm}"
-    reply(as_json, done, f"ended: {done['reason']}" if sid else f"{done['sessionsEnded']} sessions of {whose} ended")
+    whose = f" of {user}" if user is not None else f" of realm {realm}" if realm else ""
+    reply(as_json, done, f"ended: {done['reason']}" if sid else f"{done['sessionsEnded']} sessions{whose} ended")
 
 
 @refusals

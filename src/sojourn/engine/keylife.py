@@ -7,7 +7,7 @@ audited in the transaction that does it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from sqlalchemy import Connection, select, update
 
@@ -40,6 +40,10 @@ _STRAGGLERS = MINUTE
 _use = signing_key_use
 
 
+#: What a key is to operators.
+KeyState = Literal["next", "active", "retired", "removed", "revoked"]
+
+
 class Rotation(NamedTuple):
     """What a rotation did."""
 
@@ -69,8 +73,7 @@ class Listed(NamedTuple):
     kid: str
     realm: Realm
     algorithm: str
-    #: ``next``, ``active``, ``retired``, ``removed`` or ``revoked``.
-    state: str
+    state: KeyState
     created: int
     activated: int | None
     retired: int | None
@@ -272,7 +275,7 @@ def _listed(realm: Realm, row: SigningKeyRow, active: SigningKeyRow | None, unti
         kid=row.kid,
         realm=realm,
         algorithm=row.algorithm,
-        state="removed" if removed else row.state,
+        state="removed" if removed else cast("KeyState", row.state),
         created=row.created,
         activated=row.activated,
         retired=row.retired,

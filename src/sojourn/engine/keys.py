@@ -163,7 +163,9 @@ class KeyRings:
 
     def insert(self, connection: Connection, realm: Realm, state: str, *, due: int | None = None) -> str:
         """Make a key in the caller's transaction; its ``kid``."""
-        kid = secrets.token_urlsafe(12)
+        while (kid := secrets.token_urlsafe(12)).startswith("-"):
+            # It would be taken for an option on a command line.
+            pass
         jwk = OKPKey.generate_key("Ed25519").as_dict(private=True)
         public = {name: str(jwk[name]) for name in ("kty", "crv", "x")}
         now = self._clock.now()

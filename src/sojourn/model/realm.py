@@ -179,7 +179,6 @@ NOT_IN_EFFECT = frozenset(
         "passwordMaxAge",
         "maxTriesBeforeLock",
         "refreshLifetime",
-        "keyRotation",
         "runsSurviveLogout",
         "trustedHosts",
     }

@@ -125,6 +125,15 @@ async def end_sessions_of_realm(asked: Asked[Nothing, Reason]) -> EndedMany:
     return EndedMany(sessions_ended=ended)
 
 
+@operation("POST", "/end-everything", needs=Needs(right="manage", everywhere=True), body=Reason, answer=EndedMany)
+async def end_everything(asked: Asked[Nothing, Reason]) -> EndedMany:
+    """End all sessions of all realms, those of logins under way and of operators too: this one is its last answer."""
+    ended = await asked.plane.rules.sessions.end_everything(
+        "ended-everywhere", actor=asked.acting.name, rule=asked.body.reason
+    )
+    return EndedMany(sessions_ended=ended)
+
+
 @operation(
     "POST",
     "/realms/{realm}/drop-stateless",
