@@ -19,6 +19,7 @@ from sojourn.core.ids import parse_handle
 from sojourn.core.masterkey import MasterKeyFile
 from sojourn.engine.assembly import assemble
 from sojourn.engine.bag import check_bags
+from sojourn.engine.bearers import kind_of
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.grants import RealmUnknown
 from sojourn.engine.live import Session
@@ -95,21 +96,26 @@ class Engine:
         return await self.session(realm, str(done.handle)) if done else None
 
     async def session(self, realm: str, handle: str) -> Session:
-        """The live session that ``handle`` (``<id>.<secret>``) opens.
+        """The live session that ``handle`` opens: ``<id>.<secret>``, or a JWT, an AuthToken or a session token.
 
-        Raises :class:`RealmUnknown`, ``SessionUnknown``, ``SessionReplaced``, ``SessionEnded`` with the reason.
+        Raises :class:`RealmUnknown`, ``SessionUnknown``, ``SessionReplaced``, ``SessionEnded`` with the reason,
+        ``TokenRefused``, ``AuthTokenRefused``.
         """
         rules, shown = self.rules, parse_handle(handle)
+        if shown is None and ("." in handle or kind_of(handle) != "jwt"):
+            return Session(rules, await rules.bearers.open(self.realm(realm), handle))
         if shown is None:
             raise SessionUnknown
         access = await rules.sessions.open(self.realm(realm), shown, "python")
-        return Session(rules.sessions, rules.tokens, rules.clock, access, shown)
+        return Session(rules, access, shown)
 
     def application(self, server_id: ServerId | None = None) -> Application:
         """The engine as an ASGI application, to serve or to mount inside another one.
 
         ``server_id`` is the affinity of this run of the engine, where several processes serve it; default: a new one.
         """
+        if server_id is not None:
+            self.rules.sessions.transients.session_tokens.run = server_id.run
         return Application(self.rules, self.deployment, Runner(self.rules), server_id)
 
     async def deploy(self, project: Project, deployment: Deployment) -> None:

@@ -128,6 +128,18 @@ class TokenRefused(Unauthorized):
         self.reason = reason
 
 
+class AuthTokenRefused(Unauthorized):
+    """The token was refused."""
+
+    code = "authtoken.refused"
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(message)
+        #: ``unknown``, ``expired``, ``revoked``, ``script-not-allowed``, ``user-unusable`` or ``provider-unknown``: for
+        #: the code that asked. A client is told nothing but that it was refused.
+        self.reason = reason
+
+
 # --- 403: known, but not allowed ----------------------------------------------------------------------------
 
 

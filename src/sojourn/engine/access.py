@@ -7,12 +7,13 @@ from typing import Literal
 
 import msgspec
 
-from sojourn.core.errors import CrossSiteWrite, DelegatedHandle, FreshLoginRequired
+from sojourn.core.errors import CrossSiteWrite, DelegatedHandle, FreshLoginRequired, TransientSession
 from sojourn.core.json import Json
 from sojourn.engine.claims import Claims
+from sojourn.engine.token_records import TokenRecord
 from sojourn.model.field import Field
 from sojourn.model.realm import Realm
-from sojourn.model.scope import NO_SCOPE, ScopeSet, narrow
+from sojourn.model.scope import NO_SCOPE, ScopeSet, is_condition, narrow
 from sojourn.model.session import IssuedToken, Session
 from sojourn.model.user import Account
 
@@ -20,6 +21,19 @@ from sojourn.model.user import Account
 Via = Literal["cookie", "header", "parameter", "jwt", "python", "auth-token", "session-token", "basic"]
 
 PrincipalKind = Literal["anonymous", "account", "external"]
+
+
+class Transient(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What an access rests on that has no record: an AuthToken, a session token or a password on the request."""
+
+    #: The AuthToken that was shown.
+    token: TokenRecord | None = None
+    #: SHA-256 of the session token that was shown, and the stateful session with its realm that it belongs to.
+    digest: bytes = b""
+    parent: Session | None = None
+    home: Realm | None = None
+    #: When the handle dies by itself; None = when it is revoked, or with this execution.
+    expires: int | None = None
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -40,6 +54,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     token: Claims | None = None
     #: Whether nothing may be changed: a request from another site.
     read_only: bool = False
+    #: What it rests on when there is no record behind it: identity for this execution, and nothing more.
+    transient: Transient | None = None
 
     @property
     def kind(self) -> PrincipalKind:
@@ -61,6 +77,16 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """SHA-256 of the token's ``jti``, empty without a token."""
         return self.token.token_hash if self.token else b""
 
+    @property
+    def auth_token(self) -> int:
+        """Key of the AuthToken that was shown, or that logged the session in; 0 for neither."""
+        return self.session.identity.auth_token
+
+    def recorded(self) -> None:
+        """Raise :class:`TransientSession` when there is no record behind it."""
+        if self.transient is not None:
+            raise TransientSession
+
     def own(self, now: int) -> None:
         """Raise unless this handle may change what is the account's own: password, mail, identities, tokens.
 
@@ -74,18 +100,23 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             raise FreshLoginRequired(limit)
 
     def writable(self) -> None:
-        """Raise :class:`CrossSiteWrite` when nothing may be changed."""
+        """Raise :class:`CrossSiteWrite` when nothing may be changed, :class:`TransientSession` when nothing is there."""
+        self.recorded()
         if self.read_only:
             raise CrossSiteWrite
 
 
-def effective_scope(session: Session, account: Account | None, issued: IssuedToken | None) -> ScopeSet:
+def effective_scope(
+    session: Session, account: Account | None, issued: IssuedToken | None, actor: ScopeSet | None = None
+) -> ScopeSet:
     """What a request may do: the scope of its token ∩ its session's ∩ what the account has now.
 
     A session that has all its account has puts no limit of its own, nor does a token that has all of its session; an
-    external principal has no account. An anonymous session has an empty limit, so nothing is left.
+    external principal has no account. An anonymous session has an empty limit, so nothing is left. ``actor``: what the
+    account has that impersonates, None where nobody does.
     """
     identity = session.identity
     of_handle = None if issued is None or issued.full_scope else frozenset(issued.scope)
     of_session = None if identity.full_scope else frozenset(identity.scope) if identity.scope else NO_SCOPE
-    return narrow(of_handle, of_session, account.scopes if account else None)
+    scope = narrow(of_handle, of_session, account.scopes if account else None)
+    return scope if actor is None else frozenset(word for word in scope if word in actor or is_condition(word))

@@ -13,11 +13,14 @@ from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
 from sojourn.engine.audit_keeping import AuditKeeping
+from sojourn.engine.authtokens import AuthTokens
+from sojourn.engine.bearers import Bearers
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grants
+from sojourn.engine.identities import Identities
 from sojourn.engine.journal import EndJournal
 from sojourn.engine.keylife import KeyLife
 from sojourn.engine.keys import KeyRings
@@ -30,6 +33,7 @@ from sojourn.engine.rules import Rules
 from sojourn.engine.seals import Seals
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.sweeper import Sweeper
+from sojourn.engine.token_uses import TokenUses
 from sojourn.engine.tokens import Tokens
 from sojourn.engine.upkeep import Upkeep
 from sojourn.engine.users import Users
@@ -103,8 +107,9 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     life = KeyLife(rings=rings, realms=ground.realms, ends=ending.ends, audit=log, db=db, clock=time)
     passwords = Passwords(db, ground.hasher, log, time, ending.ends)
     users = Users(db, passwords, log, time, ending.ends)
-    sessions = _sessions(ground, ending)
     keeping = AuditKeeping(db=db, audit=log, settings=ground.settings.audit, clock=time)
+    sessions, tokens, uses = _sessions(ground, ending), _tokens(ground, rings), TokenUses(db, log, time)
+    actors, logins = Actors(facts), Logins(passwords=passwords, facts=facts, sessions=sessions, audit=log, clock=time)
     return Rules(
         settings=ground.settings,
         clock=time,
@@ -112,7 +117,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         store=ground.store,
         realms=ground.realms,
         facts=facts,
-        actors=Actors(facts),
+        actors=actors,
         users=users,
         passwords=passwords,
         grants=Grants(db, log, time),
@@ -120,9 +125,15 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         keys=rings,
         key_life=life,
         seals=ground.seals,
-        tokens=_tokens(ground, rings),
+        tokens=tokens,
+        auth_tokens=AuthTokens(
+            db=db, actors=actors, scripts=sessions.transients.scripts, ends=ending.ends, audit=log, clock=time
+        ),
+        token_uses=uses,
+        bearers=Bearers(tokens=tokens, sessions=sessions, uses=uses, logins=logins, facts=facts, clock=time),
+        identities=Identities(logins=logins, sessions=sessions, uses=uses, audit=log, clock=time),
         sessions=sessions,
-        logins=Logins(passwords=passwords, facts=facts, sessions=sessions, audit=log, clock=time),
+        logins=logins,
         audit=log,
         audit_keeping=keeping,
         journal=ground.journal,
@@ -130,7 +141,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         ends=ending.ends,
         watch=ending.watch,
         drops=ending.drops,
-        upkeep=_upkeep(ground, ending, keeping, life),
+        upkeep=_upkeep(ground, ending, keeping, life, uses),
     )
 
 
@@ -147,7 +158,7 @@ def _ends(ground: _Ground) -> _Ends:
     )
 
 
-def _upkeep(ground: _Ground, ending: _Ends, keeping: AuditKeeping, life: KeyLife) -> Upkeep:
+def _upkeep(ground: _Ground, ending: _Ends, keeping: AuditKeeping, life: KeyLife, uses: TokenUses) -> Upkeep:
     store, journal, time, watch = ground.store, ground.journal, ground.time, ending.watch
     return Upkeep(
         watch=watch,
@@ -159,6 +170,7 @@ def _upkeep(ground: _Ground, ending: _Ends, keeping: AuditKeeping, life: KeyLife
         leases=Leases(ground.db, time),
         keys=life,
         db=ground.db,
+        uses=uses,
         clock=time,
     )
 
@@ -173,6 +185,7 @@ def _sessions(ground: _Ground, ending: _Ends) -> Sessions:
         realms=ground.realms,
         clock=ground.time,
         settings=ground.settings.sessions,
+        scripts=ground.settings.project / "scripts",
     )
 
 

@@ -11,6 +11,7 @@ from sojourn.engine.ends import Ends
 from sojourn.engine.fences import Fence
 from sojourn.engine.watch import StoreWatch
 from sojourn.model.realm import Realm
+from sojourn.model.scope import ScopeSet
 from sojourn.model.session import REPLACED_FOR, End, IssuedToken, Loaded, Session, Tombstone
 from sojourn.model.user import Account
 from sojourn.stores.base import SessionStore, Tombstones
@@ -40,7 +41,8 @@ class Check:
             raise SessionReplaced if replaced else SessionUnknown
         standing = self._fence.passed(realm, session)
         account = standing.account if standing else await self._fence.check(realm, session)
-        return _access(realm, loaded, account, via=via)
+        actor = await self._actor(realm, session)
+        return _access(realm, loaded, account, via=via, actor=actor)
 
     async def token(self, realm: Realm, claims: Claims) -> Access:
         """Open by a verified token."""
@@ -56,7 +58,8 @@ class Check:
             raise TokenRefused("issuer")
         standing = self._fence.passed(realm, loaded.session)
         account = standing.account if standing else await self._fence.check(realm, loaded.session)
-        return _access(realm, loaded, account, via="jwt", token=claims, issued=issued)
+        actor = await self._actor(realm, loaded.session)
+        return _access(realm, loaded, account, via="jwt", token=claims, issued=issued, actor=actor)
 
     async def again(self, access: Access) -> Loaded:
         """The session of ``access`` as it is now, while it is the same and lives."""
@@ -73,6 +76,10 @@ class Check:
         if self._fence.passed(realm, loaded.session) is None:
             await self._fence.check(realm, loaded.session)
         return loaded
+
+    async def _actor(self, realm: Realm, session: Session) -> ScopeSet | None:
+        """What the account that impersonates has, None where nobody does."""
+        return await self._fence.actor_scopes(realm, session.identity) if session.identity.actor_key else None
 
     async def tombstone(self, realm: Realm, sid: str) -> Tombstone | None:
         """What stays of an ended session; None when it lives, is unknown, or the store keeps none."""
@@ -111,15 +118,17 @@ def _access(
     via: Via,
     token: Claims | None = None,
     issued: IssuedToken | None = None,
+    actor: ScopeSet | None = None,
 ) -> Access:
     session, fields = loaded
+    narrower = issued is not None and not issued.full_scope
     return Access(
         realm=realm,
         session=session,
         fields=fields,
         via=via,
-        scope=effective_scope(session, account, issued),
-        delegated=issued is not None and not issued.full_scope,
+        scope=effective_scope(session, account, issued, actor),
+        delegated=narrower or bool(session.identity.auth_token or session.identity.actor_key),
         account=account,
         token=token,
     )

@@ -8,7 +8,7 @@ acknowledged. What was begun under the new number is spared.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy import Connection, select
 
@@ -37,7 +37,7 @@ _PAGE = 200
 _CERTAINLY_LATER = MINUTE
 
 #: Ends of all sessions of an account that leave its shared bags.
-_KEEPS_BAG = frozenset({"password-changed"})
+_KEEPS_BAG = frozenset({"password-changed", "token-revoked"})
 
 
 class Ends:
@@ -133,6 +133,23 @@ class Ends:
         except SojournError as error:
             _log.warning("sessions of account %d are still in the session store: %s", account_key, error.code)
 
+    async def of_tokens(self, account_key: int, keys: Collection[int], end: End) -> int:
+        """End, in the store, the sessions that these AuthTokens logged in; how many. The tokens are dead already.
+
+        What cannot be ended now no check lets pass either: lists show it a while longer.
+        """
+        principal, count = account_principal(account_key), 0
+
+        def spared(session: Session) -> bool:
+            return session.identity.auth_token not in keys
+
+        try:
+            for realm_id in await self._db.read(_realm_ids):
+                count += await self._all_in(realm_id, principal, end, spared)
+        except SojournError as error:
+            _log.warning("sessions of account %d are still in the session store: %s", account_key, error.code)
+        return count
+
     async def all_of_realm(self, realm_id: str, end: End) -> int:
         """End all sessions of a realm, anonymous ones too: its fence first; how many. Raises ``NotFound``."""
 
@@ -204,8 +221,8 @@ class Ends:
             after = (page[-1].created, page[-1].id)
             if page[-1].created > end.at + _CERTAINLY_LATER:
                 break
-        # A changed password ends the sessions, not what the user has put away.
-        if owner is not None and end.reason != "password-changed":
+        # A changed password and a revoked token end sessions, not what the user has put away.
+        if owner is not None and end.reason not in _KEEPS_BAG:
             await self._drop_bag(realm, owner)
         return count
 

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from sojourn.core.clock import Clock, Ms
-from sojourn.engine import lookups
+from sojourn.engine import lookups, token_records
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import EngineDatabase, Generation
-from sojourn.engine.lookups import UNKNOWN_EPOCH, Raised, SigningKeyRow
+from sojourn.engine.lookups import EVERYWHERE, UNKNOWN_EPOCH, Raised, SigningKeyRow
+from sojourn.engine.token_records import TokenRecord
 from sojourn.model.realm import Realm
-from sojourn.model.scope import ScopeSet
-from sojourn.model.session import ANONYMOUS_KEY, Fences
+from sojourn.model.scope import NO_SCOPE, ScopeSet
+from sojourn.model.session import ANONYMOUS_KEY, Fences, Identity
 from sojourn.model.user import Account
 
 #: States in which an account's live sessions go on. A lock stops new logins only.
@@ -42,6 +43,14 @@ class Standing(NamedTuple):
     live: bool
     #: Keys whose tokens a session may list: those of its realm that were not revoked.
     kids: frozenset[str]
+
+
+class Acting(NamedTuple):
+    """An account that acts for another one."""
+
+    name: str
+    #: All that it was granted: scopes by realm id, or ``*``.
+    held: Mapping[str, ScopeSet]
 
 
 class Facts:
@@ -80,6 +89,15 @@ class Facts:
         """Why the fences were raised last; read anew, because who asks has found that one moved."""
         return await self._db.read(lambda connection: lookups.raised(connection, realm, account_key))
 
+    async def actor_scopes(self, realm: Realm, identity: Identity) -> ScopeSet | None:
+        """What the account that impersonates has in ``realm``, nothing once it may not act; None where nobody does."""
+        if not identity.actor_key:
+            return None
+        acting = await (await self.current()).acting(identity.actor_key)
+        if acting is None:
+            return NO_SCOPE
+        return acting.held.get(realm.id, NO_SCOPE) | acting.held.get(EVERYWHERE, NO_SCOPE)
+
     def _forget_turn(self) -> None:
         self._of_turn = None
 
@@ -104,6 +122,8 @@ class Snapshot:
         self._fences: dict[tuple[str, int], Fences] = {}
         self._standings: dict[tuple[str, str, int], Standing] = {}
         self._rings: dict[str, Sequence[SigningKeyRow]] = {}
+        self._auth_tokens: dict[bytes | int, TokenRecord | None] = {}
+        self._acting: dict[int, Acting | None] = {}
         self._not_before: int | None = None
 
     async def account(self, realm: Realm, key: int) -> Account | None:
@@ -133,6 +153,32 @@ class Snapshot:
         except KeyError:
             found = await self._db.read(lambda connection: lookups.api_key(connection, realm, digest))
             return _remember(self._api_keys, at, found)
+
+    async def auth_token(self, digest: bytes) -> TokenRecord | None:
+        """The AuthToken with this SHA-256, dead or not; None when unknown."""
+        try:
+            return self._auth_tokens[digest]
+        except KeyError:
+            found = await self._db.read(lambda connection: token_records.by_digest(connection, digest))
+            return _remember(self._auth_tokens, digest, found)
+
+    async def auth_token_by_key(self, key: int) -> TokenRecord | None:
+        """The AuthToken with this key, dead or not; None when unknown."""
+        try:
+            return self._auth_tokens[key]
+        except KeyError:
+            found = await self._db.read(lambda connection: token_records.by_key(connection, key))
+            return _remember(self._auth_tokens, key, found)
+
+    async def acting(self, key: int) -> Acting | None:
+        """An account of whatever directory that impersonates another one; None when it may not act any more."""
+        try:
+            return self._acting[key]
+        except KeyError:
+            known = await self._db.read(lambda connection: lookups.name_and_state(connection, key))
+            live = known is not None and known[1] in LIVE_STATES
+            found = Acting(known[0], await self.held(key)) if known is not None and live else None
+            return _remember(self._acting, key, found)
 
     async def fences(self, realm: Realm, account_key: int) -> Fences:
         """The present ``authEpoch`` numbers; ``account_key`` -1 = no account, its part is 0.

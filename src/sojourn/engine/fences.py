@@ -9,10 +9,11 @@ from __future__ import annotations
 from sojourn.core.clock import Clock
 from sojourn.core.errors import SessionEnded, SessionUnknown, StaleSession
 from sojourn.engine.ends import Ends
-from sojourn.engine.facts import LIVE_STATES, Facts, Standing
+from sojourn.engine.facts import LIVE_STATES, Facts, Snapshot, Standing
 from sojourn.engine.lookups import UNKNOWN_EPOCH, Why
 from sojourn.engine.watch import StoreWatch
 from sojourn.model.realm import Realm
+from sojourn.model.scope import ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, End, Fences, Identity, Session
 from sojourn.model.user import Account
 
@@ -51,6 +52,7 @@ class Fence:
             if not _passes(session, standing):
                 why = await self._why(realm, session, standing)
                 raise await self._end(session, End(why.reason, self._clock.now(), why.actor, why.rule))
+            await self._check_basis(session, facts)
         return standing.account
 
     def passed(self, realm: Realm, session: Session) -> Standing | None:
@@ -65,7 +67,24 @@ class Fence:
         standing = facts.standing(realm, session.identity.user_key) if facts else None
         if standing is None or not _passes(session, standing) or self._recent.denies(session) is not None:
             return None
-        return standing
+        identity = session.identity
+        # A login that rests on something else than a password is asked about that too.
+        return None if identity.auth_token or identity.actor_key else standing
+
+    async def actor_scopes(self, realm: Realm, identity: Identity) -> ScopeSet | None:
+        """See :meth:`Facts.actor_scopes`."""
+        return await self._facts.actor_scopes(realm, identity)
+
+    async def _check_basis(self, session: Session, facts: Snapshot) -> None:
+        """End a session whose AuthToken is dead, or whose actor may not act any more."""
+        identity, now = session.identity, self._clock.now()
+        if identity.auth_token:
+            token = await facts.auth_token_by_key(identity.auth_token)
+            dead = "unknown" if token is None else token.dead(now)
+            if dead is not None:
+                raise await self._end(session, End("token-revoked", now, rule=dead))
+        if identity.actor_key and await facts.acting(identity.actor_key) is None:
+            raise await self._end(session, End("token-revoked", now, rule="actor"))
 
     async def _why(self, realm: Realm, session: Session, standing: Standing) -> Why:
         """Why, the same for whoever finds it first: what raised the fence wrote its reason beside it."""

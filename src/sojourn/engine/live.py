@@ -9,17 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from sojourn.core.clock import DAY, HOUR, MINUTE, Clock
-from sojourn.core.errors import BadRequest
+from sojourn.core.clock import DAY, HOUR, MINUTE
+from sojourn.core.errors import BadRequest, Unauthorized
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
 from sojourn.engine.fields import Bag, Batch, Batched, Fields, Versioned
+from sojourn.engine.identities import NewIdentity
+from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Sessions
-from sojourn.engine.tokens import Tokens
+from sojourn.engine.token_rules import NoAccountToDelegate
 from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
 from sojourn.model.session import Device, EndReason
+from sojourn.model.token import AuthToken
 
 __all__ = ["Bag", "Batch", "Batched", "Fields", "Session", "SessionBag", "Versioned"]
 
@@ -47,24 +50,22 @@ class SessionBag:
 class Session:
     """A live session, opened by one handle."""
 
-    def __init__(
-        self, sessions: Sessions, tokens: Tokens, clock: Clock, access: Access, handle: SessionHandle | None = None
-    ) -> None:
-        self._sessions = sessions
-        self._tokens = tokens
-        self._clock = clock
+    def __init__(self, rules: Rules, access: Access, handle: SessionHandle | None = None) -> None:
+        self._rules = rules
+        self._sessions = rules.sessions
+        self._clock = rules.clock
         #: The outcome of the check that opened it.
         self.access = access
         #: ``<id>.<secret>`` for the client, None when it was not this call that made it. Keep it secret.
         self.handle = handle
-        self.fields = Fields(SessionBag(sessions, access))
+        self.fields = Fields(SessionBag(rules.sessions, access))
 
     def __repr__(self) -> str:
         return f"<Session {self.id} of {self.user_name} in {self.realm.name}>"
 
     @property
     def id(self) -> str:
-        """Public id; to know it opens nothing."""
+        """Public id; to know it opens nothing. Empty for what has no record: an AuthToken, a session token, a password."""
         return self.access.session.id
 
     @property
@@ -143,6 +144,91 @@ class Session:
         """Whether the handle is narrower than its session."""
         return self.access.delegated
 
+    @property
+    def actor(self) -> str:
+        """Name of the account that impersonates the user, empty when nobody does."""
+        return self.access.session.identity.actor
+
+    # --- who acts ---
+
+    async def login(self, user_name: str, password: str) -> bool:
+        """Log this session in; False when refused, and then everything stays as it was.
+
+        The session gets a new secret and epoch: :attr:`handle` is the new one, and whatever handle, JWT or session token
+        there was before is dead. A login as another account than before drops the fields. Of a session without a record
+        only this object changes. Raises ``TooManyTries``, ``LoginBusy``, ``SessionLimit``, and as :meth:`check`.
+        """
+        changed = await self._rules.identities.login(self.access, user_name, password)
+        if changed is not None:
+            self._adopt(changed)
+        return changed is not None
+
+    async def login_by_auth_token(self, text: str, *, scripts: Sequence[str] = ()) -> None:
+        """Log this session in with an AuthToken; the scope is then the token's.
+
+        It ends (``token-revoked``) when the token is revoked or expires. ``scripts``: the running script and its callers,
+        for a token that names scripts. Raises ``AuthTokenRefused`` with its reason, and then the identity stays.
+        """
+        self._adopt(await self._rules.identities.login_by_token(self.access, text, scripts))
+
+    async def logout(self) -> None:
+        """End the identity: nobody, without scope and fields, under a new secret and epoch. The session stays.
+
+        Its JWTs and session tokens are dead; a new login may follow. :meth:`end` ends the session itself.
+        """
+        self._adopt(await self._rules.identities.logout(self.access))
+
+    # --- handing the login on ---
+
+    async def authorize_token(self, token: AuthToken) -> str:
+        """Authorize an AuthToken for this user in this realm; its text, which is shown once.
+
+        A delegated session makes a child of its own token: no wider, no longer, and dead with it. Raises ``Unauthorized``
+        for nobody, ``NoAccountToDelegate``, ``FreshLoginRequired``, ``InsufficientScope``, ``DelegatedHandle``, and what
+        :class:`~sojourn.model.token.AuthToken` cannot be.
+        """
+        access = await self._acting()
+        account = access.account
+        if account is None:
+            raise Unauthorized if access.kind == "anonymous" else NoAccountToDelegate
+        actor = await self._rules.actors.of(access, access.session.device.address)
+        done = await self._rules.auth_tokens.authorize(actor, account, token, access.realm.id, access=access)
+        return done.text
+
+    async def update_auth_token(self, token: AuthToken) -> None:
+        """Give an authorized AuthToken another description or expiry. Raises as ``AuthTokens.update``."""
+        access = await self._acting()
+        actor = await self._rules.actors.of(access, access.session.device.address)
+        await self._rules.auth_tokens.update(actor, token, access=access)
+
+    async def revoke_auth_token_by_key(self, key: int) -> None:
+        """Revoke an AuthToken, and what it has authorized itself, for good. Raises as ``AuthTokens.revoke``."""
+        access = await self._acting()
+        actor = await self._rules.actors.of(access, access.session.device.address)
+        await self._rules.auth_tokens.revoke(actor, key, access=access)
+
+    async def new_session_token(self, scope: str | Sequence[str]) -> str:
+        """A token with this user's identity that holds while this session lives as it is, in this run of the engine.
+
+        ``scope`` is a list of words, or a text with blanks between them. Raises ``NotStateful``, ``Unauthorized``,
+        ``InsufficientScope``, and as :meth:`check`.
+        """
+        await self.check()
+        return await self._sessions.transients.session_tokens.issue(self.access, scope)
+
+    async def _acting(self) -> Access:
+        """The access, which may change what is the account's own."""
+        await self.check()
+        if not self.access.delegated and self.access.account is not None:
+            self.access.own(self._clock.now())
+        return self.access
+
+    def _adopt(self, changed: NewIdentity) -> None:
+        self.access, self.handle = changed
+        self.fields = Fields(SessionBag(self._sessions, self.access))
+
+    # --- its life ---
+
     async def check(self) -> None:
         """Raise ``SessionEnded`` or ``StaleSession`` unless the session still lives and is the same."""
         await self._sessions.check(self.access)
@@ -184,5 +270,5 @@ class Session:
         lasts = config.token_lifetime if lifetime is None else lifetime
         if not 0 < lasts <= config.max_token_lifetime:
             raise BadRequest(f"a token of this realm lives 1 to {config.max_token_lifetime} ms")
-        issued = await self._tokens.renew(self.access, expires_at=self._clock.now() + lasts, scope=scope)
+        issued = await self._rules.tokens.renew(self.access, expires_at=self._clock.now() + lasts, scope=scope)
         return issued.token

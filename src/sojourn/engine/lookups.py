@@ -71,6 +71,13 @@ def account(connection: Connection, realm: Realm, key: int) -> Account | None:
     return Account(**row._asdict(), scopes=frozenset(scopes))
 
 
+def name_and_state(connection: Connection, key: int) -> tuple[str, str] | None:
+    """Name and state of an account of whatever directory; None when there never was one with that key."""
+    table = schema.account
+    row = connection.execute(select(table.c.name, table.c.state).where(table.c.key == key)).one_or_none()
+    return (row.name, row.state) if row else None
+
+
 def held(connection: Connection, key: int) -> Mapping[str, ScopeSet]:
     """All that an account was granted, directly and through its groups: scopes by realm id, or ``*``."""
     return _by_realm(connection, _HELD, key)

@@ -11,11 +11,14 @@ from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
 from sojourn.engine.audit_keeping import AuditKeeping
+from sojourn.engine.authtokens import AuthTokens
+from sojourn.engine.bearers import Bearers
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grants
+from sojourn.engine.identities import Identities
 from sojourn.engine.journal import EndJournal
 from sojourn.engine.keylife import KeyLife
 from sojourn.engine.keys import KeyRings
@@ -24,6 +27,7 @@ from sojourn.engine.passwords import Passwords
 from sojourn.engine.realms import Realms
 from sojourn.engine.seals import Seals
 from sojourn.engine.sessions import Sessions
+from sojourn.engine.token_uses import TokenUses
 from sojourn.engine.tokens import Tokens
 from sojourn.engine.upkeep import Upkeep
 from sojourn.engine.users import Users
@@ -50,6 +54,10 @@ class Rules:
     key_life: KeyLife
     seals: Seals
     tokens: Tokens
+    auth_tokens: AuthTokens
+    token_uses: TokenUses
+    bearers: Bearers
+    identities: Identities
     sessions: Sessions
     logins: Logins
     audit: Audit

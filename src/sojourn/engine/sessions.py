@@ -7,6 +7,7 @@ the engine database as they are now.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sojourn.config.settings import SessionSettings
@@ -24,6 +25,9 @@ from sojourn.engine.facts import Facts
 from sojourn.engine.fences import Fence
 from sojourn.engine.oversight import Oversight
 from sojourn.engine.realms import Realms
+from sojourn.engine.script_scopes import ScriptFiles
+from sojourn.engine.session_tokens import SessionTokens
+from sojourn.engine.transients import Transients
 from sojourn.engine.watch import StoreWatch
 from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
@@ -73,8 +77,16 @@ class Sessions(Oversight):
         realms: Realms,
         clock: Clock,
         settings: SessionSettings = SessionSettings(),  # noqa: B008 - frozen
+        scripts: Path = Path("scripts"),
     ) -> None:
         self._fence = Fence(facts, ends, clock, watch)
+        #: Handles that give identity for one execution; ``scripts`` is where the scripts of the project are.
+        self.transients = Transients(
+            facts,
+            ScriptFiles(scripts),
+            SessionTokens(store=store, facts=facts, fence=self._fence, realms=realms, clock=clock),
+            clock,
+        )
         self._admission = Admission(store=store, ends=ends, realms=realms, audit=audit, settings=settings, clock=clock)
         super().__init__(
             store=store,
@@ -116,6 +128,8 @@ class Sessions(Oversight):
 
     def touch_due(self, access: Access) -> bool:
         """Whether :meth:`touch` has something to do."""
+        if access.transient is not None:
+            return False
         session = access.session
         return self._clock.now() - session.last >= access.realm.touch_after(session.idle)
 
@@ -125,13 +139,18 @@ class Sessions(Oversight):
         Raises :class:`SessionEnded`, :class:`StaleSession` when it changed its identity, :class:`TokenRefused` when the
         token is no longer listed, :class:`SessionUnknown` when the store has lost it.
         """
+        if access.transient is not None:
+            await self.transients.again(access)
+            return
         await self._check.again(access)
 
     async def fields(self, access: Access) -> Mapping[str, Field]:
         """The fields as they are now, those of the shared bag where the realm has one.
 
-        Raises as :meth:`check`, and ``InsufficientScope`` for a delegated handle without the scope ``session.global``.
+        Raises as :meth:`check`, ``TransientSession`` without a record, and ``InsufficientScope`` for a delegated handle
+        without the scope ``session.global``.
         """
+        access.recorded()
         loaded = await self._check.again(access)
         if not access.shared:
             return loaded.fields

@@ -26,6 +26,7 @@ from sojourn.engine.keylife import KeyLife
 from sojourn.engine.leases import Lease, Leases
 from sojourn.engine.replay import Replay
 from sojourn.engine.sweeper import Sweeper
+from sojourn.engine.token_uses import TokenUses
 from sojourn.engine.watch import StoreWatch
 
 _log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Upkeep:
         leases: Leases,
         keys: KeyLife,
         db: EngineDatabase,
+        uses: TokenUses,
         clock: Clock,
     ) -> None:
         self._watch = watch
@@ -65,6 +67,7 @@ class Upkeep:
         self._ends = ends
         self._leases = leases
         self._db = db
+        self._uses = uses
         self._clock = clock
         self._chores = 0
         self._buried: set[str] = set()
@@ -90,6 +93,8 @@ class Upkeep:
         if now_and_then:
             await self.lease.renew()
         self._chores += 1
+        # Each process writes its own.
+        await self._uses.flush()
         if self.lease.held:
             await self._each(self._rare if now_and_then else (self._drop,))
 
@@ -130,6 +135,7 @@ class Upkeep:
                 self._buried.add(realm_id)
 
     async def _let_go(self) -> None:
+        await self._uses.close()
         try:
             await self.lease.release()
         except SojournError as error:

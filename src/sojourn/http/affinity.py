@@ -19,7 +19,9 @@ class ServerId:
     """
 
     def __init__(self, value: str = "") -> None:
-        self._pair = b"%s=%s" % (NAME, (value or new_token()).encode())
+        #: The name of this run.
+        self.run = value or new_token()
+        self._pair = b"%s=%s" % (NAME, self.run.encode())
 
     def due(self, realm: Realm, head: Head, arrival: Arrival, origins: Origins) -> tuple[Header, ...]:
         """What the answer to a request needs: the cookie, in a stateful realm, unless the client has shown this value."""

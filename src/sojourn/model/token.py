@@ -111,6 +111,11 @@ class AuthToken:
         self._expires = expires
         self._chosen = True
 
+    @property
+    def chosen(self) -> bool:
+        """Whether somebody has said when it expires."""
+        return self._chosen
+
     def expires_from(self, now: int) -> int | None:
         """:attr:`expires` as it counts when the token is authorized at ``now``."""
         return self._expires if self._chosen else now + DEFAULT_LIFE

@@ -42,7 +42,7 @@ async def again(rules: Rules, realm: Realm, begun: Begun | Session) -> Session:
     handle = begun.handle
     assert handle is not None
     access = await rules.sessions.open(realm, handle, "cookie")
-    return Session(rules.sessions, rules.tokens, rules.clock, access, handle)
+    return Session(rules, access, handle)
 
 
 async def reason_of(rules: Rules, session: Session) -> str:

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def session(rules: Rules, access: Access, begun: Begun) -> Session:
-    return Session(rules.sessions, rules.tokens, rules.clock, access, begun.handle)
+    return Session(rules, access, begun.handle)
 
 
 async def test_it_says_whose_it_is(session: Session, anna: Account, realm: Realm, begun: Begun) -> None:
@@ -167,7 +167,7 @@ async def test_a_token_opens_the_same_session(session: Session, rules: Rules, re
     access = await rules.sessions.open_token(realm, claims)
     assert (access.session.id, set(access.scope)) == (session.id, {"cart.read"})
     assert claims.expires_at == rules.clock.now() + HOUR // 2
-    narrow = Session(rules.sessions, rules.tokens, rules.clock, access)
+    narrow = Session(rules, access)
     assert await narrow.fields.get("cart") == ["A1"]
     with pytest.raises(InsufficientScope):
         await narrow.token(scope=["cart.write"])

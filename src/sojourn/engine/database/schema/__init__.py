@@ -13,6 +13,7 @@ from sojourn.engine.database.schema.generation import FACTS
 from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, engine_secret, signing_key, signing_key_use
 from sojourn.engine.database.schema.log import audit_event
 from sojourn.engine.database.schema.places import generation, installation, realm
+from sojourn.engine.database.schema.tokens import auth_token, auth_token_place, auth_token_script, auth_token_use
 from sojourn.engine.database.schema.views import VIEWS
 
 __all__ = [
@@ -23,6 +24,10 @@ __all__ = [
     "api_key_pipeline",
     "assignee",
     "audit_event",
+    "auth_token",
+    "auth_token_place",
+    "auth_token_script",
+    "auth_token_use",
     "drop_request",
     "end_journal",
     "engine_secret",
