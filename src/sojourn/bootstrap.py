@@ -125,6 +125,7 @@ class Engine:
         """
         check_bags(self.rules.store, project.realms)
         await self.rules.realms.sync(project.realms, self.rules.clock.now())
+        await self.rules.providers.sync(project.providers, self.rules.clock.now())
         for realm in self.rules.realms.all():
             await self.rules.keys.ensure(realm)
         self.project, self.deployment = project, deployment
@@ -206,6 +207,7 @@ async def _assemble(
     )
     stack.push_async_callback(rules.watch.close)
     await rules.realms.sync(project.realms, rules.clock.now())
+    await rules.providers.sync(project.providers, rules.clock.now())
     for realm in (*rules.realms.all(), rules.realms.operators):
         await rules.keys.ensure(realm)
     return kind(project, rules, deployment)

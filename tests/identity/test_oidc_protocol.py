@@ -18,13 +18,12 @@ from sojourn.identity.oidc.flow import (
     authorization_url,
     challenge,
     check_answer,
-    is_own_path,
     logout_url,
     new_secrets,
     read_returned,
 )
-from sojourn.identity.oidc.metadata import Metadata, metadata_url, read_metadata, wrong_issuer
-from sojourn.model.provider import ProviderConfig
+from sojourn.identity.oidc.metadata import Metadata, metadata_url, read_metadata
+from sojourn.model.provider import ProviderConfig, is_own_path, wrong_issuer
 from sojourn.outbound.addresses import Network
 from sojourn.outbound.guard import Answer, Guard
 from tests.identity.oidc_signer import ISSUER, NOW
@@ -93,6 +92,7 @@ def test_metadata_are_those_of_the_issuer_that_was_meant() -> None:
         {"token_endpoint": "http://idp.example/token"},
         {"jwks_uri": "file:///etc/passwd"},
         {"jwks_uri": 7},
+        {"jwks_uri": "https://[::1/x"},
         {"token_endpoint": "https://u:p@idp.example/token"},
         {"authorization_endpoint": "https://idp.example/a#b"},
         {"authorization_endpoint": "https://idp.example/a b"},
@@ -114,7 +114,17 @@ def test_metadata_that_are_no_metadata_are_refused(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "issuer", ["ftp://x", "https://", "https://x/?a=b", "https://x/?", "https://x/#f", "https://u@x/", "https://x/ y"]
+    "issuer",
+    [
+        "ftp://x",
+        "https://",
+        "https://x/?a=b",
+        "https://x/?",
+        "https://x/#f",
+        "https://u@x/",
+        "https://x/ y",
+        "https://[x",
+    ],
 )
 def test_an_issuer_is_a_plain_url(issuer: str) -> None:
     assert wrong_issuer(issuer)

@@ -18,7 +18,7 @@ _log = logging.getLogger("sojourn.reload")
 #: Seconds between two looks at the files.
 LOOK_EVERY = 0.5
 
-_WATCHED = ("sojourn.toml", "realms/**/*.json", "pipelines/**/*.yaml")
+_WATCHED = ("sojourn.toml", "realms/**/*.json", "pipelines/**/*.yaml", "providers/*.yaml")
 
 
 class Reloader:

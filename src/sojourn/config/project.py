@@ -11,6 +11,7 @@ import msgspec
 
 from sojourn.config.documents import read_into
 from sojourn.config.problems import ConfigError, Problem
+from sojourn.config.providers import ProviderFile, read_providers
 from sojourn.config.realm_rules import REALM_RULES
 from sojourn.config.realms import MergedRealm, read_realms
 from sojourn.config.rules import RULES, Whole
@@ -19,7 +20,7 @@ from sojourn.config.sizes import BadSize, parse_size
 from sojourn.config.sources import Given, checked, from_environment, from_file, from_options, merged
 from sojourn.model.realm import RealmConfig
 
-__all__ = ["BadSize", "Project", "RealmFolder", "load_project", "parse_size"]
+__all__ = ["BadSize", "Project", "ProviderFile", "RealmFolder", "load_project", "parse_size"]
 
 SETTINGS_FILE = "sojourn.toml"
 
@@ -44,10 +45,12 @@ class Project(NamedTuple):
     realms: Mapping[str, RealmFolder]
     #: All warnings and notes, those of the realms included, sorted by file and line.
     notes: tuple[Problem, ...]
+    #: The identity providers by name.
+    providers: Mapping[str, ProviderFile] = MappingProxyType({})
 
 
 def load_project(folder: Path, environ: Mapping[str, str], overrides: Mapping[str, str] = _NO_OPTIONS) -> Project:
-    """Read and check ``sojourn.toml`` and all realms of ``folder``.
+    """Read and check ``sojourn.toml``, all realms and all identity providers of ``folder``.
 
     ``overrides`` are the command line's settings by name (``server.port``); they beat ``environ``, which beats the
     file. Raises :class:`ConfigError` with the errors of all files at once.
@@ -57,6 +60,7 @@ def load_project(folder: Path, environ: Mapping[str, str], overrides: Mapping[st
     given = _given(folder, environ, overrides, found)
     settings = msgspec.convert({"project": folder, **merged(given)}, Settings)
     realms = read_realms(folder, found)
+    providers = read_providers(folder, realms, found)
     by_realm = {name: [problem for rule in REALM_RULES for problem in rule(realm)] for name, realm in realms.items()}
     whole = Whole(settings, given, realms)
     found += [problem for problems in by_realm.values() for problem in problems]
@@ -65,7 +69,7 @@ def load_project(folder: Path, environ: Mapping[str, str], overrides: Mapping[st
     if errors:
         raise ConfigError(errors)
     folders = {name: _realm_folder(realm, by_realm[name]) for name, realm in realms.items()}
-    return Project(settings, folders, tuple(sorted(found)))
+    return Project(settings, folders, tuple(sorted(found)), providers)
 
 
 def _given(

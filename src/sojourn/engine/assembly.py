@@ -27,6 +27,7 @@ from sojourn.engine.keys import KeyRings
 from sojourn.engine.leases import Leases
 from sojourn.engine.login import Logins
 from sojourn.engine.passwords import Passwords
+from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
 from sojourn.engine.replay import Replay
 from sojourn.engine.rules import Rules
@@ -39,6 +40,7 @@ from sojourn.engine.upkeep import Upkeep
 from sojourn.engine.users import Users
 from sojourn.engine.watch import StoreWatch
 from sojourn.identity.password import PasswordHasher
+from sojourn.outbound.guard import Guard
 from sojourn.stores.base import SessionStore
 
 
@@ -132,6 +134,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         token_uses=uses,
         bearers=Bearers(tokens=tokens, sessions=sessions, uses=uses, logins=logins, facts=facts, clock=time),
         identities=Identities(logins=logins, sessions=sessions, uses=uses, audit=log, clock=time),
+        providers=_providers(ground),
         sessions=sessions,
         logins=logins,
         audit=log,
@@ -197,4 +200,15 @@ def _tokens(ground: _Ground, rings: KeyRings) -> Tokens:
         facts=ground.facts,
         store=ground.store,
         clock=ground.time,
+    )
+
+
+def _providers(ground: _Ground) -> Providers:
+    return Providers(
+        db=ground.db,
+        facts=ground.facts,
+        audit=ground.audit,
+        clock=ground.time,
+        seals=ground.seals,
+        guard=Guard(),
     )

@@ -14,11 +14,11 @@ from sojourn.core.clock import Clock, Ms
 from sojourn.engine import lookups, token_records
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import EngineDatabase, Generation
-from sojourn.engine.lookups import EVERYWHERE, UNKNOWN_EPOCH, Raised, SigningKeyRow
+from sojourn.engine.lookups import EVERYWHERE, UNKNOWN_EPOCH, ProviderState, Raised, SigningKeyRow, Why
 from sojourn.engine.token_records import TokenRecord
 from sojourn.model.realm import Realm
 from sojourn.model.scope import NO_SCOPE, ScopeSet
-from sojourn.model.session import ANONYMOUS_KEY, Fences, Identity
+from sojourn.model.session import ANONYMOUS_KEY, Fences, Identity, Session
 from sojourn.model.user import Account
 
 #: States in which an account's live sessions go on. A lock stops new logins only.
@@ -125,6 +125,8 @@ class Snapshot:
         self._auth_tokens: dict[bytes | int, TokenRecord | None] = {}
         self._acting: dict[int, Acting | None] = {}
         self._not_before: int | None = None
+        self._providers: Mapping[int, ProviderState] | None = None
+        self._provider_ends: dict[str, int] = {}
 
     async def account(self, realm: Realm, key: int) -> Account | None:
         """The account with its scopes in ``realm``, whatever its state.
@@ -208,6 +210,25 @@ class Snapshot:
         standing = Standing(account, fences, self._not_before, live and fences.realm != UNKNOWN_EPOCH, kids)
         return _remember(self._standings, (realm.id, realm.config.directory, account_key), standing)
 
+    async def providers(self) -> Mapping[int, ProviderState]:
+        """How it stands with each identity provider of the project, by key."""
+        if self._providers is None:
+            self._providers = await self._db.read(lookups.providers)
+        return self._providers
+
+    async def ended_by_provider(self, session: Session) -> Why | None:
+        """Why the identity provider of ``session`` stands against it: disabled, or logged out there; None otherwise."""
+        identity = session.identity
+        if not identity.provider:
+            return None
+        state = (await self.providers()).get(identity.provider)
+        if not _lets_live(state, identity.login_at):
+            return Why("provider-disabled", state.ended_actor if state else "")
+        if session.id not in self._provider_ends:
+            found = await self._db.read(lambda connection: lookups.provider_end(connection, session.id))
+            _remember(self._provider_ends, session.id, found)
+        return Why("provider-logout") if self._provider_ends[session.id] else None
+
     async def ring(self, realm: Realm) -> Sequence[SigningKeyRow]:
         """The signing keys of ``realm`` in every state, oldest first."""
         try:
@@ -215,6 +236,10 @@ class Snapshot:
         except KeyError:
             found = await self._db.read(lambda connection: lookups.ring(connection, realm))
             return _remember(self._rings, realm.id, found)
+
+
+def _lets_live(state: ProviderState | None, login_at: int) -> bool:
+    return state is not None and state.enabled and login_at > state.not_before
 
 
 def _remember(cache: dict[K, V], at: K, value: V) -> V:

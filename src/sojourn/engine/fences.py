@@ -1,7 +1,8 @@
 """The four fences: a session lives only while account, realm and engine have the ``authEpoch`` it was made under.
 
-Beside them stand the instant before which no session counts, the keys that were revoked, and what this process has seen
-end lately. Nothing passes while the session store is being brought up to date.
+Beside them stand the instant before which no session counts, the keys that were revoked, the identity provider that
+authenticated it, and what this process has seen end lately. Nothing passes while the session store is being brought up to
+date.
 """
 
 from __future__ import annotations
@@ -69,14 +70,14 @@ class Fence:
             return None
         identity = session.identity
         # A login that rests on something else than a password is asked about that too.
-        return None if identity.auth_token or identity.actor_key else standing
+        return None if identity.auth_token or identity.actor_key or identity.provider else standing
 
     async def actor_scopes(self, realm: Realm, identity: Identity) -> ScopeSet | None:
         """See :meth:`Facts.actor_scopes`."""
         return await self._facts.actor_scopes(realm, identity)
 
     async def _check_basis(self, session: Session, facts: Snapshot) -> None:
-        """End a session whose AuthToken is dead, or whose actor may not act any more."""
+        """End a session whose AuthToken is dead, whose actor may not act any more, or whose provider stands against it."""
         identity, now = session.identity, self._clock.now()
         if identity.auth_token:
             token = await facts.auth_token_by_key(identity.auth_token)
@@ -85,6 +86,9 @@ class Fence:
                 raise await self._end(session, End("token-revoked", now, rule=dead))
         if identity.actor_key and await facts.acting(identity.actor_key) is None:
             raise await self._end(session, End("token-revoked", now, rule="actor"))
+        against = await facts.ended_by_provider(session)
+        if against is not None:
+            raise await self._end(session, End(against.reason, now, against.actor))
 
     async def _why(self, realm: Realm, session: Session, standing: Standing) -> Why:
         """Why, the same for whoever finds it first: what raised the fence wrote its reason beside it."""

@@ -45,6 +45,19 @@ class SigningKeyRow(NamedTuple):
     actor: str
 
 
+class ProviderState(NamedTuple):
+    """How it stands with an identity provider."""
+
+    key: int
+    enabled: bool
+    #: Logins of before are refused.
+    not_before: int
+    #: Who disabled it last, or empty.
+    ended_actor: str
+    #: Whether the database holds its client secret.
+    has_secret: bool
+
+
 class Why(NamedTuple):
     """Why an ``authEpoch`` was raised last."""
 
@@ -119,6 +132,26 @@ def raised(connection: Connection, realm: Realm, account_key: int) -> Raised:
         _why(connection, place, place.c.id == realm.id),
         _why(connection, engine, engine.c.key > 0),
     )
+
+
+def providers(connection: Connection) -> Mapping[int, ProviderState]:
+    """All identity providers of the project, by key."""
+    table = schema.identity_provider
+    columns = (
+        table.c.key,
+        table.c.enabled,
+        table.c.not_before,
+        table.c.ended_actor,
+        table.c.sealed_secret.is_not(None),
+    )
+    rows = connection.execute(select(*columns).where(table.c.live_name.is_not(None)))
+    return {row[0]: ProviderState._make(row) for row in rows}
+
+
+def provider_end(connection: Connection, sid: str) -> int:
+    """When the provider of a session ended it; 0 when it has not."""
+    table = schema.provider_end
+    return connection.execute(select(table.c.at).where(table.c.session == sid)).scalar_one_or_none() or 0
 
 
 def not_before(connection: Connection) -> int:

@@ -24,6 +24,7 @@ from sojourn.engine.keylife import KeyLife
 from sojourn.engine.keys import KeyRings
 from sojourn.engine.login import Logins
 from sojourn.engine.passwords import Passwords
+from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
 from sojourn.engine.seals import Seals
 from sojourn.engine.sessions import Sessions
@@ -58,6 +59,7 @@ class Rules:
     token_uses: TokenUses
     bearers: Bearers
     identities: Identities
+    providers: Providers
     sessions: Sessions
     logins: Logins
     audit: Audit

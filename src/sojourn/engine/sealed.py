@@ -36,6 +36,11 @@ def bound_secret(installation: str, name: str) -> str:
     return f"{installation}/secret/{name}"
 
 
+def bound_client_secret(installation: str, key: int) -> str:
+    """What the client secret for an identity provider is bound to."""
+    return f"{installation}/identity-provider/{key}"
+
+
 SEALED = (
     Sealed(
         schema.signing_key,
@@ -46,6 +51,11 @@ SEALED = (
         schema.engine_secret,
         schema.engine_secret.c.sealed,
         lambda installation, row: bound_secret(installation, row.name),
+    ),
+    Sealed(
+        schema.identity_provider,
+        schema.identity_provider.c.sealed_secret,
+        lambda installation, row: bound_client_secret(installation, row.key),
     ),
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -10,6 +12,7 @@ from msgspec import Meta
 from sojourn.core.clock import MINUTE, SECOND
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Millis = Annotated[int, Meta(ge=0, le=1 << 40, extra={"unit": "milliseconds"})]
 Url = Annotated[str, Meta(min_length=1, max_length=1_000)]
 
 #: How the engine shows the provider that it is the client.
@@ -48,15 +51,9 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     acr_values: Annotated[
         tuple[Name, ...], Meta(max_length=10, description="Ways of logging in that are asked for, best first.")
     ] = ()
-    max_age: Annotated[
-        int | None,
-        Meta(
-            ge=0,
-            le=1 << 40,
-            description="How long ago the user may have logged in at the provider.",
-            extra={"unit": "milliseconds"},
-        ),
-    ] = None
+    max_age: Annotated[Millis | None, Meta(description="How long ago the user may have logged in at the provider.")] = (
+        None
+    )
     create_users: Annotated[
         bool, Meta(description="Whether somebody who logs in for the first time gets an account.")
     ] = False
@@ -84,3 +81,34 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     post_logout_path: Annotated[
         Url | None, Meta(description="Path of ours to which the provider sends the browser after a logout there.")
     ] = None
+
+
+#: Names of providers: safe in URLs and file names.
+PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+
+# Characters that a path of our own origin consists of [RFC 3986 3.3, 3.4, 3.5].
+_PATH = re.compile(r"/(?![/\\])[A-Za-z0-9._~!$&'()*+,;=:@%/?#-]*")
+_LONGEST = 1_000
+
+
+def is_plain_url(text: str) -> bool:
+    """Whether ``text`` may be written into a header or a page as a URL: short, ASCII, no blanks, no backslash."""
+    return len(text) <= _LONGEST and text.isascii() and text.isprintable() and " " not in text and "\\" not in text
+
+
+def is_own_path(text: str) -> bool:
+    """Whether ``text`` is a path of our own origin, to which a browser may be sent."""
+    return len(text) <= _LONGEST and _PATH.fullmatch(text) is not None
+
+
+def wrong_issuer(issuer: str) -> str:
+    """What is wrong with ``issuer`` as an identifier, empty when nothing is."""
+    try:
+        url = urlsplit(issuer)
+    except ValueError:
+        return "an issuer is an https URL"
+    if url.scheme not in ("https", "http") or not url.hostname:
+        return "an issuer is an https URL"
+    if "?" in issuer or "#" in issuer or url.username is not None:
+        return "an issuer has no query, fragment or user information"
+    return "" if is_plain_url(issuer) else "an issuer has neither blanks nor control characters"

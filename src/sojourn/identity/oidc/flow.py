@@ -19,10 +19,6 @@ _MOST_CODE = 4_096
 # What a provider may say went wrong [RFC 6749 4.1.2.1], kept short and printable for the log.
 _ERROR = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
-#: Characters that a path of our own origin consists of [RFC 3986 3.3, 3.4, 3.5].
-_PATH = re.compile(r"/(?![/\\])[A-Za-z0-9._~!$&'()*+,;=:@%/?#-]*")
-_MOST_PATH = 1_000
-
 
 class Secrets(NamedTuple):
     """What is made for one login and never used for another: 256 random bits each."""
@@ -116,11 +112,6 @@ def check_answer(returned: Returned, metadata: Metadata) -> None:
         raise LoginNotTaken("issuer")
     if returned.error:
         raise LoginNotTaken("denied", f"the identity provider answers: {returned.error}")
-
-
-def is_own_path(text: str) -> bool:
-    """Whether ``text`` is a path of our own origin, to which a browser may be sent."""
-    return len(text) <= _MOST_PATH and _PATH.fullmatch(text) is not None
 
 
 def with_parameters(url: str, parameters: dict[str, str]) -> str:

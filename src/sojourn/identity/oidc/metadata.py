@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from sojourn.core.json import Json
 from sojourn.identity.compact import decode_object
 from sojourn.identity.oidc.errors import ProviderFailed
+from sojourn.model.provider import is_plain_url
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
-_LONGEST = 1_000
 
 
 class Metadata(NamedTuple):
@@ -31,18 +31,6 @@ class Metadata(NamedTuple):
 def metadata_url(issuer: str) -> str:
     """Where the metadata of ``issuer`` lie."""
     return issuer.removesuffix("/") + _WELL_KNOWN
-
-
-def wrong_issuer(issuer: str) -> str:
-    """What is wrong with ``issuer`` as an identifier, empty when nothing is."""
-    url = urlsplit(issuer)
-    if url.scheme not in ("https", "http") or not url.hostname:
-        return "an issuer is an https URL"
-    if url.query or url.fragment or "?" in issuer or "#" in issuer or url.username is not None:
-        return "an issuer has no query, fragment or user information"
-    if not _plain(issuer):
-        return "an issuer has neither blanks nor control characters"
-    return ""
 
 
 def read_metadata(body: bytes, issuer: str) -> Metadata:
@@ -78,15 +66,14 @@ def _endpoint(found: Mapping[str, Json], name: str, issuer: str, *, needed: bool
     value = found.get(name)
     if value is None and not needed:
         return ""
-    if not isinstance(value, str) or not _plain(value):
+    if not isinstance(value, str) or not is_plain_url(value):
         raise ProviderFailed(f"the metadata of the provider have no {name}")
-    url = urlsplit(value)
+    try:
+        url = urlsplit(value)
+    except ValueError:
+        raise ProviderFailed(f"the {name} of the provider is no https URL") from None
     # Without TLS only beside an issuer without TLS, which the guard reaches on this machine alone.
     secure = url.scheme == "https" or (url.scheme == "http" and issuer.startswith("http:"))
     if not secure or not url.hostname or url.fragment or url.username is not None:
         raise ProviderFailed(f"the {name} of the provider is no https URL")
     return value
-
-
-def _plain(url: str) -> bool:
-    return len(url) <= _LONGEST and url.isascii() and url.isprintable() and " " not in url and "\\" not in url

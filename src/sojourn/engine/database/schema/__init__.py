@@ -13,6 +13,13 @@ from sojourn.engine.database.schema.generation import FACTS
 from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, engine_secret, signing_key, signing_key_use
 from sojourn.engine.database.schema.log import audit_event
 from sojourn.engine.database.schema.places import generation, installation, realm
+from sojourn.engine.database.schema.providers import (
+    external_identity,
+    identity_provider,
+    provider_end,
+    provider_logout,
+    provider_session,
+)
 from sojourn.engine.database.schema.tokens import auth_token, auth_token_place, auth_token_script, auth_token_use
 from sojourn.engine.database.schema.views import VIEWS
 
@@ -31,11 +38,16 @@ __all__ = [
     "drop_request",
     "end_journal",
     "engine_secret",
+    "external_identity",
     "generation",
+    "identity_provider",
     "installation",
     "lease",
     "membership",
     "metadata",
+    "provider_end",
+    "provider_logout",
+    "provider_session",
     "realm",
     "scope_grant",
     "signing_key",

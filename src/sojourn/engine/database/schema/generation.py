@@ -10,6 +10,7 @@ from sojourn.engine.database.schema.columns import metadata
 from sojourn.engine.database.schema.directory import account, membership, scope_grant, user_group
 from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, signing_key
 from sojourn.engine.database.schema.places import installation, realm
+from sojourn.engine.database.schema.providers import identity_provider, provider_end
 from sojourn.engine.database.schema.tokens import auth_token, auth_token_script
 from sojourn.engine.database.triggers import raise_generation_with
 
@@ -26,6 +27,8 @@ FACTS = (
     signing_key,
     auth_token,
     auth_token_script,
+    identity_provider,
+    provider_end,
 )
 
 
