@@ -24,6 +24,7 @@ from sojourn.engine.database import EngineDatabase
 from sojourn.engine.grants import RealmUnknown
 from sojourn.engine.live import Session
 from sojourn.engine.manager import SessionManager
+from sojourn.engine.powers import check_powers
 from sojourn.engine.rules import Rules
 from sojourn.http.affinity import ServerId
 from sojourn.http.application import Application
@@ -192,6 +193,7 @@ async def _assemble(
     store = await open_store(settings.stores.session, settings.project)
     if isinstance(store, Lifecycle):
         stack.push_async_callback(store.close)
+    check_powers(store)
     check_bags(store, project.realms)
     passwords = hasher or PasswordHasher()
     stack.callback(passwords.close)

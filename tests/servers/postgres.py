@@ -263,5 +263,15 @@ def prepared_database(postgres_server: PostgresServer) -> str:
 @pytest.fixture
 def postgres_database(postgres_server: PostgresServer, prepared_database: str) -> str:
     """The URL of a database whose store is empty. For one without any schema: ``postgres_server.new_database()``."""
-    postgres_server.run(*_EMPTY, database=prepared_database.rpartition("/")[2])
+    empty(postgres_server, prepared_database)
     return prepared_database
+
+
+def empty(server: PostgresServer, url: str) -> None:
+    """Delete what is in the store, and hang up on whoever is connected."""
+    server.run(*_EMPTY, database=name_of(url))
+
+
+def name_of(url: str) -> str:
+    """The database that ``url`` names."""
+    return url.rpartition("/")[2]

@@ -2,10 +2,14 @@
 
 ``put ADDRESS SID PREFIX COUNT``        puts COUNT fields, all at once
 ``increment ADDRESS SID FIELD COUNT``   increments, all at once
+``take ADDRESS NAME TIMES``             takes value i TIMES[i] times, all at once; a line for each that it got first
+``try ADDRESS NAME COUNT DELAYS``       tries COUNT times at once; lines ``NUMBER ADMITTED``. TIMES and DELAYS are JSON
+``codes ADDRESS PREFIX``                puts values and takes them until it is killed; each acknowledgement is a line
 ``serve ADDRESS PREFIX``                writes until it is killed; each acknowledgement is a line on standard output
 """
 
 import asyncio
+import json
 import os
 import sys
 from typing import Any
@@ -33,6 +37,43 @@ async def _unless_ended(store: Any, sid: str, op: Op) -> None:
         await store.change(REALM, sid, 1, [op], T)
     except SessionEnded:
         _say("ended", sid, 0)
+
+
+async def take_many(store: Any, name: str, times: list[int]) -> None:
+    _wait_for_the_others()
+    takes = ((i, turn) for i, most in enumerate(times) for turn in range(most))
+    taken = await asyncio.gather(*(store.take(f"{name}{i}", T, remember=500 * (i % 2)) for i, _ in takes))
+    for one in taken:
+        if one is not None and one.first:
+            _say("first", one.text, one.at)
+
+
+async def try_many(store: Any, name: str, count: int, delays: list[int]) -> None:
+    _wait_for_the_others()
+    tried = await asyncio.gather(*(store.count_try(name, delays, T, forget=10**6) for _ in range(count)))
+    for one in tried:
+        _say(str(one.tries), str(one.admitted), one.wait)
+
+
+async def codes(store: Any, prefix: str) -> None:
+    await asyncio.gather(*(_codes(store, f"{prefix}-{task}") for task in range(TASKS)))
+
+
+async def _codes(store: Any, name: str) -> None:
+    for number in range(100_000):
+        code = f"{name}-{number}"
+        await store.put(code, code, T + 10**6, T)
+        _say("put", code, 0)
+        if number % 3:
+            remember = 500 * (number % 3 - 1)
+            assert (await store.take(code, T, remember=remember)).first
+            _say("taken", code, remember)
+
+
+def _wait_for_the_others() -> None:
+    """The parent says when all of its children have come so far."""
+    _say("ready", "-", 0)
+    os.read(0, 1)
 
 
 async def serve(store: Any, prefix: str) -> None:
@@ -67,6 +108,12 @@ async def main(command: str, address: str, *args: str) -> None:
             await put_many(store, sid, prefix, int(count))
         case "increment", sid, field, count:
             await increment_many(store, sid, field, int(count))
+        case "take", name, times:
+            await take_many(store, name, json.loads(times))
+        case "try", name, count, delays:
+            await try_many(store, name, int(count), json.loads(delays))
+        case "codes", prefix:
+            await codes(store, prefix)
         case "serve", prefix:
             await serve(store, prefix)
     await store.close()

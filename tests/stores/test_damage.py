@@ -194,8 +194,11 @@ async def test_a_commit_that_breaks_leaves_the_outcome_unknown(store: SqliteStor
 
 async def test_on_a_full_disk_only_ends_and_sweeps_are_admitted(store: SqliteStore, path: Path) -> None:
     session, other = await created(store, {"x": "1"}), await created(store, idle=500)
+    await store.put("code", "1", T + 9, T)
     scarce = await SqliteStore.open(path, reserve=2**62)
     for act in (
+        scarce.put("another code", "1", T + 9, T),
+        scarce.count_try("login", (1,), T, forget=9),
         scarce.create(a_session(), {}, T),
         scarce.change(HERE, session.id, 1, [put("x", "2")], T),
         scarce.rotate(HERE, session.id, 1, a_rotation(), T),
@@ -207,6 +210,7 @@ async def test_on_a_full_disk_only_ends_and_sweeps_are_admitted(store: SqliteSto
     ended = await scarce.end(HERE, session.id, LOGOUT, T)
     assert ended is not None
     assert ended.now
+    assert await scarce.take("code", T) == ("1", True, T)
     assert (await scarce.sweep(T + 500)).handled == 1
     assert await scarce.load(HERE, other.id, T) is None
     await scarce.close()

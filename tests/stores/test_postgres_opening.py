@@ -15,7 +15,7 @@ from sojourn.stores.postgres import Migrated, PostgresStore, migrate, schema
 from sojourn.stores.postgres.schema import SCHEMA
 from sojourn.testing.law import ALICE, HERE, LOGOUT, T, created, refused, texts
 from tests.servers.pooler import transaction_pooler
-from tests.servers.postgres import PostgresServer
+from tests.servers.postgres import PostgresServer, name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -26,10 +26,6 @@ async def fresh(postgres_server: PostgresServer) -> AsyncIterator[str]:
     url = postgres_server.new_database()
     yield url
     postgres_server.drop_database(url)
-
-
-def name_of(url: str) -> str:
-    return url.rpartition("/")[2]
 
 
 async def test_many_stores_may_open_a_new_database_at_once(fresh: str) -> None:

@@ -84,6 +84,11 @@ async def test_a_stopped_server_is_unavailable_at_once_and_no_longer_than_it_is_
         store.change(HERE, session.id, 1, [put("x", "2")], T),
         store.create(a_session(), {}, T),
         store.end(HERE, session.id, LOGOUT, T),
+        store.put("code", "1", T + 9, T),
+        store.look("code", T),
+        store.take("code", T),
+        store.count_try("login", (1,), T, forget=9),
+        store.give_back("login", T),
         store.ping(),
         store.time(),
     ):
@@ -146,11 +151,14 @@ async def kill_twice(server: PostgresServer, store: PostgresStore) -> None:
         while store.counters()["changes"] < begun + 200:
             await asyncio.sleep(0.001)
         await store.end(HERE, ended.id, LOGOUT, T)
+        await store.put("code", "1", T + 1_000, T)
+        assert await store.take("code", T) == ("1", True, T)
         server.kill()
         outcomes = await asyncio.gather(*counts)
         server.start()
         await works_again(store)
         assert await store.load(HERE, ended.id, T) is None
+        assert await store.take("code", T) is None
         for session, (acknowledged, unknown) in zip(sessions, outcomes, strict=True):
             assert acknowledged > 0
             fields = await texts(store, session)
@@ -179,6 +187,8 @@ async def test_a_read_only_server_says_so_and_still_answers_reads(server: Postgr
         await refused(StoreReadOnly, store.change(HERE, session.id, 1, [put("x", "2")], T))
         await refused(StoreReadOnly, store.create(a_session(), {}, T))
         await refused(StoreReadOnly, store.end(HERE, session.id, LOGOUT, T))
+        await refused(StoreReadOnly, store.take("code", T))
+        await refused(StoreReadOnly, store.count_try("login", (1,), T, forget=9))
         assert await texts(store, session) == {"x": "1"}
         assert "failure" in [finding.level for finding in await store.check() if finding.what == "read only"]
     finally:

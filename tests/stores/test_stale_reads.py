@@ -11,6 +11,7 @@ import pytest
 
 from sojourn.stores.sqlite import SqliteStore
 from sojourn.stores.sqlite.statements import SQL
+from sojourn.testing.law import T
 from sojourn.testing.session_laws.changing import ChangingLaws
 from sojourn.testing.session_laws.ending import EndingLaws
 from sojourn.testing.session_laws.expiring import ExpiringLaws
@@ -38,6 +39,22 @@ class Rows:
 
     def fetchall(self) -> list[Any]:
         return self._rows
+
+
+@pytest.mark.anyio
+async def test_who_still_sees_a_value_that_was_taken_does_not_take_it(tmp_path: Path) -> None:
+    store, other = [await SqliteStore.open(tmp_path / "state.db") for _ in range(2)]
+    await store.put("code", "1", T + 100, T)
+    store._reads._db.execute("BEGIN")
+    assert await store.look("code", T) == "1"
+    assert await other.take("code", T, remember=50) == ("1", True, T)
+    assert await store.look("code", T) == "1", "it reads the past"
+    assert await store.take("code", T) == ("1", False, T)
+    assert await store.put("code", "2", T + 100, T) is False
+    store._reads._db.execute("COMMIT")
+    assert await store.look("code", T) is None
+    for one in (store, other):
+        await one.close()
 
 
 class TestLagging(ChangingLaws, EndingLaws, ExpiringLaws):

@@ -21,7 +21,7 @@ from sojourn.core.errors import (
 from sojourn.core.ids import new_token
 from sojourn.model.field import increment, put
 from sojourn.model.session import Session
-from sojourn.stores.base import Ended
+from sojourn.stores.base import Ended, Taken
 from sojourn.stores.valkey import ValkeyStore
 from sojourn.stores.valkey.wire import LOOK_EVERY
 from sojourn.testing.law import ALICE, HERE, LOGOUT, T, a_rotation, a_session, created, refused, texts
@@ -62,6 +62,8 @@ def _writes(store: ValkeyStore, session: Session) -> list[Awaitable[object]]:
         store.change(HERE, session.id, 1, [], T),
         store.change_bag(HERE, session.id, 1, [put("x", "1")], T, idle=9),
         store.rotate(HERE, session.id, 1, a_rotation(), T),
+        store.put("another code", "1", T + 9, T),
+        store.count_try("login", (1,), T, forget=9),
     ]
 
 
@@ -76,6 +78,11 @@ def _acts(store: ValkeyStore, session: Session) -> list[Awaitable[object]]:
         store.count(T),
         store.sweep(T),
         store.read_bag(HERE, ALICE, T),
+        store.look("code", T),
+        store.take("code", T),
+        store.drop("code"),
+        store.give_back("login", T),
+        store.reset("login"),
         store.mark(),
         store.advance(),
         store.time(),
@@ -143,7 +150,8 @@ async def test_no_acknowledged_write_is_lost_when_the_server_is_killed() -> None
                 pairs = zip(sessions, tallies, strict=True)
                 writers = [asyncio.create_task(_count(store, session, tally, stop)) for session, tally in pairs]
                 done: list[str] = []
-                enders = asyncio.create_task(_end_some(store, ended, done))
+                taken: list[str] = []
+                enders = asyncio.gather(_end_some(store, ended, done), _take_some(store, taken))
                 await asyncio.sleep(0.3)
                 await asyncio.to_thread(server.kill)
                 stop.set()
@@ -156,6 +164,9 @@ async def test_no_acknowledged_write_is_lost_when_the_server_is_killed() -> None
                 assert sum(tally.counted for tally in tallies) > 50
                 assert [await store.load(HERE, sid, T) for sid in done] == [None] * len(done)
                 assert done
+                assert [await store.look(name, T) for name in taken] == [None] * len(taken)
+                assert [await store.take(name, T) for name in taken] == [None] * len(taken)
+                assert taken
     finally:
         server.remove()
 
@@ -187,13 +198,31 @@ async def _end_some(store: ValkeyStore, sessions: list[Session], done: list[str]
             await asyncio.sleep(0.01)
 
 
+async def _take_some(store: ValkeyStore, taken: list[str]) -> None:
+    with suppress(Unavailable):
+        while True:
+            name = new_token()
+            await store.put(name, "1", T + 1_000, T)
+            assert await store.take(name, T) == Taken("1", first=True, at=T)
+            taken.append(name)
+            await asyncio.sleep(0.01)
+
+
 async def test_a_full_server_refuses_but_lets_sessions_end(server: ValkeyServer, store: ValkeyStore) -> None:
     ended, brief, swept, live = [await created(store, {"x": "1"}, idle=idle) for idle in (0, 500, 600, 0)]
+    for name in ("code", "brief code"):
+        await store.put(name, "1", T + 900, T)
+    await store.count_try("tried", (100,), T, forget=900)
     server.run("CONFIG", "SET", "maxmemory", "1mb")
     await _all_say(StoreFull, _writes(store, live))
     await refused(StoreFull, store.ping())
     assert await store.end(HERE, ended.id, LOGOUT, T) == Ended(now=True, end=LOGOUT)
     assert await store.load(HERE, brief.id, T + 500) is None
+    assert await store.take("code", T, remember=500) == Taken("1", first=True, at=T)
+    assert await store.take("code", T, remember=500) == Taken("1", first=False, at=T)
+    assert await store.take("brief code", T) == Taken("1", first=True, at=T)
+    await store.give_back("tried", T)
+    await refused(StoreFull, store.count_try("tried", (100,), T, forget=900))
     assert (await store.sweep(T + 600)).handled == 1
     assert await store.why(HERE, swept.id, T + 600) is not None
     assert await texts(store, live, T) == {"x": "1"}

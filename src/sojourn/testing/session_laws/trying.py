@@ -123,7 +123,7 @@ class ThrottleLaws:
     async def test_a_sweep_leaves_what_counts(self, store: LimitedStore) -> None:
         for i in range(5):
             await counted(store, 0, name=f"rests {i}")
-        await counted(store, 1, 1, 1)
+        await counted(store, 0, 1, 1)
         while (swept := await store.sweep(T + FORGET, 2)).more:
             assert swept.handled == 0
         assert await counted(store, FORGET) == [(True, 4, 1_000)]
