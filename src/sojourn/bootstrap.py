@@ -17,6 +17,7 @@ from sojourn.core.crypto import write_master_key
 from sojourn.core.errors import SessionUnknown, StoreUnavailable
 from sojourn.core.ids import parse_handle
 from sojourn.core.masterkey import MasterKeyFile
+from sojourn.engine.adoption import adopt, mark_beside
 from sojourn.engine.assembly import assemble
 from sojourn.engine.bag import check_bags
 from sojourn.engine.bearers import kind_of
@@ -208,6 +209,10 @@ async def _assemble(
         hasher=passwords,
     )
     stack.push_async_callback(rules.watch.close)
+    await rules.seals.start()
+    await rules.accounts.seal.start(rules.seals)
+    signed = mark_beside(settings.master_key_path(database.installation))
+    await adopt(database, rules.accounts, signed)
     await rules.realms.sync(project.realms, rules.clock.now())
     await rules.providers.sync(project.providers, rules.clock.now())
     for realm in (*rules.realms.all(), rules.realms.operators):

@@ -9,6 +9,7 @@ import pytest
 
 from sojourn.config.project import RealmFolder
 from sojourn.core.clock import ManualClock
+from sojourn.engine.accounts import Accounts, AccountSeal
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
@@ -68,18 +69,25 @@ def audit(db: EngineDatabase, clock: ManualClock) -> Audit:
 
 
 @pytest.fixture
-def facts(db: EngineDatabase, clock: ManualClock) -> Facts:
-    return Facts(db, clock)
+def accounts(clock: ManualClock) -> Accounts:
+    return Accounts(AccountSeal(b"a key of these tests"), clock)
 
 
 @pytest.fixture
-def passwords(db: EngineDatabase, hasher: PasswordHasher, audit: Audit, clock: ManualClock) -> Passwords:
-    return Passwords(db, hasher, audit, clock)
+def facts(db: EngineDatabase, accounts: Accounts, clock: ManualClock) -> Facts:
+    return Facts(db, accounts.seal, clock)
 
 
 @pytest.fixture
-def users(db: EngineDatabase, passwords: Passwords, audit: Audit, clock: ManualClock) -> Users:
-    return Users(db, passwords, audit, clock)
+def passwords(
+    db: EngineDatabase, accounts: Accounts, hasher: PasswordHasher, audit: Audit, clock: ManualClock
+) -> Passwords:
+    return Passwords(db, accounts, hasher, audit, clock)
+
+
+@pytest.fixture
+def users(db: EngineDatabase, accounts: Accounts, passwords: Passwords, audit: Audit, clock: ManualClock) -> Users:
+    return Users(db, accounts, passwords, audit, clock)
 
 
 @pytest.fixture

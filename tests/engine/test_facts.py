@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from sojourn.core.errors import StoreUnavailable
 from sojourn.core.ids import secret_hash
 from sojourn.engine import epochs
+from sojourn.engine.accounts import Accounts
 from sojourn.engine.apikeys import ApiKeys
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.facts import Facts
@@ -63,6 +64,7 @@ async def test_a_change_through_another_connection_holds_at_the_next_look(
     after = await (await facts.current()).account(realm, ann.key)
     assert after is not None
     assert (after.state, after.scopes) == ("disabled", frozenset())
+    assert not after.intact
 
 
 async def test_a_change_by_another_process_holds_at_the_next_look(
@@ -72,11 +74,13 @@ async def test_a_change_by_another_process_holds_at_the_next_look(
     assert (await (await facts.current()).fences(realm, ann.key)).account == 0
     program = """
 import asyncio, pathlib, sys
-from sojourn.engine import epochs
+from sojourn.core.clock import SystemClock
+from sojourn.engine.accounts import Accounts, AccountSeal
 from sojourn.engine.database import EngineDatabase
 async def main():
+    accounts = Accounts(AccountSeal(b"a key of these tests"), SystemClock())
     db = await EngineDatabase.open("sqlite:///var/engine.db", pathlib.Path(sys.argv[1]))
-    await db.write(lambda connection: epochs.raise_account_epoch(connection, int(sys.argv[2]), "dropped"))
+    await db.write(lambda connection: accounts.end(connection, int(sys.argv[2]), "dropped"))
     await db.close()
 asyncio.run(main())
 """
@@ -99,12 +103,14 @@ async def test_an_account_of_another_directory_is_none_of_the_realm(
     assert await now.account(realm, 999) is None
 
 
-async def test_each_fence_moves_alone(facts: Facts, users: Users, realms: Realms, db: EngineDatabase) -> None:
+async def test_each_fence_moves_alone(
+    facts: Facts, users: Users, realms: Realms, db: EngineDatabase, accounts: Accounts
+) -> None:
     ann, bob = [await users.add("main", name, None) for name in ("ann", "bob")]
     acme, other = realms.get("acme"), realms.get("other")
     assert acme is not None
     assert other is not None
-    await db.write(lambda connection: epochs.raise_account_epoch(connection, ann.key, "dropped"))
+    await db.write(lambda connection: accounts.end(connection, ann.key, "dropped"))
     assert await (await facts.current()).fences(acme, ann.key) == Fences(1, 0, 0)
     assert await (await facts.current()).fences(acme, bob.key) == Fences(0, 0, 0)
     await db.write(lambda connection: epochs.raise_realm_epoch(connection, acme.id))

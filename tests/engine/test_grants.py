@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sojourn.config.project import RealmFolder
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import BadScope
+from sojourn.engine.accounts import Accounts, AccountSeal
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.directory import UserUnknown
@@ -184,7 +185,9 @@ async def compare(
 ) -> None:
     db, clock = await EngineDatabase.open("sqlite:///var/engine.db", project), ManualClock()
     audit = Audit(db, clock)
-    users = Users(db, Passwords(db, PasswordHasher(Cost(8, 1), workers=1), audit, clock), audit, clock)
+    accounts = Accounts(AccountSeal(b"a key"), clock)
+    passwords = Passwords(db, accounts, PasswordHasher(Cost(8, 1), workers=1), audit, clock)
+    users = Users(db, accounts, passwords, audit, clock)
     grants, realms = Grants(db, audit, clock), Realms(db)
     await realms.sync({name: RealmFolder(name, RealmConfig(), {}, ()) for name in "AO"}, 1)
     ids = {"*": "*"} | {realm.name: realm.id for realm in realms.all()}
@@ -207,7 +210,7 @@ async def compare(
     assert [group.name for group in await users.groups.of(ann.key)] == [f"g{node}" for node in reached]
     for each in realms.all():
         wanted = {scope for node, scope, within in given_to if within in ("*", each.name) and node in (-1, *reached)}
-        assert await scopes(Facts(db, clock), each, ann.key) == wanted
+        assert await scopes(Facts(db, accounts.seal, clock), each, ann.key) == wanted
     await db.close()
 
 

@@ -41,7 +41,7 @@ async def test_a_hash_of_a_cheaper_time_is_made_anew_at_the_next_login(
 ) -> None:
     ann = await users.add("main", "ann", GOOD)
     dearer = PasswordHasher(Cost(memory=16, passes=2), workers=1)
-    later = Passwords(db, dearer, audit, passwords._clock)
+    later = Passwords(db, passwords._accounts, dearer, audit, passwords._clock)
     assert await later.check("main", "ann", "wrong password of mine") is None
     assert await later.check("main", "ann", GOOD) == ann
     stored = await db.read(lambda connection: connection.exec_driver_sql("SELECT password FROM account").scalar_one())
@@ -53,7 +53,9 @@ async def test_a_password_set_while_the_old_one_is_hashed_anew_stays(
     users: Users, passwords: Passwords, db: EngineDatabase, audit: Audit
 ) -> None:
     ann = await users.add("main", "ann", GOOD)
-    later = Passwords(db, PasswordHasher(Cost(memory=16, passes=2), workers=1), audit, passwords._clock)
+    later = Passwords(
+        db, passwords._accounts, PasswordHasher(Cost(memory=16, passes=2), workers=1), audit, passwords._clock
+    )
     hashed = later._hasher.hash
 
     async def slow(password: str) -> str:

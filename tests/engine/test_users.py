@@ -63,8 +63,8 @@ async def test_a_weak_password_makes_no_account(users: Users, password: str) -> 
     assert await users.list() == []
 
 
-@pytest.mark.parametrize(("state", "moved"), [("locked", 0), ("expired", 0), ("disabled", 1), ("active", 0)])
-async def test_only_disabling_ends_what_lives(
+@pytest.mark.parametrize(("state", "moved"), [("locked", 0), ("expired", 1), ("disabled", 1), ("active", 0)])
+async def test_only_disabling_and_expiring_end_what_lives(
     users: Users, facts: Facts, realm: Realm, state: AccountState, moved: int
 ) -> None:
     ann = await users.add("main", "ann", GOOD)

@@ -8,6 +8,7 @@ from sojourn.config.settings import Settings
 from sojourn.core.clock import Clock, StoreClock
 from sojourn.core.crypto import MasterKey
 from sojourn.core.masterkey import MasterKeyFile
+from sojourn.engine.accounts import Accounts, AccountSeal
 from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
@@ -55,6 +56,7 @@ class _Ground:
     hasher: PasswordHasher
     time: StoreClock
     audit: Audit
+    accounts: Accounts
     facts: Facts
     realms: Realms
     journal: EndJournal
@@ -87,6 +89,7 @@ def assemble(
     """
     time = StoreClock(clock)
     log = audit(db, time)
+    accounts = Accounts(AccountSeal(), time)
     ground = _Ground(
         settings=settings,
         db=db,
@@ -95,7 +98,8 @@ def assemble(
         hasher=hasher,
         time=time,
         audit=log,
-        facts=Facts(db, time),
+        accounts=accounts,
+        facts=Facts(db, accounts.seal, time),
         realms=Realms(db),
         journal=EndJournal(db),
     )
@@ -107,8 +111,8 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     db, log, facts, time = ground.db, ground.audit, ground.facts, ground.time
     rings = KeyRings(db, facts, ground.seals, time)
     life = KeyLife(rings=rings, realms=ground.realms, ends=ending.ends, audit=log, db=db, clock=time)
-    passwords = Passwords(db, ground.hasher, log, time, ending.ends)
-    users = Users(db, passwords, log, time, ending.ends)
+    passwords = Passwords(db, ground.accounts, ground.hasher, log, time, ends=ending.ends)
+    users = Users(db, ground.accounts, passwords, log, time, ends=ending.ends)
     keeping = AuditKeeping(db=db, audit=log, settings=ground.settings.audit, clock=time)
     sessions, tokens, uses = _sessions(ground, ending), _tokens(ground, rings), TokenUses(db, log, time)
     actors, logins = Actors(facts), Logins(passwords=passwords, facts=facts, sessions=sessions, audit=log, clock=time)
@@ -120,6 +124,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         realms=ground.realms,
         facts=facts,
         actors=actors,
+        accounts=ground.accounts,
         users=users,
         passwords=passwords,
         grants=Grants(db, log, time),
@@ -150,7 +155,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
 
 def _ends(ground: _Ground) -> _Ends:
     db, store, log, journal, time = ground.db, ground.store, ground.audit, ground.journal, ground.time
-    ends = Ends(store=store, journal=journal, audit=log, db=db, clock=time)
+    ends = Ends(store=store, journal=journal, audit=log, db=db, accounts=ground.accounts, clock=time)
     activity = Activity(time)
     ends.listen(activity.abort)
     return _Ends(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 from sojourn.core.clock import MINUTE, Clock
 from sojourn.core.errors import SojournError, StaleSession
 from sojourn.engine import epochs
+from sojourn.engine.accounts import Accounts
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.endings import Endings, told
@@ -44,9 +45,17 @@ class Ends:
     """Ends sessions of all realms, for good."""
 
     def __init__(
-        self, *, store: SessionStore, journal: EndJournal, audit: Audit, db: EngineDatabase, clock: Clock
+        self,
+        *,
+        store: SessionStore,
+        journal: EndJournal,
+        audit: Audit,
+        db: EngineDatabase,
+        accounts: Accounts,
+        clock: Clock,
     ) -> None:
         self._store = store
+        self._accounts = accounts
         self._audit = audit
         self._db = db
         self._clock = clock
@@ -113,7 +122,7 @@ class Ends:
             return await self._all_in(realm.id, account_principal(account_key), end, _nobody)
 
         def lift(connection: Connection) -> int:
-            return epochs.raise_account_epoch(connection, account_key, end.reason, actor=end.actor, rule=end.rule)
+            return self._accounts.end(connection, account_key, end.reason, actor=end.actor, rule=end.rule)
 
         await self._raise(lift, end, account=account_key)
         return await self.clear(account_key, end)

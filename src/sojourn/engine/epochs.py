@@ -1,4 +1,6 @@
-"""The fences: ``authEpoch`` of one account, one realm, the engine. To raise one is to end all sessions made before.
+"""The fences: ``authEpoch`` of one realm, of the engine. To raise one is to end all sessions made before.
+
+That of an account is part of its signed record: :meth:`sojourn.engine.accounts.Accounts.end`.
 
 Each function is one UPDATE within the caller's transaction, see ``EngineDatabase.write``. The reason, and by whom and
 under which rule, stays beside the number: whoever meets a session of before tells these.
@@ -9,13 +11,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, Table, Update, update
 
 from sojourn.core.errors import NotFound
-from sojourn.engine.database.schema import account, installation, realm
+from sojourn.engine.database.schema import installation, realm
 from sojourn.model.session import EndReason
-
-
-def raise_account_epoch(connection: Connection, key: int, reason: EndReason, *, actor: str = "", rule: str = "") -> int:
-    """End all of an account, for ``reason``; the new number. Raises ``NotFound``."""
-    return _raise(connection, account, _higher(account, reason, actor, rule).where(account.c.key == key))
 
 
 def raise_realm_epoch(

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from sojourn.core.clock import Clock, Ms
 from sojourn.engine import lookups, token_records
+from sojourn.engine.accounts import AccountSeal
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import EngineDatabase, Generation
 from sojourn.engine.lookups import EVERYWHERE, UNKNOWN_EPOCH, ProviderState, Raised, SigningKeyRow, Why
@@ -56,8 +57,9 @@ class Acting(NamedTuple):
 class Facts:
     """The door to the present snapshot."""
 
-    def __init__(self, db: EngineDatabase, clock: Clock) -> None:
+    def __init__(self, db: EngineDatabase, seal: AccountSeal, clock: Clock) -> None:
         self._db = db
+        self._seal = seal
         self._clock = clock
         self._snapshot: Snapshot | None = None
         #: The snapshot of this turn of the event loop.
@@ -103,15 +105,16 @@ class Facts:
 
     def _under(self, generation: Generation) -> Snapshot:
         if self._snapshot is None or self._snapshot.generation != generation:
-            self._snapshot = Snapshot(self._db, generation, self._clock.now())
+            self._snapshot = Snapshot(self._db, self._seal, generation, self._clock.now())
         return self._snapshot
 
 
 class Snapshot:
     """Facts read under one generation; each is read when first asked for."""
 
-    def __init__(self, db: EngineDatabase, generation: Generation, taken: Ms) -> None:
+    def __init__(self, db: EngineDatabase, seal: AccountSeal, generation: Generation, taken: Ms) -> None:
         self._db = db
+        self._seal = seal
         #: The generation under which the entries serve.
         self.generation = generation
         #: When this process saw it first.
@@ -131,13 +134,13 @@ class Snapshot:
     async def account(self, realm: Realm, key: int) -> Account | None:
         """The account with its scopes in ``realm``, whatever its state.
 
-        None when unknown, deleted, or not of the realm's directory.
+        None when unknown, deleted, or not of the realm's directory. One whose record was changed from outside is disabled.
         """
         at = (realm.id, realm.config.directory, key)
         try:
             return self._accounts[at]
         except KeyError:
-            found = await self._db.read(lambda connection: lookups.account(connection, realm, key))
+            found = await self._db.read(lambda connection: lookups.account(connection, self._seal, realm, key))
             return _remember(self._accounts, at, found)
 
     async def held(self, key: int) -> Mapping[str, ScopeSet]:
@@ -177,7 +180,7 @@ class Snapshot:
         try:
             return self._acting[key]
         except KeyError:
-            known = await self._db.read(lambda connection: lookups.name_and_state(connection, key))
+            known = await self._db.read(lambda connection: lookups.name_and_state(connection, self._seal, key))
             live = known is not None and known[1] in LIVE_STATES
             found = Acting(known[0], await self.held(key)) if known is not None and live else None
             return _remember(self._acting, key, found)

@@ -18,6 +18,9 @@ from sojourn.model.scope import ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, End, Fences, Identity, Session
 from sojourn.model.user import Account
 
+#: Rule of the end of a session whose account's record was changed from outside.
+TAMPERED = "the record of the account was changed from outside"
+
 
 class Fence:
     """Compares a session with the facts of this instant."""
@@ -99,7 +102,7 @@ class Fence:
         if session.created < not_before:
             return Why("restored")
         if key != ANONYMOUS_KEY and (account is None or account.state not in LIVE_STATES):
-            return Why("user-deleted" if account is None else "user-disabled")
+            return _unusable(account)
         if fences == made:
             return await self._who_revoked(realm, session)
         raised = await self._facts.raised(realm, key)
@@ -119,6 +122,12 @@ class Fence:
             return error
         first = ended.end if ended else end
         return first.error()
+
+
+def _unusable(account: Account | None) -> Why:
+    if account is None:
+        return Why("user-deleted")
+    return Why("user-disabled", rule="" if account.intact else TAMPERED)
 
 
 def _passes(session: Session, standing: Standing) -> bool:

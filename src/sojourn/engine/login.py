@@ -138,6 +138,9 @@ class Logins:
     async def _admitted(self, realm: Realm, found: Account) -> Account | None:
         """``found`` with its scopes in ``realm`` when it may log in there now."""
         present = await (await self._facts.current()).account(realm, found.key)
+        if present is not None and not present.intact:
+            detail = {"userName": present.name}
+            await self._audit.refused("user.tampered", "", realm=realm.id, actor=present.name, detail=detail)
         if present is None or present.state != "active":
             return None
         needed = realm.config.login_scope

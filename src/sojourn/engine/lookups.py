@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, Table, bindparam, func, or_, select
 
+from sojourn.engine.accounts import AccountSeal, selected
 from sojourn.engine.apikeys import ApiKey
 from sojourn.engine.database import schema
 from sojourn.engine.reach import reach_of_account, reach_of_group
@@ -75,20 +77,22 @@ class Raised(NamedTuple):
     engine: Why
 
 
-def account(connection: Connection, realm: Realm, key: int) -> Account | None:
+def account(connection: Connection, seal: AccountSeal, realm: Realm, key: int) -> Account | None:
     """The account with its scopes in ``realm``; None when unknown, deleted, or of another directory."""
     row = connection.execute(_ACCOUNT, {"of": key}).one_or_none()
     if row is None or row.directory != realm.config.directory:
         return None
     scopes = connection.execute(_SCOPES, {"of": key, "within": realm.id}).scalars().all()
-    return Account(**row._asdict(), scopes=frozenset(scopes))
+    return msgspec.structs.replace(seal.account(row._asdict()), scopes=frozenset(scopes))
 
 
-def name_and_state(connection: Connection, key: int) -> tuple[str, str] | None:
-    """Name and state of an account of whatever directory; None when there never was one with that key."""
-    table = schema.account
-    row = connection.execute(select(table.c.name, table.c.state).where(table.c.key == key)).one_or_none()
-    return (row.name, row.state) if row else None
+def name_and_state(connection: Connection, seal: AccountSeal, key: int) -> tuple[str, str] | None:
+    """Name and state of an account of whatever directory; None when unknown or deleted."""
+    row = connection.execute(_ACCOUNT, {"of": key}).one_or_none()
+    if row is None:
+        return None
+    found = seal.account(row._asdict())
+    return found.name, found.state
 
 
 def held(connection: Connection, key: int) -> Mapping[str, ScopeSet]:
@@ -171,10 +175,8 @@ def ring(connection: Connection, realm: Realm) -> Sequence[SigningKeyRow]:
     return tuple(SigningKeyRow._make(row) for row in connection.execute(_RING, {"within": realm.id}))
 
 
-def _account() -> Select[int, str, str, str, str, int]:
-    table = schema.account
-    columns = (table.c.key, table.c.directory, table.c.name, table.c.email, table.c.state, table.c.auth_epoch)
-    return select(*columns).where(table.c.key == bindparam("of"), table.c.state != "deleted")
+def _account() -> Select[*tuple[Any, ...]]:
+    return selected().where(schema.account.c.key == bindparam("of"))
 
 
 def _grants_of() -> ColumnElement[bool]:

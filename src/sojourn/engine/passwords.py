@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection
 
 from sojourn.core.clock import Clock
-from sojourn.engine import epochs
+from sojourn.engine.accounts import Accounts
 from sojourn.engine.actors import Actor
 from sojourn.engine.audit import Audit
-from sojourn.engine.database import EngineDatabase, schema
-from sojourn.engine.directory import UserUnknown, account_key
+from sojourn.engine.database import EngineDatabase
 from sojourn.engine.ends import Ends
 from sojourn.identity.password import MIN_LENGTH, PasswordHasher
 from sojourn.model.session import End
 from sojourn.model.user import Account
-
-_table = schema.account
-
-
-class _Stored(NamedTuple):
-    account: Account
-    password: str | None
 
 
 class Passwords:
     """The passwords of the accounts of all directories. Accounts given back here carry no scopes."""
 
     def __init__(
-        self, db: EngineDatabase, hasher: PasswordHasher, audit: Audit, clock: Clock, ends: Ends | None = None
+        self,
+        db: EngineDatabase,
+        accounts: Accounts,
+        hasher: PasswordHasher,
+        audit: Audit,
+        clock: Clock,
+        *,
+        ends: Ends | None = None,
     ) -> None:
         """With ``ends`` the sessions that an act here ends are gone from the store too when the act returns."""
         self._db = db
+        self._accounts = accounts
         self._ends = ends
         self._hasher = hasher
         self._audit = audit
@@ -50,7 +49,7 @@ class Passwords:
         The ``auth_epoch`` of the answer is of the moment before the check: a session made under it is dead when the
         password was changed meanwhile. Raises ``LoginBusy``.
         """
-        found = await self._db.read(lambda connection: _found(connection, directory, user_id))
+        found = await self._db.read(lambda connection: self._accounts.find(connection, directory, user_id))
         stored = found.password if found else None
         fits = await self._hasher.verify(stored, password)
         if not fits or found is None or stored is None:
@@ -62,18 +61,15 @@ class Passwords:
     async def set(self, actor: Actor, key: int, password: str, *, min_length: int = MIN_LENGTH) -> Account:
         """Set the password of an account, which ends all its sessions.
 
-        Raises ``UserUnknown``, ``WeakPassword``, ``LoginBusy``.
+        Raises ``UserUnknown``, ``WeakPassword``, ``LoginBusy``, ``AccountTampered``.
         """
-        account = await self._db.read(lambda connection: _known(connection, key))
+        account = (await self._db.read(lambda connection: self._accounts.known(connection, key))).account
         stored = await self.hashed(password, (account.name, account.email), min_length)
 
         def work(connection: Connection) -> Account:
-            live = (_table.c.key == key, _table.c.state != "deleted")
-            values = {"password": stored, "changed": self._clock.now()}
-            if connection.execute(update(_table).where(*live).values(values)).rowcount != 1:
-                raise UserUnknown
-            epochs.raise_account_epoch(connection, key, "password-changed", actor=actor.name)
-            changed = _known(connection, key)
+            self._accounts.change(connection, key, {"password": stored})
+            self._accounts.end(connection, key, "password-changed", actor=actor.name)
+            changed = self._accounts.known(connection, key).account
             connection.execute(
                 self._audit.row(
                     "PASSWORD_CHANGE",
@@ -94,34 +90,11 @@ class Passwords:
 
     async def _rehash(self, key: int, stored: str, password: str) -> None:
         fresh = await self._hasher.hash(password)
-        # Only over the very hash that was checked: a password set meanwhile stays.
-        changed = update(_table).where(_table.c.key == key, _table.c.password == stored).values(password=fresh)
-        await self._db.write(lambda connection: connection.execute(changed).rowcount)
 
+        def work(connection: Connection) -> None:
+            found = self._accounts.get(connection, key)
+            # Only over the very hash that was checked: a password set meanwhile stays.
+            if found is not None and found.password == stored and found.account.intact:
+                self._accounts.change(connection, key, {"password": fresh})
 
-def _selected() -> Select[*tuple[Any, ...]]:
-    columns = (_table.c.key, _table.c.directory, _table.c.name, _table.c.email, _table.c.state, _table.c.auth_epoch)
-    return select(*columns, _table.c.password).where(_table.c.state != "deleted")
-
-
-def _read(row: Row[*tuple[Any, ...]]) -> _Stored:
-    columns = row._asdict()
-    password = columns.pop("password")
-    return _Stored(Account(**columns), password)
-
-
-def _stored(connection: Connection, key: int) -> _Stored | None:
-    row = connection.execute(_selected().where(_table.c.key == key)).one_or_none()
-    return _read(row) if row else None
-
-
-def _found(connection: Connection, directory: str, user_id: str) -> _Stored | None:
-    key = account_key(connection, directory, user_id)
-    return None if key is None else _stored(connection, key)
-
-
-def _known(connection: Connection, key: int) -> Account:
-    found = _stored(connection, key)
-    if found is None:
-        raise UserUnknown
-    return found.account
+        await self._db.write(work)

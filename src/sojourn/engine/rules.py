@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sojourn.config.settings import Settings
 from sojourn.core.clock import Clock
+from sojourn.engine.accounts import Accounts
 from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
@@ -47,6 +48,7 @@ class Rules:
     realms: Realms
     facts: Facts
     actors: Actors
+    accounts: Accounts
     users: Users
     passwords: Passwords
     grants: Grants

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, delete
 
 from sojourn.core.clock import Clock
+from sojourn.core.errors import Conflict
 from sojourn.core.json import Json
-from sojourn.engine import epochs
+from sojourn.engine.accounts import Accounts, selected
+from sojourn.engine.actors import Actor, Guard, as_actor, unguarded
 from sojourn.engine.audit import Audit, Kind
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.directory import (
     MAIN,
     Assignee,
     NameTaken,
-    UserUnknown,
     account_key,
     ensure_everyone,
     free_name,
@@ -28,24 +28,47 @@ from sojourn.engine.memberships import join
 from sojourn.engine.passwords import Passwords
 from sojourn.identity.password import MIN_LENGTH
 from sojourn.model.session import End, EndReason
-from sojourn.model.user import Account, AccountState, BadAccount, check_email, check_user_name, fold
+from sojourn.model.user import Account, AccountState, AccountType, BadAccount, check_email, check_user_name, fold
 
 _table = schema.account
 
+#: States that end all that lives, when an account comes into them.
+_ENDING = frozenset({"disabled", "expired"})
+
+#: The reason of those ends.
+_DISABLED: EndReason = "user-disabled"
+
+
+class ExternalAuthorizer(Conflict):
+    """This account has no password here: its identity provider says when it expires."""
+
+    code = "user.external"
+
 
 class Users:
-    """The accounts of all directories. Accounts given back here carry no scopes: those depend on the realm."""
+    """The accounts of all directories. Accounts given back here carry no scopes: those depend on the realm.
+
+    Each change asks its ``guard`` first, in its own transaction.
+    """
 
     def __init__(
-        self, db: EngineDatabase, passwords: Passwords, audit: Audit, clock: Clock, ends: Ends | None = None
+        self,
+        db: EngineDatabase,
+        accounts: Accounts,
+        passwords: Passwords,
+        audit: Audit,
+        clock: Clock,
+        *,
+        ends: Ends | None = None,
     ) -> None:
         """With ``ends`` the sessions that an act here ends are gone from the store too when the act returns."""
         self._db = db
         self._ends = ends
+        self._accounts = accounts
         self._passwords = passwords
         self._audit = audit
         self._clock = clock
-        #: Groups of the same directories.
+        #: Groups and roles of the same directories.
         self.groups = Groups(db, audit, clock)
 
     async def add(
@@ -57,9 +80,10 @@ class Users:
         groups: Iterable[str] = (),
         *,
         min_length: int = MIN_LENGTH,
-        actor: str = "",
+        actor: Actor | str = "",
+        guard: Guard = unguarded,
     ) -> Account:
-        """A new active account; without a password nobody can log in as it.
+        """A new active account in ``groups``, which may be roles too; without a password nobody can log in as it.
 
         Raises ``BadAccount``, ``WeakPassword``, ``NameTaken``, ``GroupUnknown``, ``LoginBusy``.
         """
@@ -67,134 +91,177 @@ class Users:
         stored = None if password is None else await self._passwords.hashed(password, (name, email), min_length)
 
         def work(connection: Connection) -> Account:
-            key = self._insert(connection, directory, name, email, stored)
+            guard(connection)
+            _check_mail_free(connection, directory, email)
+            ensure_everyone(connection, directory, self._clock.now())
+            key = new_key(connection, directory, name)
+            named = {"key": key, "directory": directory, "name": name, "live_name": fold(name)}
+            mailed = {"email": email, "live_email": fold(email) or None}
+            account = self._accounts.insert(connection, {**named, **mailed, "password": stored})
             join(connection, Assignee(name, key, None), directory, groups)
             self._audited(connection, "USER_CHANGE", "created", name, actor)
-            return Account(key=key, directory=directory, name=name, email=email)
+            return account
 
         return await self._db.write(work)
 
     async def get(self, key: int) -> Account | None:
         """The account with ``key``; None when unknown or deleted."""
-        return await self._db.read(lambda connection: _account(connection, key))
+        found = await self._db.read(lambda connection: self._accounts.get(connection, key))
+        return found.account if found else None
 
     async def find(self, directory: str, user_id: str) -> Account | None:
         """The account with that name or mail address; None when there is none."""
-        return await self._db.read(lambda connection: _found(connection, directory, user_id))
+        found = await self._db.read(lambda connection: self._accounts.find(connection, directory, user_id))
+        return found.account if found else None
 
     async def list(self, directory: str = MAIN) -> Sequence[Account]:
         """All accounts of the directory that were not deleted, by name."""
-        wanted = _selected().where(_table.c.directory == directory).order_by(_table.c.name, _table.c.key)
-        return await self._db.read(lambda connection: [_read(row) for row in connection.execute(wanted).all()])
+        wanted = selected().where(_table.c.directory == directory).order_by(_table.c.name, _table.c.key)
+        return await self._db.read(
+            lambda connection: [self._accounts.record(row).account for row in connection.execute(wanted)]
+        )
 
-    async def set_state(self, key: int, state: AccountState, actor: str = "") -> Account:
-        """Lock, disable, expire or activate. Disabling ends all sessions; a lock only stops new logins.
+    async def page(self, directory: str, after: int, limit: int) -> Sequence[Account]:
+        """At most ``limit`` accounts of the directory by key, those with a key above ``after``."""
+        wanted = selected().where(_table.c.directory == directory, _table.c.key > after).order_by(_table.c.key)
+        return await self._db.read(
+            lambda connection: [self._accounts.record(row).account for row in connection.execute(wanted.limit(limit))]
+        )
+
+    async def has_password(self, key: int) -> bool:
+        """Whether the account has a password here; without one only an identity provider can let it in."""
+        found = await self._db.read(lambda connection: self._accounts.get(connection, key))
+        return found is not None and found.password is not None
+
+    async def set_state(
+        self, key: int, state: AccountState, actor: Actor | str = "", *, guard: Guard = unguarded
+    ) -> Account:
+        """Lock, disable, expire or activate. Disabling and expiring end all sessions; a lock only stops new logins.
+
+        Raises ``UserUnknown``; ``AccountTampered`` for a record that was changed from outside, which can be disabled only;
+        :class:`ExternalAuthorizer` for *expired* and an account without a password.
+        """
+        who, rule = as_actor(actor), "" if state == "disabled" else state
+
+        def work(connection: Connection) -> bool:
+            guard(connection)
+            before = self._accounts.known(connection, key)
+            if state == "expired" and before.password is None:
+                raise ExternalAuthorizer
+            ends = state in _ENDING and before.account.state not in _ENDING
+            if ends or (state == "disabled" and not before.account.intact):
+                values = {"state": state}
+                self._accounts.end(connection, key, _DISABLED, values=values, actor=who.name, rule=rule)
+            else:
+                self._accounts.change(connection, key, {"state": state})
+            kind = _kind_of_change(before.account.state, state)
+            self._audited(connection, kind, state, before.account.name, who)
+            return ends
+
+        if await self._db.write(work):
+            await self._clear(key, End(_DISABLED, self._clock.now(), who.name, rule))
+        return await self._known(key)
+
+    async def set_type(
+        self, key: int, account_type: AccountType, actor: Actor | str = "", *, guard: Guard = unguarded
+    ) -> Account:
+        """Say what the account is for. Raises ``UserUnknown``, ``AccountTampered``."""
+        return await self._change(key, {"account_type": account_type}, account_type, actor, guard)
+
+    async def set_email(self, key: int, email: str, actor: Actor | str = "", *, guard: Guard = unguarded) -> Account:
+        """Give the account another mail address; empty takes it away.
+
+        Raises ``BadAccount``, ``NameTaken``, ``UserUnknown``, ``AccountTampered``.
+        """
+        _check_mail(email)
+
+        def free(connection: Connection) -> None:
+            guard(connection)
+            account = self._accounts.known(connection, key).account
+            if fold(email) != fold(account.email):
+                _check_mail_free(connection, account.directory, email)
+
+        values = {"email": email, "live_email": fold(email) or None}
+        return await self._change(key, values, "email", actor, free)
+
+    async def vouch(self, key: int, actor: Actor | str = "") -> bool:
+        """Sign the record of an account as it stands; False when nothing was wrong with it. For the host only.
 
         Raises ``UserUnknown``.
         """
 
-        def work(connection: Connection) -> Account:
-            before = _known(connection, key)
-            self._set(connection, key, {"state": state})
-            if state == "disabled" and before.state != "disabled":
-                epochs.raise_account_epoch(connection, key, "user-disabled", actor=actor)
-            kind = _kind_of_change(before.state, state)
-            self._audited(connection, kind, state, before.name, actor)
-            return _known(connection, key)
+        def work(connection: Connection) -> bool:
+            done = self._accounts.vouch(connection, key)
+            if done:
+                name = self._accounts.known(connection, key).account.name
+                self._audited(connection, "USER_CHANGE", "vouched for", name, actor)
+            return done
 
-        account = await self._db.write(work)
-        if state == "disabled":
-            await self._clear(key, "user-disabled", actor)
-        return account
+        return await self._db.write(work)
 
-    async def delete(self, key: int, actor: str = "") -> None:
+    async def delete(self, key: int, actor: Actor | str = "", *, guard: Guard = unguarded) -> None:
         """Delete the account: sessions end, grants and memberships go, the name is free again, the key stays used.
 
         Raises ``UserUnknown``.
         """
+        who = as_actor(actor)
 
         def work(connection: Connection) -> None:
-            account = _known(connection, key)
+            guard(connection)
+            account = self._accounts.known(connection, key).account
             for table in (schema.membership, schema.scope_grant):
                 connection.execute(delete(table).where(table.c.account == key))
             erased = {"state": "deleted", "live_name": None, "email": "", "live_email": None, "password": None}
-            self._set(connection, key, erased)
+            self._accounts.end(connection, key, "user-deleted", values=erased, actor=who.name)
             free_name(connection, key)
-            epochs.raise_account_epoch(connection, key, "user-deleted", actor=actor)
-            self._audited(connection, "USER_CHANGE", "deleted", account.name, actor)
+            self._audited(connection, "USER_CHANGE", "deleted", account.name, who)
 
         await self._db.write(work)
-        await self._clear(key, "user-deleted", actor)
+        await self._clear(key, End("user-deleted", self._clock.now(), who.name))
 
-    async def _clear(self, key: int, reason: EndReason, actor: str) -> None:
+    async def _known(self, key: int) -> Account:
+        return (await self._db.read(lambda connection: self._accounts.known(connection, key))).account
+
+    async def _change(
+        self, key: int, values: Mapping[str, str | None], act: str, actor: Actor | str, guard: Guard
+    ) -> Account:
+        def work(connection: Connection) -> Account:
+            guard(connection)
+            changed = self._accounts.change(connection, key, values)
+            self._audited(connection, "USER_CHANGE", act, changed.name, actor)
+            return changed
+
+        return await self._db.write(work)
+
+    async def _clear(self, key: int, end: End) -> None:
         if self._ends is not None:
-            await self._ends.clear_later(key, End(reason, self._clock.now(), actor))
+            await self._ends.clear_later(key, end)
 
-    def _insert(self, connection: Connection, directory: str, name: str, email: str, password: str | None) -> int:
-        if email and account_key(connection, directory, email) is not None:
-            raise NameTaken("this mail address is taken")
-        now = self._clock.now()
-        ensure_everyone(connection, directory, now)
-        key = new_key(connection, directory, name)
-        values = {
-            "key": key,
-            "directory": directory,
-            "name": name,
-            "live_name": fold(name),
-            "email": email,
-            "live_email": fold(email) or None,
-            "password": password,
-            "state": "active",
-            "created": now,
-            "changed": now,
-        }
-        connection.execute(insert(_table).values(values))
-        return key
-
-    def _set(self, connection: Connection, key: int, values: Mapping[str, str | None]) -> None:
-        live = (_table.c.key == key, _table.c.state != "deleted")
-        if connection.execute(update(_table).where(*live).values(changed=self._clock.now(), **values)).rowcount != 1:
-            raise UserUnknown
-
-    def _audited(self, connection: Connection, kind: Kind, act: str, name: str, actor: str) -> None:
+    def _audited(self, connection: Connection, kind: Kind, act: str, name: str, actor: Actor | str) -> None:
         detail: dict[str, Json] = {"act": act, "name": name}
-        connection.execute(self._audit.row(kind, realm="", outcome="ok", actor=actor, detail=detail))
+        row = self._audit.row(kind, realm="", outcome="ok", detail=detail, **as_actor(actor).audited)
+        connection.execute(row)
 
 
 def _check_names(name: str, email: str) -> None:
     check_user_name(name)
-    check_email(email)
-    if "@" in fold(name) or (email and "@" not in fold(email)):
+    _check_mail(email)
+    if "@" in fold(name):
         raise BadAccount("a user name contains no @, in no script")
+
+
+def _check_mail(email: str) -> None:
+    check_email(email)
+    if email and "@" not in fold(email):
+        raise BadAccount("this is not an e-mail address")
+
+
+def _check_mail_free(connection: Connection, directory: str, email: str) -> None:
+    if email and account_key(connection, directory, email) is not None:
+        raise NameTaken("this mail address is taken")
 
 
 def _kind_of_change(before: AccountState, after: AccountState) -> Kind:
     if after == "locked":
         return "USER_LOCK"
     return "USER_UNLOCK" if before == "locked" and after == "active" else "USER_CHANGE"
-
-
-def _selected() -> Select[*tuple[Any, ...]]:
-    columns = (_table.c.key, _table.c.directory, _table.c.name, _table.c.email, _table.c.state, _table.c.auth_epoch)
-    return select(*columns).where(_table.c.state != "deleted")
-
-
-def _read(row: Row[*tuple[Any, ...]]) -> Account:
-    return Account(**row._asdict())
-
-
-def _account(connection: Connection, key: int) -> Account | None:
-    row = connection.execute(_selected().where(_table.c.key == key)).one_or_none()
-    return _read(row) if row else None
-
-
-def _found(connection: Connection, directory: str, user_id: str) -> Account | None:
-    key = account_key(connection, directory, user_id)
-    return None if key is None else _account(connection, key)
-
-
-def _known(connection: Connection, key: int) -> Account:
-    found = _account(connection, key)
-    if found is None:
-        raise UserUnknown
-    return found

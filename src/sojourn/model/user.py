@@ -13,6 +13,9 @@ from sojourn.model.session import ANONYMOUS_KEY, ANONYMOUS_NAME, Identity
 
 AccountState = Literal["active", "locked", "disabled", "expired"]
 
+#: What an account is for: a person's own work, or the support of others.
+AccountType = Literal["standard", "support"]
+
 MAX_NAME = 100
 MAX_EMAIL = 254
 MAX_PASSWORD = 1024
@@ -34,8 +37,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     email: str = ""
     state: AccountState = "active"
+    account_type: AccountType = "standard"
     #: Raised by disable, delete, password change and "end all of": handles from before are dead.
     auth_epoch: int = 0
+    #: Whether the engine itself wrote the record last. One that was changed from outside counts as disabled.
+    intact: bool = True
     #: Scopes in one realm: direct and by groups, for the realm or ``*``.
     scopes: ScopeSet = NO_SCOPE
 

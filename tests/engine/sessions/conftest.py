@@ -112,6 +112,8 @@ async def assemble(
     rules = build(
         settings=settings, db=db, store=store, clock=clock, master=MasterKey(master), hasher=hasher, audit=audit_log
     )
+    await rules.seals.start()
+    await rules.accounts.seal.start(rules.seals)
     folders = {name: RealmFolder(name, RealmConfig(**config), {}, ()) for name, config in configs.items()}
     await rules.realms.sync(folders, clock.now())
     for realm in rules.realms.all():

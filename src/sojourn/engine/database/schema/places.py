@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, Text
 
 from sojourn.engine.database.schema.columns import key_column, last_raise, table
 
@@ -15,8 +15,6 @@ installation = table(
     Column("auth_epoch", BigInteger, nullable=False, server_default="0"),
     *last_raise(),
     Column("not_before", BigInteger, nullable=False, server_default="0"),
-    #: The key of the secrets that scripts had encrypted, under the master key; made when it is first needed.
-    Column("secret_key", LargeBinary),
     Column("master", Text, nullable=False, server_default=""),
 )
 

@@ -82,7 +82,6 @@ def _add_columns() -> None:
         ("account", sa.Column("signature", sa.LargeBinary)),
         ("user_group", sa.Column("kind", sa.Text, kinds, nullable=False, server_default="group")),
         ("scope_grant", sa.Column("product", sa.Text, nullable=False, server_default="")),
-        ("installation", sa.Column("secret_key", sa.LargeBinary)),
     ):
         op.add_column(table, column)
     op.create_index("ix_user_group_directory_kind", "user_group", ["directory", "kind"])
