@@ -150,9 +150,10 @@ class Accounts:
     ) -> int:
         """Raise the ``authEpoch``, which ends all of the account for ``reason``, and write ``values`` with it; the new number.
 
-        Also of a record that was changed from outside, which stays as unusable as it was. Raises ``UserUnknown``.
+        Also of a record that was changed from outside, which stays as unusable as it was, and of what a deleted account has
+        left. Raises ``UserUnknown``.
         """
-        columns = self._locked(connection, key)
+        columns = self._locked(connection, key, deleted=True)
         told = {"ended_reason": reason, "ended_actor": actor, "ended_rule": rule}
         connection.execute(update(_table).where(_table.c.key == key).values(**told))
         changed = {**columns, **(values or {}), "auth_epoch": columns["auth_epoch"] + 1}
@@ -175,8 +176,9 @@ class Accounts:
         columns = row._asdict()
         return Record(self.seal.account(columns), columns["password"])
 
-    def _locked(self, connection: Connection, key: int) -> dict[str, Any]:
-        row = connection.execute(selected().where(_table.c.key == key).with_for_update()).one_or_none()
+    def _locked(self, connection: Connection, key: int, *, deleted: bool = False) -> dict[str, Any]:
+        wanted = selected(deleted=deleted).where(_table.c.key == key).with_for_update()
+        row = connection.execute(wanted).one_or_none()
         if row is None:
             raise UserUnknown
         return row._asdict()
@@ -190,6 +192,7 @@ class Accounts:
         return self.seal.account(whole)
 
 
-def selected() -> Select[*tuple[Any, ...]]:
-    """The columns of records that were not deleted."""
-    return select(*(_table.c[name] for name in _COLUMNS)).where(_table.c.state != "deleted")
+def selected(*, deleted: bool = False) -> Select[*tuple[Any, ...]]:
+    """The columns of records, those of deleted accounts only when asked for."""
+    wanted = select(*(_table.c[name] for name in _COLUMNS))
+    return wanted if deleted else wanted.where(_table.c.state != "deleted")
