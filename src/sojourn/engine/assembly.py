@@ -30,6 +30,7 @@ from sojourn.engine.login import Logins
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
+from sojourn.engine.refresh import Refreshes
 from sojourn.engine.replay import Replay
 from sojourn.engine.rules import Rules
 from sojourn.engine.seals import Seals
@@ -140,6 +141,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         bearers=Bearers(tokens=tokens, sessions=sessions, uses=uses, logins=logins, facts=facts, clock=time),
         identities=Identities(logins=logins, sessions=sessions, uses=uses, audit=log, clock=time),
         providers=_providers(ground),
+        refreshes=_refreshes(ground, ending, rings, tokens, sessions),
         sessions=sessions,
         logins=logins,
         audit=log,
@@ -150,6 +152,18 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         watch=ending.watch,
         drops=ending.drops,
         upkeep=_upkeep(ground, ending, keeping, life, uses),
+    )
+
+
+def _refreshes(ground: _Ground, ending: _Ends, rings: KeyRings, tokens: Tokens, sessions: Sessions) -> Refreshes:
+    return Refreshes(
+        store=ground.store,
+        rings=rings,
+        tokens=tokens,
+        sessions=sessions,
+        ends=ending.ends,
+        audit=ground.audit,
+        clock=ground.time,
     )
 
 

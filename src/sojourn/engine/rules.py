@@ -27,6 +27,7 @@ from sojourn.engine.login import Logins
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
+from sojourn.engine.refresh import Refreshes
 from sojourn.engine.seals import Seals
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.token_uses import TokenUses
@@ -62,6 +63,7 @@ class Rules:
     bearers: Bearers
     identities: Identities
     providers: Providers
+    refreshes: Refreshes
     sessions: Sessions
     logins: Logins
     audit: Audit

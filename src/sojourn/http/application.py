@@ -23,6 +23,7 @@ from sojourn.http.lifespan import answer_lifespan
 from sojourn.http.opening import Opener
 from sojourn.http.origin import Origins, unchecked
 from sojourn.http.own_sessions import OwnSessions
+from sojourn.http.refreshing import Refreshing
 from sojourn.http.replies import Reply, error_reply, send_reply, with_cookies
 from sojourn.http.wire import Head, Receive, Scope, Send
 from sojourn.model.realm import Realm
@@ -58,6 +59,7 @@ class Application:
         self._paths: dict[str, tuple[tuple[str, ...], Answer]] = {
             "login": (("POST",), self._endpoints.login),
             "logout": (("POST",), self._endpoints.logout),
+            "refresh": (("POST",), Refreshing(rules, opener).answer),
             "session": (_READ, self._endpoints.session),
             "sessions": (_READ, self._own.list),
             ".well-known/jwks.json": (_READ, self._endpoints.keys),

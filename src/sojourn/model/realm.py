@@ -178,7 +178,6 @@ NOT_IN_EFFECT = frozenset(
         "passwordHistory",
         "passwordMaxAge",
         "maxTriesBeforeLock",
-        "refreshLifetime",
         "runsSurviveLogout",
         "trustedHosts",
     }
