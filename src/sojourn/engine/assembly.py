@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sojourn.config.settings import Settings
@@ -12,6 +13,7 @@ from sojourn.engine.accounts import Accounts, AccountSeal
 from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
+from sojourn.engine.attest import Attest
 from sojourn.engine.audit import Audit
 from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.authtokens import AuthTokens
@@ -38,7 +40,7 @@ from sojourn.engine.sessions import Sessions
 from sojourn.engine.sweeper import Sweeper
 from sojourn.engine.token_uses import TokenUses
 from sojourn.engine.tokens import Tokens
-from sojourn.engine.upkeep import Upkeep
+from sojourn.engine.upkeep import Chore, Upkeep
 from sojourn.engine.users import Users
 from sojourn.engine.watch import StoreWatch
 from sojourn.identity.password import PasswordHasher
@@ -116,6 +118,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     users = Users(db, ground.accounts, passwords, log, time, ends=ending.ends)
     keeping = AuditKeeping(db=db, audit=log, settings=ground.settings.audit, clock=time)
     sessions, tokens, uses = _sessions(ground, ending), _tokens(ground, rings), TokenUses(db, log, time)
+    attest = Attest(db=db, users=users, rings=rings, tokens=tokens, ends=ending.ends, audit=log, clock=time)
     actors, logins = Actors(facts), Logins(passwords=passwords, facts=facts, sessions=sessions, audit=log, clock=time)
     return Rules(
         settings=ground.settings,
@@ -142,6 +145,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         identities=Identities(logins=logins, sessions=sessions, uses=uses, audit=log, clock=time),
         providers=_providers(ground),
         refreshes=_refreshes(ground, ending, rings, tokens, sessions),
+        attest=attest,
         sessions=sessions,
         logins=logins,
         audit=log,
@@ -151,7 +155,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         ends=ending.ends,
         watch=ending.watch,
         drops=ending.drops,
-        upkeep=_upkeep(ground, ending, keeping, life, uses),
+        upkeep=_upkeep(ground, ending, (keeping.round, life.tend, attest.tidy), uses),
     )
 
 
@@ -180,17 +184,16 @@ def _ends(ground: _Ground) -> _Ends:
     )
 
 
-def _upkeep(ground: _Ground, ending: _Ends, keeping: AuditKeeping, life: KeyLife, uses: TokenUses) -> Upkeep:
+def _upkeep(ground: _Ground, ending: _Ends, chores: Sequence[Chore], uses: TokenUses) -> Upkeep:
     store, journal, time, watch = ground.store, ground.journal, ground.time, ending.watch
+    replay = Replay(store=store, journal=journal, clock=time)
     return Upkeep(
         watch=watch,
         sweeper=Sweeper(store=store, journal=journal, store_time=watch.time, clock=time),
         drops=ending.drops,
         ends=ending.ends,
-        replay=Replay(store=store, journal=journal, clock=time),
-        audit=keeping,
         leases=Leases(ground.db, time),
-        keys=life,
+        chores=(replay.unfinished, *chores),
         db=ground.db,
         uses=uses,
         clock=time,

@@ -10,6 +10,7 @@ from sojourn.engine.accounts import Accounts
 from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
+from sojourn.engine.attest import Attest
 from sojourn.engine.audit import Audit
 from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.authtokens import AuthTokens
@@ -66,6 +67,7 @@ class Rules:
     refreshes: Refreshes
     sessions: Sessions
     logins: Logins
+    attest: Attest
     audit: Audit
     audit_keeping: AuditKeeping
     journal: EndJournal
