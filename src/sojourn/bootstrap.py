@@ -89,12 +89,13 @@ class Engine:
             yield engine
 
     async def login(self, realm: str, user_name: str, password: str, device: Device = _NO_DEVICE) -> Session | None:
-        """Log in and begin a session; None when refused, for every reason alike.
+        """Log in and begin a session; None for an unknown user and a wrong password alike.
 
-        Raises :class:`RealmUnknown`, ``LoginBusy``.
+        Raises ``AccountUnusable`` when the password is right and the account is locked, disabled or expired: do not tell
+        that to a client. Raises ``PasswordExpired``, ``TooManyTries``, :class:`RealmUnknown`, ``LoginBusy``.
         """
         rules, place = self.rules, self.realm(realm)
-        done = await rules.logins.login(place, user_name, password, device)
+        done = await rules.logins.login(place, user_name, password, device, tells=True)
         return await self.session(realm, str(done.handle)) if done else None
 
     async def session(self, realm: str, handle: str) -> Session:

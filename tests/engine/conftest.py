@@ -16,7 +16,7 @@ from sojourn.engine.database import EngineDatabase
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grants
 from sojourn.engine.journal import EndJournal
-from sojourn.engine.passwords import Passwords
+from sojourn.engine.password_records import PasswordRecords
 from sojourn.engine.realms import Realms
 from sojourn.engine.users import Users
 from sojourn.identity.password import Cost, PasswordHasher
@@ -81,12 +81,14 @@ def facts(db: EngineDatabase, accounts: Accounts, clock: ManualClock) -> Facts:
 @pytest.fixture
 def passwords(
     db: EngineDatabase, accounts: Accounts, hasher: PasswordHasher, audit: Audit, clock: ManualClock
-) -> Passwords:
-    return Passwords(db, accounts, hasher, audit, clock)
+) -> PasswordRecords:
+    return PasswordRecords(db, accounts, hasher, audit, clock, realms=Realms(db))
 
 
 @pytest.fixture
-def users(db: EngineDatabase, accounts: Accounts, passwords: Passwords, audit: Audit, clock: ManualClock) -> Users:
+def users(
+    db: EngineDatabase, accounts: Accounts, passwords: PasswordRecords, audit: Audit, clock: ManualClock
+) -> Users:
     return Users(db, accounts, passwords, audit, clock)
 
 

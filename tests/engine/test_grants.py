@@ -19,7 +19,7 @@ from sojourn.engine.directory import UserUnknown
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grant, Grants, GrantShipped, RealmUnknown
 from sojourn.engine.memberships import GroupCycle
-from sojourn.engine.passwords import Passwords
+from sojourn.engine.password_records import PasswordRecords
 from sojourn.engine.realms import Realms
 from sojourn.engine.users import Users
 from sojourn.identity.password import Cost, PasswordHasher
@@ -186,7 +186,7 @@ async def compare(
     db, clock = await EngineDatabase.open("sqlite:///var/engine.db", project), ManualClock()
     audit = Audit(db, clock)
     accounts = Accounts(AccountSeal(b"a key"), clock)
-    passwords = Passwords(db, accounts, PasswordHasher(Cost(8, 1), workers=1), audit, clock)
+    passwords = PasswordRecords(db, accounts, PasswordHasher(Cost(8, 1), workers=1), audit, clock, realms=Realms(db))
     users = Users(db, accounts, passwords, audit, clock)
     grants, realms = Grants(db, audit, clock), Realms(db)
     await realms.sync({name: RealmFolder(name, RealmConfig(), {}, ()) for name in "AO"}, 1)

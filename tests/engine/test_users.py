@@ -9,7 +9,7 @@ from sojourn.engine.database import EngineDatabase
 from sojourn.engine.directory import GroupUnknown, NameTaken, UserUnknown
 from sojourn.engine.facts import Facts
 from sojourn.engine.grants import Grants
-from sojourn.engine.passwords import Passwords
+from sojourn.engine.password_records import PasswordRecords
 from sojourn.engine.users import Users
 from sojourn.identity.password import WeakPassword
 from sojourn.model.realm import Realm
@@ -75,7 +75,7 @@ async def test_only_disabling_and_expiring_end_what_lives(
 
 
 async def test_a_deleted_account_is_gone_and_its_key_is_never_used_again(
-    users: Users, passwords: Passwords, grants: Grants, facts: Facts, realm: Realm
+    users: Users, passwords: PasswordRecords, grants: Grants, facts: Facts, realm: Realm
 ) -> None:
     await users.groups.add("staff")
     ann = await users.add("main", "ann", GOOD, "ann@example.org", ["staff"])
@@ -98,7 +98,9 @@ async def test_a_deleted_account_is_gone_and_its_key_is_never_used_again(
     assert reborn.scopes == frozenset()
 
 
-async def test_what_is_asked_of_an_unknown_or_deleted_account_is_refused(users: Users, passwords: Passwords) -> None:
+async def test_what_is_asked_of_an_unknown_or_deleted_account_is_refused(
+    users: Users, passwords: PasswordRecords
+) -> None:
     ann = await users.add("main", "ann", GOOD)
     await users.delete(ann.key)
     for key in (ann.key, 999):
@@ -117,7 +119,7 @@ async def test_an_unknown_group_makes_no_account(users: Users) -> None:
 
 
 async def test_every_act_is_in_the_log_with_its_actor_and_without_the_password(
-    users: Users, passwords: Passwords, audit: Audit
+    users: Users, passwords: PasswordRecords, audit: Audit
 ) -> None:
     ann = await users.add("main", "ann", GOOD, actor="root")
     await users.set_state(ann.key, "locked", "root")

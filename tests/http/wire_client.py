@@ -33,7 +33,13 @@ class Answer(NamedTuple):
 
     @property
     def cookies(self) -> list[str]:
-        return self.all("set-cookie")
+        return [cookie for cookie in self.all("set-cookie") if "sojourn_dev." not in cookie]
+
+    @property
+    def device_cookie(self) -> Pair:
+        """The device cookie that was set, as a browser sends it back."""
+        (text,) = [cookie for cookie in self.all("set-cookie") if "sojourn_dev." in cookie]
+        return ("cookie", text.partition(";")[0])
 
 
 def cookie_of(answer: Answer) -> Pair:

@@ -66,7 +66,4 @@ async def known_account(engine: Engine, directory: str, name: str) -> Account:
 
 def shortest_password(engine: Engine, directory: str) -> int:
     """The shortest password that every realm of ``directory`` takes."""
-    wanted = [
-        realm.config.password_min_length for realm in engine.rules.realms.all() if realm.config.directory == directory
-    ]
-    return max(wanted, default=15)
+    return engine.rules.passwords.rule(directory).min_length

@@ -162,8 +162,7 @@ def passwd(
 
     async def work(engine: Engine) -> dict[str, Any]:
         account = await known_account(engine, directory, name)
-        shortest = shortest_password(engine, directory)
-        changed = await engine.rules.passwords.set(HOST, account.key, password, min_length=shortest)
+        changed = await engine.rules.passwords.set(HOST, account.key, password)
         ended = await engine.rules.sessions.end_all(None, account.key, "password-changed", actor=ACTOR)
         return await _described(engine, changed) | {"sessionsEnded": ended}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sojourn.config.settings import Settings
@@ -13,11 +12,11 @@ from sojourn.engine.accounts import Accounts, AccountSeal
 from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
-from sojourn.engine.attest import Attest
 from sojourn.engine.audit import Audit
 from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.authtokens import AuthTokens
 from sojourn.engine.bearers import Bearers
+from sojourn.engine.credentials import Credentials
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
@@ -29,18 +28,19 @@ from sojourn.engine.keylife import KeyLife
 from sojourn.engine.keys import KeyRings
 from sojourn.engine.leases import Leases
 from sojourn.engine.login import Logins
+from sojourn.engine.password_records import PasswordRecords
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
-from sojourn.engine.refresh import Refreshes
 from sojourn.engine.replay import Replay
 from sojourn.engine.rules import Rules
 from sojourn.engine.seals import Seals
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.sweeper import Sweeper
+from sojourn.engine.throttling import Throttling
 from sojourn.engine.token_uses import TokenUses
 from sojourn.engine.tokens import Tokens
-from sojourn.engine.upkeep import Chore, Upkeep
+from sojourn.engine.upkeep import Upkeep
 from sojourn.engine.users import Users
 from sojourn.engine.watch import StoreWatch
 from sojourn.identity.password import PasswordHasher
@@ -73,6 +73,16 @@ class _Ends:
     watch: StoreWatch
     drops: Drops
     activity: Activity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """Who may come in with a password."""
+
+    users: Users
+    throttling: Throttling
+    credentials: Credentials
+    passwords: Passwords
 
 
 def assemble(
@@ -114,12 +124,11 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     db, log, facts, time = ground.db, ground.audit, ground.facts, ground.time
     rings = KeyRings(db, facts, ground.seals, time)
     life = KeyLife(rings=rings, realms=ground.realms, ends=ending.ends, audit=log, db=db, clock=time)
-    passwords = Passwords(db, ground.accounts, ground.hasher, log, time, ends=ending.ends)
-    users = Users(db, ground.accounts, passwords, log, time, ends=ending.ends)
     keeping = AuditKeeping(db=db, audit=log, settings=ground.settings.audit, clock=time)
     sessions, tokens, uses = _sessions(ground, ending), _tokens(ground, rings), TokenUses(db, log, time)
-    attest = Attest(db=db, users=users, rings=rings, tokens=tokens, ends=ending.ends, audit=log, clock=time)
-    actors, logins = Actors(facts), Logins(passwords=passwords, facts=facts, sessions=sessions, audit=log, clock=time)
+    actors = Actors(facts)
+    entry = _entry(ground, ending, actors, sessions)
+    logins = Logins(credentials=entry.credentials, sessions=sessions, audit=log, clock=time)
     return Rules(
         settings=ground.settings,
         clock=time,
@@ -129,8 +138,10 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         facts=facts,
         actors=actors,
         accounts=ground.accounts,
-        users=users,
-        passwords=passwords,
+        users=entry.users,
+        passwords=entry.passwords,
+        credentials=entry.credentials,
+        throttling=entry.throttling,
         grants=Grants(db, log, time),
         api_keys=ApiKeys(db, log, time),
         keys=rings,
@@ -144,8 +155,6 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         bearers=Bearers(tokens=tokens, sessions=sessions, uses=uses, logins=logins, facts=facts, clock=time),
         identities=Identities(logins=logins, sessions=sessions, uses=uses, audit=log, clock=time),
         providers=_providers(ground),
-        refreshes=_refreshes(ground, ending, rings, tokens, sessions),
-        attest=attest,
         sessions=sessions,
         logins=logins,
         audit=log,
@@ -155,19 +164,24 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         ends=ending.ends,
         watch=ending.watch,
         drops=ending.drops,
-        upkeep=_upkeep(ground, ending, (keeping.round, life.tend, attest.tidy), uses),
+        upkeep=_upkeep(ground, ending, keeping, life, uses),
     )
 
 
-def _refreshes(ground: _Ground, ending: _Ends, rings: KeyRings, tokens: Tokens, sessions: Sessions) -> Refreshes:
-    return Refreshes(
-        store=ground.store,
-        rings=rings,
-        tokens=tokens,
-        sessions=sessions,
-        ends=ending.ends,
-        audit=ground.audit,
-        clock=ground.time,
+def _entry(ground: _Ground, ending: _Ends, actors: Actors, sessions: Sessions) -> _Entry:
+    db, log, facts, time = ground.db, ground.audit, ground.facts, ground.time
+    records = PasswordRecords(db, ground.accounts, ground.hasher, log, time, realms=ground.realms, ends=ending.ends)
+    throttling = Throttling(ground.store, db, ground.seals, time)
+    users = Users(db, ground.accounts, records, log, time, ends=ending.ends)
+    return _Entry(
+        users=users,
+        throttling=throttling,
+        credentials=Credentials(
+            records=records, users=users, throttling=throttling, facts=facts, db=db, audit=log, clock=time
+        ),
+        passwords=Passwords(
+            records=records, throttling=throttling, actors=actors, sessions=sessions, db=db, audit=log, clock=time
+        ),
     )
 
 
@@ -184,16 +198,17 @@ def _ends(ground: _Ground) -> _Ends:
     )
 
 
-def _upkeep(ground: _Ground, ending: _Ends, chores: Sequence[Chore], uses: TokenUses) -> Upkeep:
+def _upkeep(ground: _Ground, ending: _Ends, keeping: AuditKeeping, life: KeyLife, uses: TokenUses) -> Upkeep:
     store, journal, time, watch = ground.store, ground.journal, ground.time, ending.watch
-    replay = Replay(store=store, journal=journal, clock=time)
     return Upkeep(
         watch=watch,
         sweeper=Sweeper(store=store, journal=journal, store_time=watch.time, clock=time),
         drops=ending.drops,
         ends=ending.ends,
+        replay=Replay(store=store, journal=journal, clock=time),
+        audit=keeping,
         leases=Leases(ground.db, time),
-        chores=(replay.unfinished, *chores),
+        keys=life,
         db=ground.db,
         uses=uses,
         clock=time,

@@ -7,15 +7,17 @@ date.
 
 from __future__ import annotations
 
+import msgspec
+
 from sojourn.core.clock import Clock
-from sojourn.core.errors import SessionEnded, SessionUnknown, StaleSession
+from sojourn.core.errors import SessionEnded, SessionReplaced, SessionUnknown, StaleSession
 from sojourn.engine.ends import Ends
 from sojourn.engine.facts import LIVE_STATES, Facts, Snapshot, Standing
 from sojourn.engine.lookups import UNKNOWN_EPOCH, Why
 from sojourn.engine.watch import StoreWatch
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
-from sojourn.model.session import ANONYMOUS_KEY, End, Fences, Identity, Session
+from sojourn.model.session import ANONYMOUS_KEY, REPLACED_FOR, End, Fences, Identity, Session
 from sojourn.model.user import Account
 
 #: Rule of the end of a session whose account's record was changed from outside.
@@ -54,6 +56,8 @@ class Fence:
             if ended is not None:
                 raise await self._end(session, ended)
             if not _passes(session, standing):
+                if await self._rotates(realm, session, standing):
+                    raise SessionReplaced
                 why = await self._why(realm, session, standing)
                 raise await self._end(session, End(why.reason, self._clock.now(), why.actor, why.rule))
             await self._check_basis(session, facts)
@@ -92,6 +96,17 @@ class Fence:
         against = await facts.ended_by_provider(session)
         if against is not None:
             raise await self._end(session, End(against.reason, now, against.actor))
+
+    async def _rotates(self, realm: Realm, session: Session, standing: Standing) -> bool:
+        """Whether this session has just changed the password of its account, and is about to get its new secret.
+
+        Until then it is refused like the others, but it is not ended.
+        """
+        before = msgspec.structs.replace(standing.fences, account=standing.fences.account - 1)
+        if not standing.live or session.fences != before or session.created < standing.not_before:
+            return False
+        raised = await self._facts.raised(realm, session.identity.user_key)
+        return raised.kept == session.id and self._clock.now() - raised.kept_at < REPLACED_FOR
 
     async def _why(self, realm: Realm, session: Session, standing: Standing) -> Why:
         """Why, the same for whoever finds it first: what raised the fence wrote its reason beside it."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import NamedTuple
-
-import msgspec
 
 from sojourn.core.clock import Clock
 from sojourn.core.errors import SessionEnded, StaleSession
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
 from sojourn.engine.audit import Audit
-from sojourn.engine.facts import Facts
-from sojourn.engine.passwords import Passwords
+from sojourn.engine.credentials import AccountUnusable, Admit, Credentials, Shown
 from sojourn.engine.sessions import Begun, Sessions
+from sojourn.engine.throttling import NO_DEVICE, ShownDevice
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, Identity, Session
 from sojourn.model.user import Account, account_identity, account_principal
@@ -33,21 +30,39 @@ class LoggedIn(NamedTuple):
 class Logins:
     """Checks credentials and begins sessions of accounts."""
 
-    def __init__(self, *, passwords: Passwords, facts: Facts, sessions: Sessions, audit: Audit, clock: Clock) -> None:
-        self._passwords = passwords
-        self._facts = facts
+    def __init__(self, *, credentials: Credentials, sessions: Sessions, audit: Audit, clock: Clock) -> None:
+        self._credentials = credentials
         self._sessions = sessions
         self._audit = audit
         self._clock = clock
 
-    async def authenticate(self, realm: Realm, user_name: str, password: str, address: str = "") -> Account | None:
+    async def authenticate(
+        self,
+        realm: Realm,
+        user_name: str,
+        password: str,
+        address: str = "",
+        *,
+        shown: ShownDevice = NO_DEVICE,
+        tells: bool = False,
+    ) -> Account | None:
         """The account, with its scopes in ``realm``, when it may log in there with this password.
 
-        None alike, and in the same time, for an unknown user, a wrong password, an account that is not active and one
-        without the realm's ``loginScope``. Give the account to ``Sessions.begin(authenticated=…)``, so that a password
-        change since then holds. Raises ``LoginBusy``.
+        None alike, and in the same time, for an unknown user, a wrong password, an account that is not active, one
+        without the realm's ``loginScope`` and a password that has to be changed first. Give the account to
+        ``Sessions.begin(authenticated=…)``, so that a password change since then holds.
+
+        ``tells`` is for code of ours, never for an answer to a client: ``AccountUnusable`` is raised then where the
+        password was right and the account cannot be used, ``PasswordExpired`` where it has to be changed. Raises
+        ``TooManyTries``, ``LoginBusy``, ``StoreUnavailable``.
         """
-        account = await self._check(realm, user_name, password)
+        try:
+            account = await self._credentials.check(realm, Shown(user_name, password, address, shown), tells=tells)
+        except AccountUnusable:
+            await self._failed(realm, user_name, address)
+            if tells:
+                raise
+            return None
         if account is None:
             await self._failed(realm, user_name, address)
         else:
@@ -63,7 +78,10 @@ class Logins:
         *,
         current: Access | None = None,
         end_session: str = "",
-        admit: Callable[[Account], Awaitable[bool]] | None = None,
+        admit: Admit | None = None,
+        shown: ShownDevice = NO_DEVICE,
+        new_password: str | None = None,
+        tells: bool = False,
     ) -> LoggedIn | None:
         """Log in; None when refused, for every reason alike.
 
@@ -77,15 +95,23 @@ class Logins:
 
         ``admit`` is asked last, after the right password: whom it does not admit is refused like everybody else.
 
-        Raises ``LoginBusy`` and ``CeilingReached``; ``SessionEnded`` (``session-limit``) when others of the account logged in
+        ``shown`` is what the client shows of its device. Where the password is older than the realm's ``passwordMaxAge``,
+        raises ``PasswordExpired`` because it was right; ``new_password`` replaces it then, or whenever it is given, and may
+        raise ``WeakPassword``. ``tells`` as :meth:`authenticate`.
+
+        Raises ``TooManyTries``, ``LoginBusy`` and ``CeilingReached``; ``SessionEnded`` (``session-limit``) when others of the account logged in
         at the same moment and this one has had to make room already; ``CrossSiteWrite`` when ``current`` may change nothing;
         ``StaleSession`` when another request logged the same session in at the same moment: repeat with the new handle.
         """
         if current is not None:
             current.writable()
-        account = await self._check(realm, user_name, password)
-        if account is not None and admit is not None and not await admit(account):
-            account = None
+        try:
+            account = await self._credentials.check(
+                realm, Shown(user_name, password, device.address, shown, new_password), admit=admit, tells=tells
+            )
+        except AccountUnusable:
+            await self._failed(realm, user_name, device.address)
+            raise
         if account is not None and end_session:
             await self._sessions.end_own(realm, account, end_session, address=device.address)
         if account is None:
@@ -111,7 +137,7 @@ class Logins:
         """
         if current is not None:
             current.writable()
-        admitted = await self._admitted(realm, account)
+        admitted = await self._credentials.admitted(realm, account)
         if admitted is None:
             await self._failed(realm, account.name, device.address)
             return None
@@ -128,26 +154,6 @@ class Logins:
             return None
         await self._succeeded(realm, account, device.address, begun.session.id)
         return LoggedIn(begun.session, begun.handle, account)
-
-    async def _check(self, realm: Realm, user_name: str, password: str) -> Account | None:
-        found = await self._passwords.check(realm.config.directory, user_name, password)
-        if found is None:
-            return None
-        return await self._admitted(realm, found)
-
-    async def _admitted(self, realm: Realm, found: Account) -> Account | None:
-        """``found`` with its scopes in ``realm`` when it may log in there now."""
-        present = await (await self._facts.current()).account(realm, found.key)
-        if present is not None and not present.intact:
-            detail = {"userName": present.name}
-            await self._audit.refused("user.tampered", "", realm=realm.id, actor=present.name, detail=detail)
-        if present is None or present.state != "active":
-            return None
-        needed = realm.config.login_scope
-        if needed is not None and needed not in present.scopes:
-            return None
-        # The authEpoch stays that of the moment before the check.
-        return msgspec.structs.replace(found, scopes=present.scopes)
 
     async def _enter(
         self, realm: Realm, account: Account, identity: Identity, device: Device, current: Access | None

@@ -75,6 +75,10 @@ class Raised(NamedTuple):
     account: Why
     realm: Why
     engine: Why
+    #: The session that changed the password of the account last and goes on with a new secret; empty when none does.
+    kept: str
+    #: When that was.
+    kept_at: int
 
 
 def account(connection: Connection, seal: AccountSeal, realm: Realm, key: int) -> Account | None:
@@ -130,11 +134,15 @@ def fences(connection: Connection, realm: Realm, account_key: int) -> Fences:
 
 def raised(connection: Connection, realm: Realm, account_key: int) -> Raised:
     """Why the ``authEpoch`` of account, realm and engine were raised last."""
-    account, place, engine = schema.account, schema.realm, schema.installation
+    account, place, engine, mark = schema.account, schema.realm, schema.installation, schema.password_mark
+    wanted = select(mark.c.kept_session, mark.c.set_at).where(mark.c.account == account_key)
+    kept, kept_at = connection.execute(wanted).one_or_none() or ("", 0)
     return Raised(
         _why(connection, account, account.c.key == account_key),
         _why(connection, place, place.c.id == realm.id),
         _why(connection, engine, engine.c.key > 0),
+        kept,
+        kept_at,
     )
 
 

@@ -1,20 +1,42 @@
-"""Passwords of accounts: checking, setting. A password hash never leaves this module."""
+"""Passwords of accounts: checking, setting, changing one's own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from sojourn.core.clock import Clock
-from sojourn.engine.accounts import Accounts
-from sojourn.engine.actors import Actor
+from sojourn.core.errors import Forbidden, LoginBusy, TooManyTries
+from sojourn.core.ids import SessionHandle
+from sojourn.engine.access import Access
+from sojourn.engine.actors import Actor, Actors
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.ends import Ends
-from sojourn.identity.password import MIN_LENGTH, PasswordHasher
-from sojourn.model.session import End
+from sojourn.engine.password_records import Kept, PasswordRecords
+from sojourn.engine.sessions import Sessions
+from sojourn.engine.throttling import NO_DEVICE, ShownDevice, Throttling
+from sojourn.identity.rules import PasswordRule
+from sojourn.model.session import Session
 from sojourn.model.user import Account
+
+#: Who has it may set the password of an account whose scopes it has.
+CHANGE_SCOPE = "security.changeUserPassword"
+
+
+class WrongPassword(Forbidden):
+    """This is not the present password."""
+
+    code = "password.wrong"
+
+
+class Changed(NamedTuple):
+    """A password that its own user has changed."""
+
+    session: Session
+    #: The new handle of the session that changed it, shown once; every handle of before is dead.
+    handle: SessionHandle
+    account: Account
 
 
 class Passwords:
@@ -22,79 +44,97 @@ class Passwords:
 
     def __init__(
         self,
+        *,
+        records: PasswordRecords,
+        throttling: Throttling,
+        actors: Actors,
+        sessions: Sessions,
         db: EngineDatabase,
-        accounts: Accounts,
-        hasher: PasswordHasher,
         audit: Audit,
         clock: Clock,
-        *,
-        ends: Ends | None = None,
     ) -> None:
-        """With ``ends`` the sessions that an act here ends are gone from the store too when the act returns."""
+        self._records = records
+        self._throttling = throttling
+        self._actors = actors
+        self._sessions = sessions
         self._db = db
-        self._accounts = accounts
-        self._ends = ends
-        self._hasher = hasher
         self._audit = audit
         self._clock = clock
 
-    async def hashed(self, password: str, names: Sequence[str], min_length: int = MIN_LENGTH) -> str:
-        """The stored form of a new password of the account that has ``names``. Raises ``WeakPassword``, ``LoginBusy``."""
-        self._hasher.check_new(password, names=names, min_length=min_length)
-        return await self._hasher.hash(password)
+    def rule(self, directory: str) -> PasswordRule:
+        """What a new password of an account of ``directory`` must be: the strictest of the realms that it opens."""
+        return self._records.rule(directory)
 
     async def check(self, directory: str, user_id: str, password: str) -> Account | None:
         """The account when ``password`` is its own, whatever its state; None for every other reason, in the same time.
 
-        The ``auth_epoch`` of the answer is of the moment before the check: a session made under it is dead when the
-        password was changed meanwhile. Raises ``LoginBusy``.
+        Not throttled: whatever answers clients goes through :class:`~sojourn.engine.credentials.Credentials`. The
+        ``auth_epoch`` of the answer is of the moment before the check. Raises ``LoginBusy``.
         """
-        found = await self._db.read(lambda connection: self._accounts.find(connection, directory, user_id))
-        stored = found.password if found else None
-        fits = await self._hasher.verify(stored, password)
-        if not fits or found is None or stored is None:
-            return None
-        if self._hasher.needs_rehash(stored):
-            await self._rehash(found.account.key, stored, password)
-        return found.account
+        kept = await self._records.check(directory, user_id, password)
+        return kept.account if kept else None
 
-    async def set(self, actor: Actor, key: int, password: str, *, min_length: int = MIN_LENGTH) -> Account:
-        """Set the password of an account, which ends all its sessions.
+    async def set(self, actor: Actor, key: int, password: str) -> Account:
+        """Set the password of an account: all its sessions end, all its tokens are revoked.
 
-        Raises ``UserUnknown``, ``WeakPassword``, ``LoginBusy``, ``AccountTampered``.
+        Of another account ``actor`` needs ``security.changeUserPassword`` and every scope that the account has; of the own
+        one, :meth:`change` keeps the session. Raises ``InsufficientScope``, ``DelegatedHandle``, ``UserUnknown``,
+        ``WeakPassword``, ``LoginBusy``.
         """
-        account = (await self._db.read(lambda connection: self._accounts.known(connection, key))).account
-        stored = await self.hashed(password, (account.name, account.email), min_length)
+        if actor.key != key or actor.delegated:
+            await self._actors.check_over(actor, CHANGE_SCOPE, key)
+        return await self._records.set(actor, key, password)
+
+    async def change(
+        self, access: Access, old: str | None, new: str, *, address: str = "", device: ShownDevice = NO_DEVICE
+    ) -> Changed:
+        """Change the own password: this session goes on with a new secret, all others of the account end.
+
+        ``old`` None is for code of ours that acts in the session; a client shows the present password. Raises
+        ``DelegatedHandle``, ``FreshLoginRequired``, ``CrossSiteWrite``, :class:`WrongPassword`, ``WeakPassword``,
+        ``PasswordMoved``, ``TooManyTries``, ``LoginBusy``; ``SessionEnded`` when this session ended meanwhile.
+        """
+        access.writable()
+        access.own(self._clock.now())
+        assert access.account is not None
+        await self._sessions.check(access)
+        address = address or access.session.device.address
+        kept = await self._proved(access, old, address, device)
+        order = (await self._records.order(kept, new))._replace(over=kept.stored)
+        session = access.session
+        actor = Actor(access.account.name, access.account.key, session=session.id, address=address)
 
         def work(connection: Connection) -> Account:
-            self._accounts.change(connection, key, {"password": stored})
-            self._accounts.end(connection, key, "password-changed", actor=actor.name)
-            changed = self._accounts.known(connection, key).account
-            connection.execute(
-                self._audit.row(
-                    "PASSWORD_CHANGE",
-                    realm="",
-                    outcome="ok",
-                    actor=actor.name,
-                    session=actor.session,
-                    address=actor.address,
-                    detail={"act": "set", "name": changed.name},
-                )
-            )
+            changed = self._records.replace(connection, order, actor, keep=session.id)
+            self._records.audited(connection, changed, actor, "changed", access.realm.id)
             return changed
 
         changed = await self._db.write(work)
-        if self._ends is not None:
-            await self._ends.clear_later(key, End("password-changed", self._clock.now(), actor.name))
-        return changed
+        try:
+            begun = await self._sessions.rotate(
+                access, session.identity, session.device, keep=None, authenticated=changed
+            )
+        finally:
+            await self._records.clear(changed.key, actor)
+        return Changed(begun.session, begun.handle, changed)
 
-    async def _rehash(self, key: int, stored: str, password: str) -> None:
-        fresh = await self._hasher.hash(password)
-
-        def work(connection: Connection) -> None:
-            found = self._accounts.get(connection, key)
-            # Only over the very hash that was checked: a password set meanwhile stays.
-            if found is not None and found.password == stored and found.account.intact:
-                self._accounts.change(connection, key, {"password": fresh})
-
-        await self._db.write(work)
+    async def _proved(self, access: Access, old: str | None, address: str, device: ShownDevice) -> Kept:
+        """What is kept for the account, once ``old`` has proved who asks."""
+        assert access.account is not None
+        realm, account = access.realm, access.account
+        if old is None:
+            return await self._records.get(account.key)
+        try:
+            tried = await self._throttling.admit("login", realm, account.name, address, device)
+        except TooManyTries as error:
+            await self._audit.refused(error.code, address, realm=realm.id, actor=account.name)
+            raise
+        try:
+            kept = await self._records.check_of(account.key, old)
+        except LoginBusy:
+            await tried.withdraw()
+            raise
+        if kept is None:
+            raise WrongPassword
+        await tried.succeeded()
+        return kept

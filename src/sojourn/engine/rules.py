@@ -10,11 +10,11 @@ from sojourn.engine.accounts import Accounts
 from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
-from sojourn.engine.attest import Attest
 from sojourn.engine.audit import Audit
 from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.authtokens import AuthTokens
 from sojourn.engine.bearers import Bearers
+from sojourn.engine.credentials import Credentials
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
@@ -28,9 +28,9 @@ from sojourn.engine.login import Logins
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
-from sojourn.engine.refresh import Refreshes
 from sojourn.engine.seals import Seals
 from sojourn.engine.sessions import Sessions
+from sojourn.engine.throttling import Throttling
 from sojourn.engine.token_uses import TokenUses
 from sojourn.engine.tokens import Tokens
 from sojourn.engine.upkeep import Upkeep
@@ -53,6 +53,8 @@ class Rules:
     accounts: Accounts
     users: Users
     passwords: Passwords
+    credentials: Credentials
+    throttling: Throttling
     grants: Grants
     api_keys: ApiKeys
     keys: KeyRings
@@ -64,10 +66,8 @@ class Rules:
     bearers: Bearers
     identities: Identities
     providers: Providers
-    refreshes: Refreshes
     sessions: Sessions
     logins: Logins
-    attest: Attest
     audit: Audit
     audit_keeping: AuditKeeping
     journal: EndJournal

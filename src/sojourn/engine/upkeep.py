@@ -18,10 +18,13 @@ from sqlalchemy import Connection, select
 from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_token
+from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
+from sojourn.engine.keylife import KeyLife
 from sojourn.engine.leases import Lease, Leases
+from sojourn.engine.replay import Replay
 from sojourn.engine.sweeper import Sweeper
 from sojourn.engine.token_uses import TokenUses
 from sojourn.engine.watch import StoreWatch
@@ -42,7 +45,7 @@ CHORE_EVERY = 1.0
 
 
 class Upkeep:
-    """The work in the background of one process; ``chores`` are done every ten seconds by the holder of the lease."""
+    """The work in the background of one process."""
 
     def __init__(
         self,
@@ -51,8 +54,10 @@ class Upkeep:
         sweeper: Sweeper,
         drops: Drops,
         ends: Ends,
+        replay: Replay,
+        audit: AuditKeeping,
         leases: Leases,
-        chores: Sequence[Chore],
+        keys: KeyLife,
         db: EngineDatabase,
         uses: TokenUses,
         clock: Clock,
@@ -66,7 +71,7 @@ class Upkeep:
         self._clock = clock
         self._chores = 0
         self._buried: set[str] = set()
-        self._rare: Sequence[Chore] = (self._drop, self._bury_realms, *chores)
+        self._rare: Sequence[Chore] = (self._drop, replay.unfinished, self._bury_realms, audit.round, keys.tend)
         #: Sweeps the store.
         self.sweeper = sweeper
         #: The right to do what only one process does.

@@ -25,7 +25,7 @@ from sojourn.engine.directory import (
 from sojourn.engine.ends import Ends
 from sojourn.engine.groups import Groups
 from sojourn.engine.memberships import join
-from sojourn.engine.passwords import Passwords
+from sojourn.engine.password_records import PasswordRecords
 from sojourn.identity.password import MIN_LENGTH
 from sojourn.model.session import End, EndReason
 from sojourn.model.user import Account, AccountState, AccountType, BadAccount, check_email, check_user_name, fold
@@ -55,7 +55,7 @@ class Users:
         self,
         db: EngineDatabase,
         accounts: Accounts,
-        passwords: Passwords,
+        passwords: PasswordRecords,
         audit: Audit,
         clock: Clock,
         *,
@@ -209,7 +209,7 @@ class Users:
         def work(connection: Connection) -> None:
             guard(connection)
             account = self._accounts.known(connection, key).account
-            for table in (schema.membership, schema.scope_grant):
+            for table in (schema.membership, schema.scope_grant, schema.password_mark, schema.password_history):
                 connection.execute(delete(table).where(table.c.account == key))
             erased = {"state": "deleted", "live_name": None, "email": "", "live_email": None, "password": None}
             self._accounts.end(connection, key, "user-deleted", values=erased, actor=who.name)

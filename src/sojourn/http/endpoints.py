@@ -7,22 +7,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sojourn.core.clock import iso
+from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
 from sojourn.engine.login import LoggedIn
 from sojourn.engine.rules import Rules
 from sojourn.http.call import Call
 from sojourn.http.cookies import cookie_name, set_session_cookie
 from sojourn.http.descriptions import listed_session, own_session
+from sojourn.http.devices import device_cookie, named, remembering, remembers, shown_device
 from sojourn.http.errors import LoginRefused
 from sojourn.http.farewell import farewell
 from sojourn.http.handles import takes_parameters
 from sojourn.http.opening import Opener
 from sojourn.http.origin import Origins
-from sojourn.http.refreshing import known_by, refresh_body, token_body
 from sojourn.http.replies import JSON, Reply, json_reply
 from sojourn.http.requests import Credentials, admit, credentials, json_body
 from sojourn.http.wire import Header
 from sojourn.model.realm import Realm
+from sojourn.model.user import Account
 from sojourn.stores.base import SessionLimit
 
 #: How long others may keep our public keys; a new key is published at least an hour before its first use.
@@ -57,10 +59,9 @@ class Endpoints:
         lifetime = self._rules.clock.now() + realm.config.token_lifetime
         expires = min(logged.session.absolute, lifetime)
         issued = await self._rules.tokens.issue(realm, logged.session, scope=None, expires_at=expires)
-        client = known_by(call, logged.session.id if realm.cookies_authenticate else "")
-        refresh = await self._rules.refreshes.offer(realm, logged.session, client)
-        body = {**token_body(issued, logged.session), **refresh_body(refresh)}
-        return json_reply(200, body, *_handle_headers(realm, logged, secure=secure))
+        body = {"token": issued.token, "sessionId": logged.session.id, "expiresAt": iso(issued.expires_at)}
+        remembered = await self._remembered(call, realm, logged.account)
+        return json_reply(200, body, *handle_headers(realm, logged.handle, secure=secure), *remembered)
 
     async def logout(self, call: Call, realm: Realm) -> Reply:
         """``POST …/logout``: end the session for good, then let the browser forget it. It waits for nobody's turn."""
@@ -99,12 +100,27 @@ class Endpoints:
 
     async def _login(self, call: Call, realm: Realm, given: Credentials, current: Access | None) -> LoggedIn:
         logged = await self._rules.logins.login(
-            realm, given.user_name, given.password, call.device, current=current, end_session=given.end_session
+            realm,
+            given.user_name,
+            given.password,
+            call.device,
+            current=current,
+            end_session=given.end_session,
+            shown=shown_device(call, device_cookie(realm.name)),
+            new_password=given.new_password,
         )
         self.logins["refused" if logged is None else "ok"] += 1
         if logged is None:
             raise LoginRefused
         return logged
+
+    async def _remembered(self, call: Call, realm: Realm, account: Account) -> tuple[Header, ...]:
+        """The device cookie, with the account that has just proved itself on this device."""
+        if not remembers(realm):
+            return ()
+        name = device_cookie(realm.name)
+        device = await self._rules.throttling.mark(account.directory, account.key, named(shown_device(call, name)))
+        return remembering(call, self.origins, name, device)
 
 
 def _limit_reply(full: SessionLimit, execution_key: str) -> Reply:
@@ -114,9 +130,10 @@ def _limit_reply(full: SessionLimit, execution_key: str) -> Reply:
     return json_reply(409, body)
 
 
-def _handle_headers(realm: Realm, logged: LoggedIn, *, secure: bool) -> tuple[Header, ...]:
+def handle_headers(realm: Realm, handle: SessionHandle, *, secure: bool) -> tuple[Header, ...]:
+    """How a client of ``realm`` is given the new handle of its session."""
     if realm.cookies_authenticate:
-        return (set_session_cookie(cookie_name(realm.name, secure=secure), logged.handle),)
+        return (set_session_cookie(cookie_name(realm.name, secure=secure), handle),)
     if takes_parameters(realm):
-        return ((b"x-session-id", str(logged.handle).encode()),)
+        return ((b"x-session-id", str(handle).encode()),)
     return ()

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sojourn.core.errors import FieldConflict, SessionEnded, SojournError, TokenRefused
+from sojourn.core.clock import SECOND
+from sojourn.core.errors import FieldConflict, SessionEnded, SojournError, TokenRefused, TooManyTries
 from sojourn.core.json import encode
 from sojourn.http.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
 from sojourn.http.wire import WHOLE, Header, Scope, Send
@@ -96,6 +97,8 @@ def _error_headers(error: SojournError, realm: str) -> tuple[Header, ...]:
         return (challenge(realm),)
     if error.status == 503:  # noqa: PLR2004
         return (RETRY,)
+    if isinstance(error, TooManyTries):
+        return ((b"retry-after", b"%d" % max(1, -(-error.wait // SECOND))),)
     if isinstance(error, MethodNotAllowed):
         return ((b"allow", ", ".join(error.allowed).encode()),)
     if isinstance(error, BodyTooLarge | BodyTooSlow):

@@ -175,9 +175,7 @@ NOT_IN_EFFECT = frozenset(
         "acceptSessionTokensOf",
         "runnersFrom",
         "freshLogin",
-        "passwordHistory",
-        "passwordMaxAge",
-        "maxTriesBeforeLock",
+        "refreshLifetime",
         "runsSurviveLogout",
         "trustedHosts",
     }

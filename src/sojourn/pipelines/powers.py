@@ -46,7 +46,10 @@ class Powers(Protocol):
         ...
 
     async def authenticate(self, user_name: str, password: str) -> Account | None:
-        """The account when it may log in; it is then the account of this execution. None for every refusal alike."""
+        """The account when it may log in; it is then the account of this execution. None for every refusal alike.
+
+        Raises ``TooManyTries``, also for the sixth try of one execution.
+        """
         ...
 
     async def generate(self, order: TokenOrder) -> str:

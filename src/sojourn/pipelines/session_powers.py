@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sojourn.core.errors import SojournError
+from sojourn.core.clock import SECOND
+from sojourn.core.errors import SojournError, TooManyTries
 from sojourn.core.json import Json
 from sojourn.engine.access import Access
 from sojourn.engine.apikeys import ApiKey
@@ -19,6 +20,9 @@ from sojourn.pipelines.errors import NoSession, StepFailed
 from sojourn.pipelines.issuing import Login, account_login, external_login, lifetime
 from sojourn.pipelines.model import Trigger
 from sojourn.pipelines.powers import TokenOrder
+
+#: Logins that one execution may try.
+MOST_LOGINS = 5
 
 
 class Caller(NamedTuple):
@@ -34,13 +38,15 @@ class Caller(NamedTuple):
 class SessionPowers:
     """The :class:`~sojourn.pipelines.powers.Powers` of one deployed execution."""
 
-    __slots__ = ("_account", "_made", "_rules", "_trigger", "caller")
+    __slots__ = ("_account", "_made", "_rules", "_tries", "_trigger", "caller")
 
     def __init__(self, rules: Rules, trigger: Trigger, caller: Caller) -> None:
         self._rules = rules
         self._trigger = trigger
         #: Who called.
         self.caller = caller
+        #: Logins that this execution has tried.
+        self._tries = 0
         #: The account of the last successful login of this execution.
         self._account: Account | None = None
         #: The session that this execution made.
@@ -59,7 +65,10 @@ class SessionPowers:
         return await self._rules.sessions.change(self._access(), ops, touch=self._trigger.touch)
 
     async def authenticate(self, user_name: str, password: str) -> Account | None:
-        """Check a login of the realm."""
+        """Check a login of the realm, at most :data:`MOST_LOGINS` of one execution."""
+        self._tries += 1
+        if self._tries > MOST_LOGINS:
+            raise TooManyTries(SECOND)
         realm, address = self.caller.realm, self.caller.device.address
         account = await self._rules.logins.authenticate(realm, user_name, password, address)
         self._account = account or self._account

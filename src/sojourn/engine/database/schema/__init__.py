@@ -6,13 +6,13 @@ that a request's rights follow from is in :data:`FACTS`: a trigger raises the ge
 writer can forget to, not even a foreign tool.
 """
 
-from sojourn.engine.database.schema.attest import attest_realm
 from sojourn.engine.database.schema.columns import metadata
 from sojourn.engine.database.schema.directory import account, assignee, membership, scope_grant, user_group
 from sojourn.engine.database.schema.ends import drop_request, end_journal, lease, store_mark
 from sojourn.engine.database.schema.generation import FACTS
 from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, engine_secret, signing_key, signing_key_use
 from sojourn.engine.database.schema.log import audit_event
+from sojourn.engine.database.schema.passwords import password_history, password_mark
 from sojourn.engine.database.schema.places import generation, installation, realm
 from sojourn.engine.database.schema.providers import (
     external_identity,
@@ -31,7 +31,6 @@ __all__ = [
     "api_key",
     "api_key_pipeline",
     "assignee",
-    "attest_realm",
     "audit_event",
     "auth_token",
     "auth_token_place",
@@ -47,6 +46,8 @@ __all__ = [
     "lease",
     "membership",
     "metadata",
+    "password_history",
+    "password_mark",
     "provider_end",
     "provider_logout",
     "provider_session",
