@@ -15,8 +15,7 @@ from sojourn.config.project import load_project
 from sojourn.config.settings import Settings
 from sojourn.core.clock import StoreClock, SystemClock
 from sojourn.core.errors import SojournError
-from sojourn.engine.database import EngineDatabase
-from sojourn.engine.database import check as engine_check
+from sojourn.engine.database import EngineDatabase, Examined
 from sojourn.engine.storetime import MOST_ERROR, StoreTime
 from sojourn.stores.base import Contract, Described, Finding, Lifecycle, SessionStore, Timed
 
@@ -102,8 +101,9 @@ async def _check_engine(settings: Settings) -> Report:
         return Report("engine", None, [Finding("failure", "opening", "there is none yet: sojourn init makes it")])
     database = await EngineDatabase.open(settings.stores.engine, settings.project)
     try:
-        found = await engine_check.findings(database, path) if path else []
-        return Report("engine", await engine_check.contract(database), found)
+        if not isinstance(database, Examined):
+            return Report("engine", None, [])
+        return Report("engine", await database.contract(), await database.findings())
     finally:
         await database.close()
 
@@ -115,7 +115,7 @@ async def _migrate(settings: Settings) -> Mapping[str, str]:
     if isinstance(store, Lifecycle):
         await store.close()
     database = await EngineDatabase.open(settings.stores.engine, settings.project)
-    engine = await engine_check.contract(database)
+    engine = await database.contract() if isinstance(database, Examined) else None
     await database.close()
     return {"session": _schema(session), "engine": _schema(engine)}
 

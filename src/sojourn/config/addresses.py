@@ -18,7 +18,7 @@ _MAX_HOST = 253
 #: What each store may be kept in, in this version.
 AVAILABLE = {
     "session": ("memory", "sqlite", "postgresql", "valkey", "redis", "valkeys", "rediss"),
-    "engine": ("sqlite",),
+    "engine": ("sqlite", "postgresql"),
     "application": ("sqlite", "postgresql"),
 }
 _VALKEY = ("valkey", "redis", "valkeys", "rediss")

@@ -1,6 +1,6 @@
 """The engine database: users, groups, scopes, keys, end journal, audit. Off the hot path; see ``schema``."""
 
-from sojourn.engine.database.database import EngineDatabase, Generation
-from sojourn.engine.database.faults import DatabaseUrl, RowConflict
+from sojourn.engine.database.faults import DatabaseUrl, RowConflict, TextRefused
+from sojourn.engine.database.port import Delayed, EngineDatabase, Examined, Generation
 
-__all__ = ["DatabaseUrl", "EngineDatabase", "Generation", "RowConflict"]
+__all__ = ["DatabaseUrl", "Delayed", "EngineDatabase", "Examined", "Generation", "RowConflict", "TextRefused"]

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from sojourn.engine.database.database import EngineDatabase
 from sojourn.engine.database.migrate import HEAD, stored_revision
+from sojourn.engine.database.port import EngineDatabase
 from sojourn.stores.base import Contract, Finding
 from sojourn.stores.files import file_system, permissions
 
 _WANTED: Mapping[str, object] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-async def contract(db: EngineDatabase) -> Contract:
+def contract(db: EngineDatabase) -> Contract:
     """What the engine database promises."""
     facts = {"sqlite": sqlite3.sqlite_version, "schema": HEAD, "installation": db.installation}
     return Contract("sqlite", "every acknowledged act survives the death of the process and a power failure", facts)

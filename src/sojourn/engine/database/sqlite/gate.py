@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sojourn.core.errors import StoreBusy
+from sojourn.engine.database.faults import busy
 
 #: Longest wait for the other writers, in seconds.
 PATIENCE = 10.0
@@ -33,7 +33,7 @@ class Deadline:
     def pause(self) -> None:
         """Wait a random moment; raises :class:`StoreBusy` when the time is over."""
         if time.monotonic() >= self._end:
-            raise StoreBusy("the engine database is busy; nothing was written")
+            raise busy()
         time.sleep(random.uniform(_PAUSE / 4, _PAUSE))  # noqa: S311 - jitter, not a secret
 
 

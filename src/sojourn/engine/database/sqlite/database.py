@@ -1,40 +1,28 @@
-"""The engine database: one reader on the event-loop thread, one writer thread, one gate over all processes."""
+"""The engine database in a file: one reader on the event-loop thread, one writer thread, one gate over all processes."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Transaction, func, insert, select
+from sqlalchemy import Connection, Transaction
 
 from sojourn.core.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
-from sojourn.engine.database import connections, schema
-from sojourn.engine.database.faults import FAULTS, house_errors, is_busy
-from sojourn.engine.database.gate import PATIENCE, Deadline, Gate
-from sojourn.engine.database.migrate import migrate
-
-T = TypeVar("T")
-
-
-class Generation(NamedTuple):
-    """How often the facts changed, as one connection saw it."""
-
-    #: Another one after each break of the connection: what was read through it may have gone with a failed server.
-    life: int
-    number: int
+from sojourn.engine.database.faults import closed
+from sojourn.engine.database.port import EngineDatabase, Generation, Patience, T
+from sojourn.engine.database.rows import prepare
+from sojourn.engine.database.sqlite import check, connections
+from sojourn.engine.database.sqlite.faults import FAULTS, house_errors, is_busy
+from sojourn.engine.database.sqlite.gate import PATIENCE, Deadline, Gate
+from sojourn.stores.base import Contract, Finding
 
 
-class EngineDatabase:
-    """Users, groups, scopes, keys, end journal and audit of one project."""
-
-    #: Random id of this engine, made when its database was.
-    installation: str
+class SqliteDatabase(EngineDatabase):
+    """The file of one project."""
 
     def __init__(self, path: Path, patience: float) -> None:
         """Use :meth:`open`."""
@@ -51,59 +39,48 @@ class EngineDatabase:
             self._gate.acquire(Deadline(patience))
             self._writer = connections.connect(path, "writer")
             made.callback(connections.disconnect, self._writer)
-            self.installation = self._transact(_prepare, Deadline(patience))
+            self.installation = self._transact(prepare, Deadline(patience))
             self._reader = connections.connect(path, "reader")
             made.callback(connections.disconnect, self._reader)
             self._gate.release()
             self._made = made.pop_all()
 
     @classmethod
-    async def open(cls, url: str, project: Path, *, patience: float = PATIENCE) -> EngineDatabase:
-        """The database that ``url`` names, brought to this version's schema; made when it does not exist.
-
-        Several processes may do this at once. ``patience`` is how many seconds an act waits for the writers of other
-        processes. Raises ``DatabaseUrl``, ``StoreVersion``, ``StoreBusy``, ``StoreCorrupt``, ``StoreUnavailable``.
-        """
+    async def open(cls, url: str, project: Path, *, patience: Patience = None) -> SqliteDatabase:  # noqa: D102 - as the port says
         path = connections.database_path(url, project)
         with house_errors():
-            return await asyncio.to_thread(cls, path, patience)
+            return await asyncio.to_thread(cls, path, PATIENCE if patience is None else patience)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """What ``work`` reads, all of it from one snapshot. It runs on the event-loop thread: a few indexed rows only.
-
-        Raises ``StoreUnavailable``, ``StoreCorrupt``.
-        """
+        """See :meth:`EngineDatabase.read`; on the event-loop thread."""
         self._check_open()
         with house_errors(), self._reader.begin():
             return work(self._reader)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work`` as one transaction; it is on disk when this returns, and undone when ``work`` raises.
-
-        Runs in the writer thread. A caller that is cancelled does not stop a transaction that began. Raises
-        ``StoreBusy``, ``StoreUnavailable``, ``StoreCorrupt``, ``RowConflict`` (nothing written) and
-        ``OutcomeUnknown``.
-        """
+        """See :meth:`EngineDatabase.write`; in the writer thread."""
         self._check_open()
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, work)
 
     async def append(self, work: Callable[[Connection], T]) -> T:
-        """As :meth:`write`, for a ``work`` that decides nothing by what it reads: it adds rows, or is one statement.
-
-        Not for facts. Where the database lets several writers go on at once, it waits for none.
-        """
+        """A write like any other: there is one writer."""
         return await self.write(work)
 
     async def generation(self) -> Generation:
-        """What differs after each committed change of the facts, by any process; never older than the call.
-
-        Raises ``StoreUnavailable``.
-        """
+        """See :meth:`EngineDatabase.generation`; a few µs."""
         return self._look()
 
     def glimpse(self) -> Generation | None:
-        """As :meth:`generation` where that takes no waiting, else None. Here it takes none: a few µs."""
+        """The same."""
         return self._look()
+
+    async def contract(self) -> Contract:
+        """What it promises."""
+        return check.contract(self)
+
+    async def findings(self) -> Sequence[Finding]:
+        """Everything that was looked at, now."""
+        return await check.findings(self, self._path)
 
     async def close(self) -> None:
         """Finish the writes under way and let go of the file. May be called again."""
@@ -126,7 +103,7 @@ class EngineDatabase:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreUnavailable("the engine database is closed")
+            raise closed()
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         deadline = Deadline(self._patience)
@@ -169,14 +146,3 @@ class EngineDatabase:
         with suppress(StoreBusy):
             self._gate.acquire(Deadline(self._patience))
         self._made.close()
-
-
-def _prepare(connection: Connection) -> str:
-    migrate(connection)
-    known = connection.execute(select(schema.installation.c.id)).scalar_one_or_none()
-    if not connection.execute(select(func.count()).select_from(schema.generation)).scalar_one():
-        connection.execute(insert(schema.generation).values(number=1))
-    if known is None:
-        known = secrets.token_urlsafe(12)
-        connection.execute(insert(schema.installation).values(id=known))
-    return str(known)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from sojourn.core.errors import StoreUnavailable
-from sojourn.engine.database.faults import DatabaseUrl
+from sojourn.engine.database.faults import DatabaseUrl, closed
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ Role = Literal["reader", "writer"]
 def database_path(url: str, project: Path) -> Path:
     """The file that ``url`` names, relative to the project; raises :class:`DatabaseUrl`."""
     if not url.startswith(_PREFIX) or len(url) == len(_PREFIX):
-        raise DatabaseUrl("the engine database is named as sqlite:///<file>")
+        raise DatabaseUrl("the engine database is named as sqlite:///<file> or postgresql://…")
     return project / url.removeprefix(_PREFIX)
 
 
@@ -56,7 +56,7 @@ def raw(connection: Connection) -> sqlite3.Connection:
     """The driver's connection below ``connection``."""
     driver = connection.connection.driver_connection
     if not isinstance(driver, sqlite3.Connection):
-        raise StoreUnavailable("the engine database is closed")
+        raise closed()
     return driver
 
 

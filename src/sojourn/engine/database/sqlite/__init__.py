@@ -1,0 +1,1 @@
+"""The engine database in a file: SQLite, for the processes of one machine."""
