@@ -2,9 +2,12 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from sojourn.config.project import RealmFolder
@@ -23,6 +26,15 @@ from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.model.realm import Realm, RealmConfig
 
 URL = "sqlite:///var/engine.db"
+
+#: Modules whose tests run on each engine database.
+ON_BOTH = frozenset(
+    {
+        *("test_apikeys", "test_audit", "test_audit_keeping", "test_facts", "test_grants"),
+        *("test_groups", "test_journal", "test_leases", "test_passwords", "test_realms", "test_users"),
+    }
+)
+
 CHEAP = Cost(memory=8, passes=1)
 
 
@@ -46,9 +58,37 @@ def project(tmp_path: Path, migrated: Path) -> Path:
     return tmp_path
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What the tests of :data:`ON_BOTH` do with the database, they do on SQLite and on PostgreSQL."""
+    if metafunc.module.__name__.rpartition(".")[2] in ON_BOTH and "engine_url" in metafunc.fixturenames:
+        metafunc.parametrize("engine_url", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-async def db(project: Path) -> AsyncIterator[EngineDatabase]:
-    opened = await EngineDatabase.open(URL, project)
+def engine_url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty engine database, in the project's own file unless the test is one of both."""
+    on_postgres = getattr(request, "param", "sqlite") == "postgresql"
+    return str(request.getfixturevalue("postgres_engine_database")) if on_postgres else URL
+
+
+@pytest.fixture
+def foreign(project: Path, engine_url: str) -> Callable[[str], None]:
+    """Runs a statement on the database as a foreign tool would, past the engine."""
+
+    def run(statement: str) -> None:
+        if engine_url == URL:
+            with closing(sqlite3.connect(project / "var/engine.db", isolation_level=None)) as tool:
+                tool.execute(statement)
+        else:
+            with psycopg.connect(engine_url, autocommit=True, options="-c search_path=sojourn_engine") as server:
+                server.execute(statement.encode())
+
+    return run
+
+
+@pytest.fixture
+async def db(project: Path, engine_url: str) -> AsyncIterator[EngineDatabase]:
+    opened = await EngineDatabase.open(engine_url, project)
     yield opened
     await opened.close()
 

@@ -131,7 +131,7 @@ async def test_a_damaged_file_is_named_so_and_left_alone(tmp_path: Path) -> None
     assert (tmp_path / "var/engine.db").read_bytes() == b"no database" * 1_000
 
 
-@pytest.mark.parametrize("url", ["postgresql://host/db", "sqlite:///", "engine.db", "memory://"])
+@pytest.mark.parametrize("url", ["mysql://host/db", "sqlite:///", "engine.db", "memory://"])
 async def test_an_address_of_another_kind_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(DatabaseUrl):
         await EngineDatabase.open(url, tmp_path)

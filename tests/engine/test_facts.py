@@ -1,8 +1,8 @@
 """Facts: right from the next look on, whoever changed them; cheap while nothing changes."""
 
 import asyncio
-import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -23,8 +23,6 @@ from sojourn.model.realm import Realm
 from sojourn.model.session import Fences
 
 pytestmark = pytest.mark.anyio
-
-URL = "sqlite:///var/engine.db"
 
 
 async def test_a_snapshot_stays_the_same_object_until_a_fact_changes(facts: Facts, users: Users) -> None:
@@ -48,7 +46,7 @@ async def test_an_entry_is_read_once_per_generation(
 
 
 async def test_a_change_through_another_connection_holds_at_the_next_look(
-    facts: Facts, users: Users, grants: Grants, realm: Realm, project: Path
+    facts: Facts, users: Users, grants: Grants, realm: Realm, foreign: Callable[[str], None]
 ) -> None:
     ann = await users.add("main", "ann", None)
     await grants.grant("ann", "cart.write")
@@ -56,10 +54,8 @@ async def test_a_change_through_another_connection_holds_at_the_next_look(
     before = await held.account(realm, ann.key)
     assert before is not None
     assert before.scopes == {"cart.write"}
-    tool = sqlite3.connect(project / "var/engine.db", isolation_level=None)
-    tool.execute("DELETE FROM scope_grant")
-    tool.execute("UPDATE account SET state = 'disabled'")
-    tool.close()
+    foreign("DELETE FROM scope_grant")
+    foreign("UPDATE account SET state = 'disabled'")
     await asyncio.sleep(0)
     after = await (await facts.current()).account(realm, ann.key)
     assert after is not None
@@ -68,7 +64,7 @@ async def test_a_change_through_another_connection_holds_at_the_next_look(
 
 
 async def test_a_change_by_another_process_holds_at_the_next_look(
-    facts: Facts, users: Users, realm: Realm, project: Path
+    facts: Facts, users: Users, realm: Realm, project: Path, engine_url: str
 ) -> None:
     ann = await users.add("main", "ann", None)
     assert (await (await facts.current()).fences(realm, ann.key)).account == 0
@@ -79,12 +75,12 @@ from sojourn.engine.accounts import Accounts, AccountSeal
 from sojourn.engine.database import EngineDatabase
 async def main():
     accounts = Accounts(AccountSeal(b"a key of these tests"), SystemClock())
-    db = await EngineDatabase.open("sqlite:///var/engine.db", pathlib.Path(sys.argv[1]))
+    db = await EngineDatabase.open(sys.argv[3], pathlib.Path(sys.argv[1]))
     await db.write(lambda connection: accounts.end(connection, int(sys.argv[2]), "dropped"))
     await db.close()
 asyncio.run(main())
 """
-    other = [sys.executable, "-c", program, str(project), str(ann.key)]
+    other = [sys.executable, "-c", program, str(project), str(ann.key), engine_url]
     await anyio.run_process(other)
     assert (await (await facts.current()).fences(realm, ann.key)).account == 1
 

@@ -13,16 +13,15 @@ from sojourn.engine.leases import Lease, Leases
 
 pytestmark = pytest.mark.anyio
 
-URL = "sqlite:///var/engine.db"
 
-HOLDER = f"""
+HOLDER = """
 import asyncio, pathlib, sys
 from sojourn.core.clock import SystemClock
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.leases import Leases
 
 async def main():
-    db = await EngineDatabase.open({URL!r}, pathlib.Path(sys.argv[1]))
+    db = await EngineDatabase.open(sys.argv[3], pathlib.Path(sys.argv[1]))
     print(await Leases(db, SystemClock()).hold("sweeper", "child", int(sys.argv[2])), flush=True)
     sys.stdin.read()
 
@@ -30,8 +29,8 @@ asyncio.run(main())
 """
 
 
-def start_holder(project: Path, lasts: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", HOLDER, str(project), str(lasts)]
+def start_holder(project: Path, url: str, lasts: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", HOLDER, str(project), str(lasts), url]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -68,8 +67,8 @@ async def test_what_is_given_back_is_free_at_once_and_only_its_holder_gives_it_b
     assert await leases.hold("sweeper", "b", 1_000)
 
 
-async def test_of_many_that_ask_at_once_one_gets_it(project: Path, clock: ManualClock) -> None:
-    opened = [await EngineDatabase.open(URL, project) for _ in range(4)]
+async def test_of_many_that_ask_at_once_one_gets_it(project: Path, engine_url: str, clock: ManualClock) -> None:
+    opened = [await EngineDatabase.open(engine_url, project) for _ in range(4)]
     asked = [Lease(Leases(db, clock), "sweeper", f"h{n}", 1_000) for n, db in enumerate(opened)]
     for _ in range(5):
         assert sum(await asyncio.gather(*(lease.renew() for lease in asked))) == 1
@@ -79,9 +78,9 @@ async def test_of_many_that_ask_at_once_one_gets_it(project: Path, clock: Manual
         await db.close()
 
 
-async def test_the_lease_of_a_killed_process_dies_by_time(db: EngineDatabase, project: Path) -> None:
+async def test_the_lease_of_a_killed_process_dies_by_time(db: EngineDatabase, project: Path, engine_url: str) -> None:
     lasts = 1_500
-    with start_holder(project, lasts) as child:
+    with start_holder(project, engine_url, lasts) as child:
         assert child.stdout is not None
         assert (await asyncio.to_thread(child.stdout.readline)).strip() == "True"
         clock = SystemClock()

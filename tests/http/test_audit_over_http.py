@@ -18,6 +18,7 @@ from sojourn.core.clock import ManualClock
 from sojourn.core.errors import SojournError
 from sojourn.core.json import Json
 from sojourn.engine.audit import Wanted
+from sojourn.engine.database.sqlite.database import SqliteDatabase
 from sojourn.http.application import Application
 from sojourn.model.session import Device
 from sojourn.model.user import external_identity
@@ -112,7 +113,9 @@ async def test_no_text_of_an_operator_or_a_script_begins_a_line_of_the_log(engin
 @contextmanager
 def locked(engine: Engine, folder: Path) -> Iterator[None]:
     """Another program holds the engine database, and nobody waits for it."""
-    engine.rules.db._patience = 0.05  # the only way to be impatient after the start
+    db = engine.rules.db
+    assert isinstance(db, SqliteDatabase)
+    db._patience = 0.05  # the only way to be impatient after the start
     with closing(sqlite3.connect(folder / "var/engine.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield

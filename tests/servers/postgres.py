@@ -22,6 +22,7 @@ import psutil
 import psycopg
 import pytest
 
+from sojourn.engine.database import EngineDatabase, schema
 from sojourn.stores.postgres import migrate
 
 #: Whom PostgreSQL runs as when the tests run as root, which it refuses.
@@ -243,6 +244,28 @@ def postgres_server() -> Iterator[PostgresServer]:
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def prepared_engine_database(postgres_server: PostgresServer) -> str:
+    """The URL of a database with the tables of an engine, which tests share one after the other."""
+    url = postgres_server.new_database()
+
+    async def make() -> None:
+        await (await EngineDatabase.open(url, Path())).close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, make()).result()
+    return url
+
+
+@pytest.fixture
+def postgres_engine_database(postgres_server: PostgresServer, prepared_engine_database: str) -> str:
+    """The URL of an engine database that is as empty as a new one; the keys go on."""
+    tables = [f"DELETE FROM sojourn_engine.{table.name}" for table in reversed(schema.metadata.sorted_tables)]
+    others, last = [one for one in tables if not one.endswith(".generation")], "DELETE FROM sojourn_engine.generation"
+    postgres_server.run(_EMPTY[0], *others, last, database=prepared_engine_database.rpartition("/")[2])
+    return prepared_engine_database
 
 
 @pytest.fixture(scope="session")

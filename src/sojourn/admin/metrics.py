@@ -62,6 +62,8 @@ class EngineCollector(Collector):
         yield from self._sessions()
         yield from self._sweeping()
         yield from self._watching()
+        delay = self._rules.upkeep.delay.seconds
+        yield _gauge("sojourn_engine_database_delay_seconds", "How late an acknowledged change of it is read.", delay)
         if isinstance(self._rules.store, Described):
             events = self._rules.store.counters()
             yield _counter("sojourn_store_events", "Counters of the session store.", "event", events)

@@ -22,7 +22,6 @@ AVAILABLE = {
     "application": ("sqlite", "postgresql"),
 }
 _VALKEY = ("valkey", "redis", "valkeys", "rediss")
-_LATER = ("postgresql",)
 
 
 class BadAddress(SojournError):
@@ -104,8 +103,7 @@ def parse_store_url(store: str, url: str, project: Path) -> StoreUrl:
     scheme = url.partition(":")[0]
     available = AVAILABLE[store]
     if scheme not in available:
-        known = "is not available in this version" if scheme in _LATER else "is not known"
-        raise BadAddress(f"store {scheme[:40]!r} {known}; there is {', '.join(map(_example, available))}")
+        raise BadAddress(f"store {scheme[:40]!r} is not known; there is {', '.join(map(_example, available))}")
     if scheme == "postgresql":
         return StoreUrl("postgresql", None)
     if scheme in _VALKEY:

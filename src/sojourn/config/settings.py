@@ -79,9 +79,9 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     session: Annotated[Text, Meta(description="Sessions and their fields: `sqlite:///FILE` or `memory://`.")] = (
         "sqlite:///var/state.db"
     )
-    engine: Annotated[Text, Meta(description="Accounts, grants, keys, audit: `sqlite:///FILE`.")] = (
-        "sqlite:///var/engine.db"
-    )
+    engine: Annotated[
+        Text, Meta(description="Accounts, grants, keys, audit: `sqlite:///FILE` or `postgresql://…`.")
+    ] = "sqlite:///var/engine.db"
     application: Annotated[Text, Meta(description="The database of scripts.")] = "sqlite:///var/app.db"
 
 

@@ -20,6 +20,7 @@ from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_token
 from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.database import EngineDatabase, schema
+from sojourn.engine.delay import WriteToRead
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
 from sojourn.engine.keylife import KeyLife
@@ -72,6 +73,8 @@ class Upkeep:
         self._chores = 0
         self._buried: set[str] = set()
         self._rare: Sequence[Chore] = (self._drop, replay.unfinished, self._bury_realms, audit.round, keys.tend)
+        #: How late changes of the engine database are read.
+        self.delay = WriteToRead(db)
         #: Sweeps the store.
         self.sweeper = sweeper
         #: The right to do what only one process does.
@@ -95,8 +98,10 @@ class Upkeep:
         self._chores += 1
         # Each process writes its own.
         await self._uses.flush()
+        chores: Sequence[Chore] = (self.delay.measure,) if now_and_then else ()
         if self.lease.held:
-            await self._each(self._rare if now_and_then else (self._drop,))
+            chores = (*chores, *(self._rare if now_and_then else (self._drop,)))
+        await self._each(chores)
 
     async def holder(self) -> str:
         """Which process does it now; empty when none does."""

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
 from typing import Any
@@ -23,6 +23,9 @@ from sojourn.stores.libpq.connecting import PATIENCE, connect_here, examine
 from sojourn.stores.libpq.statement import PROBE
 
 _LONGER = 0.25
+
+#: Seconds that one row of many may take.
+_A_ROW = 0.005
 
 #: A synchronous replica may be waited for longer than a statement runs; to cut that short would acknowledge a change
 #: that the replica has not.
@@ -66,9 +69,9 @@ class Line:
         replica, isolation, encoding, _ = driver.execute(PROBE.sql).fetchone() or (True, "", "", "")
         examine(replica=replica, isolation=isolation, encoding=encoding)
 
-    def listen(self) -> None:
-        """Something was asked: the server may be silent for so long."""
-        self._due = time.monotonic() + self.patience
+    def listen(self, rows: int = 0) -> None:
+        """Something was asked: the server may be silent for so long, and longer where many ``rows`` were sent at once."""
+        self._due = time.monotonic() + self.patience + rows * _A_ROW
 
     def rest(self) -> None:
         """Nothing is asked: it may be silent for as long as it likes."""
@@ -199,5 +202,7 @@ class Lines:
             raise
         return driver
 
-    def _listen(self, *_statement: object) -> None:
-        self._here.line.listen()
+    def _listen(
+        self, _connection: object, _cursor: object, _text: str, rows: Sequence[object], *context_and_many: object
+    ) -> None:
+        self._here.line.listen(len(rows) if context_and_many[-1] else 0)
