@@ -33,8 +33,10 @@ from sojourn.engine.passwords import Passwords
 from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
 from sojourn.engine.replay import Replay
+from sojourn.engine.rights import Rights
 from sojourn.engine.rules import Rules
 from sojourn.engine.seals import Seals
+from sojourn.engine.secrets import Secrets
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.sweeper import Sweeper
 from sojourn.engine.throttling import Throttling
@@ -137,6 +139,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         realms=ground.realms,
         facts=facts,
         actors=actors,
+        rights=Rights(ground.realms),
         accounts=ground.accounts,
         users=entry.users,
         passwords=entry.passwords,
@@ -147,6 +150,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         keys=rings,
         key_life=life,
         seals=ground.seals,
+        secrets=Secrets(ground.seals, db),
         tokens=tokens,
         auth_tokens=AuthTokens(
             db=db, actors=actors, scripts=sessions.transients.scripts, ends=ending.ends, audit=log, clock=time

@@ -83,6 +83,16 @@ def known_group(connection: Connection, directory: str, name: str) -> int:
     return key
 
 
+def known_group_by_key(connection: Connection, directory: str, key: int) -> str:
+    """The name of the group or role with that key; raises :class:`GroupUnknown`."""
+    table = schema.user_group
+    live = (table.c.key == key, table.c.directory == directory, table.c.live_name.is_not(None))
+    name = connection.execute(select(table.c.name).where(*live)).scalar_one_or_none()
+    if name is None:
+        raise GroupUnknown
+    return str(name)
+
+
 def assignee(connection: Connection, directory: str, name: str) -> Assignee:
     """The account, group or role of that name; raises :class:`UserUnknown`."""
     account = account_key(connection, directory, name)

@@ -28,7 +28,9 @@ from sojourn.engine.login import Logins
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
+from sojourn.engine.rights import Rights
 from sojourn.engine.seals import Seals
+from sojourn.engine.secrets import Secrets
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.throttling import Throttling
 from sojourn.engine.token_uses import TokenUses
@@ -50,6 +52,7 @@ class Rules:
     realms: Realms
     facts: Facts
     actors: Actors
+    rights: Rights
     accounts: Accounts
     users: Users
     passwords: Passwords
@@ -60,6 +63,7 @@ class Rules:
     keys: KeyRings
     key_life: KeyLife
     seals: Seals
+    secrets: Secrets
     tokens: Tokens
     auth_tokens: AuthTokens
     token_uses: TokenUses

@@ -1,0 +1,88 @@
+"""The methods of ``Security`` about passwords and tokens."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from sojourn.core.errors import InsufficientScope
+from sojourn.engine.declared import ANYONE, LOGGED_IN, needs
+from sojourn.engine.directory import UserUnknown
+from sojourn.engine.lookups import EVERYWHERE
+from sojourn.engine.security_caller import SecurityCaller
+from sojourn.engine.token_issuing import IMPERSONATE
+from sojourn.model.token import AuthToken
+from sojourn.model.user import Account
+
+_CHANGE_PASSWORD: Final = "security.changeUserPassword"  # noqa: S105 - the name of a scope
+_ITS_OWN: Final = "the token is its own, or `security.manageTokens` and all that its owner has"
+
+
+class AuthTokenInfo(NamedTuple):
+    """What a token says of whom it acts for."""
+
+    user_key: int
+    user_name: str
+    #: None for a token of an identity provider.
+    token_key: int | None
+    #: None for a token of this engine.
+    provider_key: int | None
+    #: The words of its scope, separated by one blank.
+    scope: str
+    data: str
+
+
+class CredentialMethods(SecurityCaller):
+    """Passwords and tokens."""
+
+    @needs(_CHANGE_PASSWORD, own=True, over=True, fresh=True, seed="setPassword")
+    async def set_password(self, user_key: int, password: str) -> None:
+        """Set a password, which ends all sessions and revokes all tokens of the account.
+
+        Raises ``UserUnknown``, ``WeakPassword``, ``AccountTampered``, ``LoginBusy``.
+        """
+        await self._rules.passwords.set(self._who, user_key, password)
+
+    @needs(ANYONE, also="the text of the token", seed="restoreAuthToken")
+    async def restore_auth_token(self, access_token: str) -> AuthToken:
+        """The object of an issued token, expired or not; raises ``AuthTokenRefused``."""
+        return await self._rules.auth_tokens.restore(access_token)
+
+    @needs(
+        LOGGED_IN,
+        also=f"for another account its password, or `{IMPERSONATE}` and all that it has",
+        fresh=True,
+        seed="authorizeToken",
+    )
+    async def authorize_token(self, token: AuthToken, user_id: str) -> str:
+        """Issue a token for a user; the text, shown once. For the own account its scope is part of the caller's.
+
+        Raises ``UserUnknown``, ``InsufficientScope``, ``DelegatedHandle``, and what ``AuthTokens.authorize`` says.
+        """
+        account = await self._of_name(user_id)
+        place = self._realm.id if self._realm else EVERYWHERE
+        done = await self._rules.auth_tokens.authorize(self._who, account, token, place, access=self._access)
+        return done.text
+
+    @needs(LOGGED_IN, also=_ITS_OWN, fresh=True, seed="updateAuthToken")
+    async def update_auth_token(self, token: AuthToken) -> None:
+        """Give an authorized token another ``description`` and ``expires``; nothing else may differ."""
+        await self._rules.auth_tokens.update(self._who, token, access=self._access)
+
+    @needs(ANYONE, also="the text of the token", seed="revokeAuthToken")
+    async def revoke_auth_token(self, access_token: str) -> None:
+        """Revoke a token by its text, and all that it asked for; for good."""
+        await self._rules.auth_tokens.revoke(self._anybody, access_token)
+
+    @needs(LOGGED_IN, also=_ITS_OWN, fresh=True, seed="revokeAuthTokenByKey")
+    async def revoke_auth_token_by_key(self, key: int) -> None:
+        """Revoke a token by its key, and all that it asked for; for good."""
+        await self._rules.auth_tokens.revoke(self._who, key, access=self._access)
+
+    async def _of_name(self, user_id: str) -> Account:
+        found = await self._rules.users.find(self._directory, user_id)
+        if found is not None:
+            return found
+        # Whether an account exists is not for everybody.
+        if not self._rules.rights.sees(self._who, self._directory):
+            raise InsufficientScope
+        raise UserUnknown
