@@ -31,6 +31,9 @@ REALMS = {
     "till": {"environmentType": "stateful"},
     "portal": {"environmentType": "stateful", "crossSiteClients": True},
     "known": {"sessionTrackingEnabled": True, "clientTrackingEnabled": True},
+    "fresh": {"refreshLifetime": 86_400_000},
+    "tracked": {"refreshLifetime": 86_400_000, "sessionTrackingEnabled": True},
+    "device": {"refreshLifetime": 86_400_000, "clientTrackingEnabled": True},
     "two": {"sessionTrackingEnabled": True, "maxSessionsPerUser": 2},
 }
 

@@ -19,7 +19,6 @@ Text = Annotated[str, Meta(max_length=1_000)]
 NOT_IN_EFFECT = frozenset(
     {
         *("stores.application", "mail.smtp", "mail.credentialFile", "mail.sender", "mail.outbox"),
-        *("attest.enabled"),
     }
 )
 

@@ -6,6 +6,7 @@ the database. Only the SHA-256 of the text is stored (``core.ids.secret_hash``).
 
 from __future__ import annotations
 
+import base64
 import string
 import zlib
 
@@ -18,6 +19,12 @@ _CHECK = 6
 def new_prefixed(prefix: str) -> str:
     """A fresh secret that begins with ``prefix``, for example ``sjk_``."""
     body = prefix + new_token()
+    return body + _checksum(body)
+
+
+def prefixed_from(prefix: str, raw: bytes) -> str:
+    """The secret with ``prefix`` that ``raw``, 32 bytes, spells."""
+    body = prefix + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
     return body + _checksum(body)
 
 

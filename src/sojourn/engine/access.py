@@ -18,7 +18,7 @@ from sojourn.model.session import IssuedToken, Session
 from sojourn.model.user import Account
 
 #: How the handle arrived.
-Via = Literal["cookie", "header", "parameter", "jwt", "python", "auth-token", "session-token", "basic"]
+Via = Literal["cookie", "header", "parameter", "jwt", "python", "auth-token", "session-token", "basic", "refresh"]
 
 PrincipalKind = Literal["anonymous", "account", "external"]
 

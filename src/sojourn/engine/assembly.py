@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sojourn.config.settings import Settings
@@ -12,6 +13,7 @@ from sojourn.engine.accounts import Accounts, AccountSeal
 from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
+from sojourn.engine.attest import Attest
 from sojourn.engine.audit import Audit
 from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.authtokens import AuthTokens
@@ -32,6 +34,7 @@ from sojourn.engine.password_records import PasswordRecords
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
+from sojourn.engine.refresh import Refreshes
 from sojourn.engine.replay import Replay
 from sojourn.engine.rights import Rights
 from sojourn.engine.rules import Rules
@@ -42,7 +45,7 @@ from sojourn.engine.sweeper import Sweeper
 from sojourn.engine.throttling import Throttling
 from sojourn.engine.token_uses import TokenUses
 from sojourn.engine.tokens import Tokens
-from sojourn.engine.upkeep import Upkeep
+from sojourn.engine.upkeep import Chore, Upkeep
 from sojourn.engine.users import Users
 from sojourn.engine.watch import StoreWatch
 from sojourn.identity.password import PasswordHasher
@@ -131,6 +134,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     actors = Actors(facts)
     entry = _entry(ground, ending, actors, sessions)
     logins = Logins(credentials=entry.credentials, sessions=sessions, audit=log, clock=time)
+    attest = Attest(db=db, users=entry.users, rings=rings, tokens=tokens, ends=ending.ends, audit=log, clock=time)
     return Rules(
         settings=ground.settings,
         clock=time,
@@ -159,6 +163,8 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         bearers=Bearers(tokens=tokens, sessions=sessions, uses=uses, logins=logins, facts=facts, clock=time),
         identities=Identities(logins=logins, sessions=sessions, uses=uses, audit=log, clock=time),
         providers=_providers(ground),
+        refreshes=_refreshes(ground, ending, rings, tokens, sessions),
+        attest=attest,
         sessions=sessions,
         logins=logins,
         audit=log,
@@ -168,7 +174,19 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         ends=ending.ends,
         watch=ending.watch,
         drops=ending.drops,
-        upkeep=_upkeep(ground, ending, keeping, life, uses),
+        upkeep=_upkeep(ground, ending, (keeping.round, life.tend, attest.tidy), uses),
+    )
+
+
+def _refreshes(ground: _Ground, ending: _Ends, rings: KeyRings, tokens: Tokens, sessions: Sessions) -> Refreshes:
+    return Refreshes(
+        store=ground.store,
+        rings=rings,
+        tokens=tokens,
+        sessions=sessions,
+        ends=ending.ends,
+        audit=ground.audit,
+        clock=ground.time,
     )
 
 
@@ -202,17 +220,16 @@ def _ends(ground: _Ground) -> _Ends:
     )
 
 
-def _upkeep(ground: _Ground, ending: _Ends, keeping: AuditKeeping, life: KeyLife, uses: TokenUses) -> Upkeep:
+def _upkeep(ground: _Ground, ending: _Ends, chores: Sequence[Chore], uses: TokenUses) -> Upkeep:
     store, journal, time, watch = ground.store, ground.journal, ground.time, ending.watch
+    replay = Replay(store=store, journal=journal, clock=time)
     return Upkeep(
         watch=watch,
         sweeper=Sweeper(store=store, journal=journal, store_time=watch.time, clock=time),
         drops=ending.drops,
         ends=ending.ends,
-        replay=Replay(store=store, journal=journal, clock=time),
-        audit=keeping,
         leases=Leases(ground.db, time),
-        keys=life,
+        chores=(replay.unfinished, *chores),
         db=ground.db,
         uses=uses,
         clock=time,

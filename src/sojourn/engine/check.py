@@ -61,6 +61,19 @@ class Check:
         actor = await self._actor(realm, loaded.session)
         return _access(realm, loaded, account, via="jwt", token=claims, issued=issued, actor=actor)
 
+    async def refresh(self, realm: Realm, sid: str, epoch: int) -> Access:
+        """Open by what is kept of a refresh token: the session while it has that epoch."""
+        self._watch.admit()
+        loaded = await self._store.load(realm.id, sid, self._clock.now())
+        if loaded is None:
+            tombstone = await self.tombstone(realm, sid)
+            raise _gone(await self._told(tombstone) if tombstone else None)
+        if loaded.session.epoch != epoch:
+            raise TokenRefused("stale")
+        standing = self._fence.passed(realm, loaded.session)
+        account = standing.account if standing else await self._fence.check(realm, loaded.session)
+        return _access(realm, loaded, account, via="refresh")
+
     async def again(self, access: Access) -> Loaded:
         """The session of ``access`` as it is now, while it is the same and lives."""
         self._watch.admit()

@@ -74,7 +74,9 @@ class Realms:
 
 def _live(connection: Connection) -> Sequence[Row[int, str, str]]:
     columns = (_table.c.key, _table.c.id, _table.c.live_name)
-    return connection.execute(select(*columns).where(_table.c.live_name.is_not(None))).all()
+    # Realms that attest the installation are no folder's, and who made them removes them.
+    ours = _table.c.id.not_in(select(schema.attest_realm.c.realm))
+    return connection.execute(select(*columns).where(_table.c.live_name.is_not(None), ours)).all()
 
 
 def _sync(connection: Connection, folders: Mapping[str, RealmFolder], now: int) -> Sequence[Row[int, str, str]]:

@@ -10,6 +10,7 @@ from sojourn.engine.accounts import Accounts
 from sojourn.engine.activity import Activity
 from sojourn.engine.actors import Actors
 from sojourn.engine.apikeys import ApiKeys
+from sojourn.engine.attest import Attest
 from sojourn.engine.audit import Audit
 from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.authtokens import AuthTokens
@@ -28,6 +29,7 @@ from sojourn.engine.login import Logins
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
+from sojourn.engine.refresh import Refreshes
 from sojourn.engine.rights import Rights
 from sojourn.engine.seals import Seals
 from sojourn.engine.secrets import Secrets
@@ -70,8 +72,10 @@ class Rules:
     bearers: Bearers
     identities: Identities
     providers: Providers
+    refreshes: Refreshes
     sessions: Sessions
     logins: Logins
+    attest: Attest
     audit: Audit
     audit_keeping: AuditKeeping
     journal: EndJournal

@@ -116,6 +116,13 @@ class Sessions(Oversight):
         """
         return self._check.token(realm, claims)
 
+    def open_refresh(self, realm: Realm, sid: str, epoch: int) -> Coroutine[Any, Any, Access]:
+        """The live session of a refresh token that was given out under ``epoch``.
+
+        Raises :class:`SessionEnded` with the reason, :class:`TokenRefused` ``stale`` when it has another epoch by now.
+        """
+        return self._check.refresh(realm, sid, epoch)
+
     async def touch(self, access: Access) -> None:
         """Record the access when the recorded one is older than the realm's ``touchEvery``. Never an error."""
         if not self.touch_due(access):

@@ -18,14 +18,11 @@ from sqlalchemy import Connection, select
 from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_token
-from sojourn.engine.audit_keeping import AuditKeeping
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.delay import WriteToRead
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
-from sojourn.engine.keylife import KeyLife
 from sojourn.engine.leases import Lease, Leases
-from sojourn.engine.replay import Replay
 from sojourn.engine.sweeper import Sweeper
 from sojourn.engine.token_uses import TokenUses
 from sojourn.engine.watch import StoreWatch
@@ -46,7 +43,7 @@ CHORE_EVERY = 1.0
 
 
 class Upkeep:
-    """The work in the background of one process."""
+    """The work in the background of one process; ``chores`` are done every ten seconds by the holder of the lease."""
 
     def __init__(
         self,
@@ -55,10 +52,8 @@ class Upkeep:
         sweeper: Sweeper,
         drops: Drops,
         ends: Ends,
-        replay: Replay,
-        audit: AuditKeeping,
         leases: Leases,
-        keys: KeyLife,
+        chores: Sequence[Chore],
         db: EngineDatabase,
         uses: TokenUses,
         clock: Clock,
@@ -72,7 +67,7 @@ class Upkeep:
         self._clock = clock
         self._chores = 0
         self._buried: set[str] = set()
-        self._rare: Sequence[Chore] = (self._drop, replay.unfinished, self._bury_realms, audit.round, keys.tend)
+        self._rare: Sequence[Chore] = (self._drop, self._bury_realms, *chores)
         #: How late changes of the engine database are read.
         self.delay = WriteToRead(db)
         #: Sweeps the store.

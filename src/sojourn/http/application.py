@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from sojourn.core.errors import NotFound, SessionUnknown, SojournError
 from sojourn.engine.rules import Rules
 from sojourn.http.affinity import ServerId
+from sojourn.http.attesting import Attesting
 from sojourn.http.call import Call
 from sojourn.http.endpoints import Endpoints
 from sojourn.http.errors import ClientGone, Draining, MethodNotAllowed
@@ -23,6 +24,7 @@ from sojourn.http.lifespan import answer_lifespan
 from sojourn.http.opening import Opener
 from sojourn.http.origin import Origins, unchecked
 from sojourn.http.own_sessions import OwnSessions
+from sojourn.http.refreshing import Refreshing
 from sojourn.http.replies import Reply, error_reply, send_reply, with_cookies
 from sojourn.http.wire import Head, Receive, Scope, Send
 from sojourn.model.realm import Realm
@@ -55,11 +57,16 @@ class Application:
         self._gateway = Gateway(rules, deployment, runner, opener, self._greeter)
         self._endpoints = Endpoints(rules, self._origins, opener)
         self._own = OwnSessions(rules, opener)
+        self._attesting = Attesting(rules, opener)
         self._paths: dict[str, tuple[tuple[str, ...], Answer]] = {
             "login": (("POST",), self._endpoints.login),
             "logout": (("POST",), self._endpoints.logout),
+            "refresh": (("POST",), Refreshing(rules, opener).answer),
             "session": (_READ, self._endpoints.session),
             "sessions": (_READ, self._own.list),
+            "attest": (("POST",), self._attesting.start),
+            "attest/act": (("POST",), self._attesting.act),
+            "attest/end": (("POST",), self._attesting.end),
             ".well-known/jwks.json": (_READ, self._endpoints.keys),
         }
         self.health = Health(rules)
@@ -129,7 +136,7 @@ class Application:
     async def _realm(self, call: Call) -> Reply:
         name, _, rest = call.path[len(_REALMS) :].partition("/")
         methods, answer = self._paths.get(rest) or self._own_session(rest)
-        realm = self._rules.realms.get(name)
+        realm = self._rules.realms.get(name) or await self._attesting.find(call, name)
         if realm is None:
             # The handle of a realm that was removed is a handle that opens nothing.
             raise SessionUnknown if call.head.has_any(_CREDENTIALS) and rest != "login" else NotFound

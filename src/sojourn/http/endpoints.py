@@ -20,6 +20,7 @@ from sojourn.http.farewell import farewell
 from sojourn.http.handles import takes_parameters
 from sojourn.http.opening import Opener
 from sojourn.http.origin import Origins
+from sojourn.http.refreshing import known_by, refresh_body, token_body
 from sojourn.http.replies import JSON, Reply, json_reply
 from sojourn.http.requests import Credentials, admit, credentials, json_body
 from sojourn.http.wire import Header
@@ -59,7 +60,9 @@ class Endpoints:
         lifetime = self._rules.clock.now() + realm.config.token_lifetime
         expires = min(logged.session.absolute, lifetime)
         issued = await self._rules.tokens.issue(realm, logged.session, scope=None, expires_at=expires)
-        body = {"token": issued.token, "sessionId": logged.session.id, "expiresAt": iso(issued.expires_at)}
+        client = known_by(call, logged.session.id if realm.cookies_authenticate else "")
+        refresh = await self._rules.refreshes.offer(realm, logged.session, client)
+        body = {**token_body(issued, logged.session), **refresh_body(refresh)}
         remembered = await self._remembered(call, realm, logged.account)
         return json_reply(200, body, *handle_headers(realm, logged.handle, secure=secure), *remembered)
 

@@ -43,6 +43,14 @@ async def json_body(call: Call) -> Any:
     return decode(body)
 
 
+def refresh_token(body: Any) -> str:
+    """The token that a refresh shows; raises ``BadRequest``."""
+    token = body.get("refreshToken") if isinstance(body, dict) else None
+    if not isinstance(token, str):
+        raise BadRequest("expected an object with refreshToken")
+    return token
+
+
 def credentials(body: Any) -> Credentials:
     """What a login says; raises ``BadRequest``."""
     if not isinstance(body, dict):

@@ -175,7 +175,6 @@ NOT_IN_EFFECT = frozenset(
         "acceptSessionTokensOf",
         "runnersFrom",
         "freshLogin",
-        "refreshLifetime",
         "runsSurviveLogout",
         "trustedHosts",
     }

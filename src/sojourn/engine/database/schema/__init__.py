@@ -6,6 +6,7 @@ that a request's rights follow from is in :data:`FACTS`: a trigger raises the ge
 writer can forget to, not even a foreign tool.
 """
 
+from sojourn.engine.database.schema.attest import attest_realm
 from sojourn.engine.database.schema.columns import metadata
 from sojourn.engine.database.schema.directory import account, assignee, membership, scope_grant, user_group
 from sojourn.engine.database.schema.ends import drop_request, end_journal, lease, store_mark
@@ -31,6 +32,7 @@ __all__ = [
     "api_key",
     "api_key_pipeline",
     "assignee",
+    "attest_realm",
     "audit_event",
     "auth_token",
     "auth_token_place",
