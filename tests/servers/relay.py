@@ -29,6 +29,9 @@ class Relay:
         self.heard: list[bytes] = []
         #: How many clients came.
         self.clients = 0
+        #: Answers go on while it is set.
+        self.open = asyncio.Event()
+        self.open.set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
@@ -73,6 +76,7 @@ class Relay:
         while data := await reader.read(1 << 16):
             if self.instead:
                 data, self.instead = self.instead, b""
+            await self.open.wait()
             if self.cut >= 0:
                 writer.write(data[: self.cut])
                 self.cut = -1

@@ -62,7 +62,7 @@ class Audit:
         """Write one event; on disk when this returns. Raises ``Unavailable`` when it cannot be: refuse the act."""
         row = self.row(kind, realm=realm, outcome=outcome, actor=actor, session=session, address=address, detail=detail)
         try:
-            await self._db.write(lambda connection: connection.execute(row).rowcount)
+            await self._db.append(lambda connection: connection.execute(row).rowcount)
         except Unavailable:
             self.failures += 1
             raise

@@ -94,7 +94,7 @@ class Endings:
                 connection, sid, session.realm, epoch, at=end.at, reason=reason, lives_until=lives_until
             )
 
-        self._journal.confirm([await self._db.write(note)])
+        self._journal.confirm([await self._db.append(note)])
         self.recent.add(sid, epoch, end, self._clock.now())
 
     async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
@@ -134,7 +134,7 @@ class Endings:
             entries = [self._journaled(connection, session, end) for session in sessions]
             return [_Noted(*keys) for keys in zip(entries, events, strict=True)]
 
-        return await self._db.write(note)
+        return await self._db.append(note)
 
     def _journaled(self, connection: Connection, session: Session, end: End) -> int:
         return self._journal.add(
@@ -181,7 +181,7 @@ class Endings:
 
         if rows:
             try:
-                await self._db.write(write)
+                await self._db.append(write)
             except Unavailable:
                 # What failed is told to the caller all the same.
                 _log.warning("%d ends that were not done are in the audit log as done", len(rows))

@@ -70,7 +70,7 @@ class EndJournal:
         actor: str = "",
         rule: str = "",
     ) -> int:
-        """Note an end in the caller's transaction (``EngineDatabase.write``); the key of the row.
+        """Note an end in the caller's transaction (``EngineDatabase.append``); the key of the row.
 
         ``lives_until`` is the absolute limit of the session: the row stays at least so long.
         """

@@ -141,7 +141,7 @@ class PostgresDatabase(EngineDatabase):
                 transaction = line.begin(_until(begin, due))
             except FAULTS:
                 # The server had hung up on a line that was idle, so that nothing has begun.
-                if new or not line.broken:
+                if new or not line.broken or time.monotonic() >= due:
                     raise
                 line = self._lines.renewed()
                 transaction = line.begin(_until(begin, due))

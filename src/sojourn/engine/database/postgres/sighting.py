@@ -14,6 +14,9 @@ from sojourn.stores.libpq.statement import Row, Statement
 _NUMBER = Statement.of(b"SELECT number FROM sojourn_engine.generation")
 _VERSION = Statement.of(b"SELECT xmin::text FROM sojourn_engine.generation")
 
+#: Seconds within which a question fails whose connection was closed before.
+_AT_ONCE = 0.5
+
 
 class Sighting:
     """Reads the generation; nobody is told one that was read before he asked."""
@@ -62,9 +65,19 @@ class Sighting:
         number = int.from_bytes(await self._row(_NUMBER), "big", signed=True)
         return Generation(self._lanes.connections, number)
 
+    async def _ask_twice(self, statement: Statement) -> list[Row]:
+        """Ask, and once more when the server had just hung up: it may have been restarted while nobody asked."""
+        until = self._loop.time() + _AT_ONCE
+        try:
+            return await self._lanes.ask(statement)
+        except StoreUnavailable:
+            if self._loop.time() > until:
+                raise
+            return await self._lanes.ask(statement)
+
     async def _row(self, statement: Statement) -> bytes:
         try:
-            rows: list[Row] = await self._lanes.ask(statement)
+            rows = await self._ask_twice(statement)
         except StoreCorrupt as error:
             raise damaged() from error
         except Unavailable as error:
