@@ -202,7 +202,14 @@ def _entry(ground: _Ground, ending: _Ends, actors: Actors, sessions: Sessions) -
             records=records, users=users, throttling=throttling, facts=facts, db=db, audit=log, clock=time
         ),
         passwords=Passwords(
-            records=records, throttling=throttling, actors=actors, sessions=sessions, db=db, audit=log, clock=time
+            records=records,
+            throttling=throttling,
+            actors=actors,
+            sessions=sessions,
+            realms=ground.realms,
+            db=db,
+            audit=log,
+            clock=time,
         ),
     )
 

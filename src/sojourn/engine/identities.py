@@ -54,7 +54,9 @@ class Identities:
         if access.transient is None:
             access.writable()
         await self._sessions.check(access)
-        account = await self._logins.authenticate(access.realm, user_name, password, access.session.device.address)
+        account = await self._logins.authenticate(
+            access.realm, user_name, password, access.session.device.address, tells=True
+        )
         if account is None:
             return None
         now = self._clock.now()

@@ -171,6 +171,16 @@ class Session:
         """
         self._adopt(await self._rules.identities.login_by_token(self.access, text, scripts))
 
+    async def set_password(self, new: str, old: str | None = None) -> None:
+        """Change the password of this user: this session gets a new secret and epoch, all others of the account end.
+
+        :attr:`handle` is the new one. ``old``, where given, has to be the present password. Raises ``DelegatedHandle``,
+        ``FreshLoginRequired``, ``WeakPassword``, ``WrongPassword``, and as :meth:`check`.
+        """
+        done = await self._rules.passwords.change(self.access, old, new)
+        via = "python" if self.access.via == "jwt" else self.access.via
+        self._adopt(NewIdentity(await self._sessions.open(self.realm, done.handle, via), done.handle))
+
     async def logout(self) -> None:
         """End the identity: nobody, without scope and fields, under a new secret and epoch. The session stays.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
@@ -13,6 +13,7 @@ from sojourn.core.json import Json
 from sojourn.engine.accounts import Accounts, Record
 from sojourn.engine.actors import Actor
 from sojourn.engine.audit import Audit
+from sojourn.engine.authtokens import revoke_all_of, revoke_of_sessions
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.directory import UserUnknown
 from sojourn.engine.ends import Ends
@@ -150,9 +151,12 @@ class PasswordRecords:
         await self.clear(key, actor)
         return changed
 
-    def replace(self, connection: Connection, order: Order, actor: Actor, *, keep: str = "") -> Account:
+    def replace(
+        self, connection: Connection, order: Order, actor: Actor, *, keep: str = "", ended: Iterable[str] | None = None
+    ) -> Account:
         """Write the new password within the caller's transaction, and end all sessions; ``keep`` names one that goes on.
 
+        With it all AuthTokens are revoked, or where ``ended`` names sessions only those that these have asked for.
         Raises ``UserUnknown``, and ``PasswordMoved`` when the one that it replaces is not the one that was checked.
         """
         before, now = self._accounts.known(connection, order.key), self._clock.now()
@@ -163,6 +167,10 @@ class PasswordRecords:
         _remember(connection, order, before.password, now)
         connection.execute(delete(_mark).where(_mark.c.account == order.key))
         connection.execute(insert(_mark).values(account=order.key, set_at=now, kept_session=keep))
+        if ended is None:
+            revoke_all_of(connection, order.key, now, "password-changed")
+        else:
+            revoke_of_sessions(connection, order.key, ended, now, "password-changed")
         return self._accounts.known(connection, order.key).account
 
     def audited(self, connection: Connection, account: Account, actor: Actor, act: str, realm: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -14,11 +15,16 @@ from sojourn.engine.actors import Actor, Actors
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.password_records import Kept, PasswordRecords
+from sojourn.engine.realms import Realms
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.throttling import NO_DEVICE, ShownDevice, Throttling
 from sojourn.identity.rules import PasswordRule
 from sojourn.model.session import Session
-from sojourn.model.user import Account
+from sojourn.model.user import Account, account_principal
+from sojourn.stores.base import Cursor
+
+#: Sessions read at once.
+_PAGE = 200
 
 #: Who has it may set the password of an account whose scopes it has.
 CHANGE_SCOPE = "security.changeUserPassword"
@@ -49,6 +55,7 @@ class Passwords:
         throttling: Throttling,
         actors: Actors,
         sessions: Sessions,
+        realms: Realms,
         db: EngineDatabase,
         audit: Audit,
         clock: Clock,
@@ -57,6 +64,7 @@ class Passwords:
         self._throttling = throttling
         self._actors = actors
         self._sessions = sessions
+        self._realms = realms
         self._db = db
         self._audit = audit
         self._clock = clock
@@ -90,6 +98,8 @@ class Passwords:
     ) -> Changed:
         """Change the own password: this session goes on with a new secret, all others of the account end.
 
+        AuthTokens that those sessions have asked for are revoked, the rest stays.
+
         ``old`` None is for code of ours that acts in the session; a client shows the present password. Raises
         ``DelegatedHandle``, ``FreshLoginRequired``, ``CrossSiteWrite``, :class:`WrongPassword`, ``WeakPassword``,
         ``PasswordMoved``, ``TooManyTries``, ``LoginBusy``; ``SessionEnded`` when this session ended meanwhile.
@@ -101,11 +111,13 @@ class Passwords:
         address = address or access.session.device.address
         kept = await self._proved(access, old, address, device)
         order = (await self._records.order(kept, new))._replace(over=kept.stored)
-        session = access.session
-        actor = Actor(access.account.name, access.account.key, session=session.id, address=address)
+        session, account = access.session, access.account
+        actor = Actor(account.name, account.key, session=session.id, address=address)
+
+        ended = await self._others(account, session.id)
 
         def work(connection: Connection) -> Account:
-            changed = self._records.replace(connection, order, actor, keep=session.id)
+            changed = self._records.replace(connection, order, actor, keep=session.id, ended=ended)
             self._records.audited(connection, changed, actor, "changed", access.realm.id)
             return changed
 
@@ -117,6 +129,16 @@ class Passwords:
         finally:
             await self._records.clear(changed.key, actor)
         return Changed(begun.session, begun.handle, changed)
+
+    async def _others(self, account: Account, sid: str) -> Collection[str]:
+        """The public ids of the live sessions of an account without this one."""
+        found: set[str] = set()
+        for realm in (*self._realms.all(), self._realms.operators):
+            after: Cursor | None = None
+            while page := await self._sessions.list(realm, account_principal(account.key), after=after, limit=_PAGE):
+                found.update(session.id for session in page)
+                after = (page[-1].created, page[-1].id)
+        return found - {sid}
 
     async def _proved(self, access: Access, old: str | None, address: str, device: ShownDevice) -> Kept:
         """What is kept for the account, once ``old`` has proved who asks."""

@@ -23,6 +23,7 @@ from sojourn.http.health import LIVE, Health
 from sojourn.http.lifespan import answer_lifespan
 from sojourn.http.opening import Opener
 from sojourn.http.origin import Origins, unchecked
+from sojourn.http.own_password import OwnPassword
 from sojourn.http.own_sessions import OwnSessions
 from sojourn.http.refreshing import Refreshing
 from sojourn.http.replies import Reply, error_reply, send_reply, with_cookies
@@ -58,6 +59,7 @@ class Application:
         self._endpoints = Endpoints(rules, self._origins, opener)
         self._own = OwnSessions(rules, opener)
         self._attesting = Attesting(rules, opener)
+        own_password = OwnPassword(rules, self._endpoints, opener)
         self._paths: dict[str, tuple[tuple[str, ...], Answer]] = {
             "login": (("POST",), self._endpoints.login),
             "logout": (("POST",), self._endpoints.logout),
@@ -67,6 +69,7 @@ class Application:
             "attest": (("POST",), self._attesting.start),
             "attest/act": (("POST",), self._attesting.act),
             "attest/end": (("POST",), self._attesting.end),
+            "password": (("POST",), own_password.change),
             ".well-known/jwks.json": (_READ, self._endpoints.keys),
         }
         self.health = Health(rules)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from sojourn.core.clock import iso
 from sojourn.core.ids import SessionHandle
@@ -25,6 +26,7 @@ from sojourn.http.replies import JSON, Reply, json_reply
 from sojourn.http.requests import Credentials, admit, credentials, json_body
 from sojourn.http.wire import Header
 from sojourn.model.realm import Realm
+from sojourn.model.session import Session
 from sojourn.model.user import Account
 from sojourn.stores.base import SessionLimit
 
@@ -57,13 +59,8 @@ class Endpoints:
             except SessionLimit as full:
                 self.logins["limit"] += 1
                 return _limit_reply(full, call.execution_key)
-        lifetime = self._rules.clock.now() + realm.config.token_lifetime
-        expires = min(logged.session.absolute, lifetime)
-        issued = await self._rules.tokens.issue(realm, logged.session, scope=None, expires_at=expires)
-        client = known_by(call, logged.session.id if realm.cookies_authenticate else "")
-        refresh = await self._rules.refreshes.offer(realm, logged.session, client)
-        body = {**token_body(issued, logged.session), **refresh_body(refresh)}
-        remembered = await self._remembered(call, realm, logged.account)
+        body = await self.handed(call, realm, logged.session)
+        remembered = await self.remembered(call, realm, logged.account)
         return json_reply(200, body, *handle_headers(realm, logged.handle, secure=secure), *remembered)
 
     async def logout(self, call: Call, realm: Realm) -> Reply:
@@ -117,7 +114,15 @@ class Endpoints:
             raise LoginRefused
         return logged
 
-    async def _remembered(self, call: Call, realm: Realm, account: Account) -> tuple[Header, ...]:
+    async def handed(self, call: Call, realm: Realm, session: Session) -> dict[str, Any]:
+        """The tokens of a session whose user has just proved who that is, as the body of an answer."""
+        expires = min(session.absolute, self._rules.clock.now() + realm.config.token_lifetime)
+        issued = await self._rules.tokens.issue(realm, session, scope=None, expires_at=expires)
+        client = known_by(call, session.id if realm.cookies_authenticate else "")
+        refresh = await self._rules.refreshes.offer(realm, session, client)
+        return {**token_body(issued, session), **refresh_body(refresh)}
+
+    async def remembered(self, call: Call, realm: Realm, account: Account) -> tuple[Header, ...]:
         """The device cookie, with the account that has just proved itself on this device."""
         if not remembers(realm):
             return ()

@@ -30,7 +30,7 @@ _NO_LETTERS = string.digits + string.punctuation + " "
 
 #: What is left of a common password has at least so many letters, and at most so many signs were put around it.
 _CORE = 5
-_AROUND = 6
+_AROUND = 8
 
 
 def weakness(password: str, names: Sequence[str], min_length: int) -> tuple[str, str] | None:
