@@ -163,7 +163,7 @@ class PasswordRecords:
         if order.over is not None and before.password != order.over:
             raise PasswordMoved
         self._accounts.change(connection, order.key, {"password": order.stored})
-        self._accounts.end(connection, order.key, "password-changed", actor="" if keep else actor.name)
+        self._accounts.end(connection, order.key, "password-changed", actor=_by(actor, order.key))
         _remember(connection, order, before.password, now)
         connection.execute(delete(_mark).where(_mark.c.account == order.key))
         connection.execute(insert(_mark).values(account=order.key, set_at=now, kept_session=keep))
@@ -182,7 +182,7 @@ class PasswordRecords:
     async def clear(self, key: int, actor: Actor) -> None:
         """End in the store what the raised fence has ended already."""
         if self._ends is not None:
-            await self._ends.clear_later(key, End("password-changed", self._clock.now(), actor.name))
+            await self._ends.clear_later(key, End("password-changed", self._clock.now(), _by(actor, key)))
 
     async def _checked(self, found: Kept | None, password: str, *, known: bool) -> Kept | None:
         stored = found.stored if found else None
@@ -217,6 +217,11 @@ class PasswordRecords:
         if found is None:
             raise UserUnknown
         return found
+
+
+def _by(actor: Actor, key: int) -> str:
+    """Who ended the sessions: nobody else where the account itself did."""
+    return "" if actor.key == key else actor.name
 
 
 def _remember(connection: Connection, order: Order, stored: str | None, now: int) -> None:
