@@ -23,6 +23,7 @@ from sojourn.engine.database import EngineDatabase
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
 from sojourn.engine.facts import Facts
+from sojourn.engine.federation import Federation, federate
 from sojourn.engine.grants import Grants
 from sojourn.engine.identities import Identities
 from sojourn.engine.journal import EndJournal
@@ -32,7 +33,6 @@ from sojourn.engine.leases import Leases
 from sojourn.engine.login import Logins
 from sojourn.engine.password_records import PasswordRecords
 from sojourn.engine.passwords import Passwords
-from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
 from sojourn.engine.refresh import Refreshes
 from sojourn.engine.replay import Replay
@@ -49,7 +49,6 @@ from sojourn.engine.upkeep import Chore, Upkeep
 from sojourn.engine.users import Users
 from sojourn.engine.watch import StoreWatch
 from sojourn.identity.password import PasswordHasher
-from sojourn.outbound.guard import Guard
 from sojourn.stores.base import SessionStore
 
 
@@ -135,6 +134,8 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     entry = _entry(ground, ending, actors, sessions)
     logins = Logins(credentials=entry.credentials, sessions=sessions, audit=log, clock=time)
     attest = Attest(db=db, users=entry.users, rings=rings, tokens=tokens, ends=ending.ends, audit=log, clock=time)
+    grants = Grants(db, log, time)
+    federation = _federation(ground, entry, grants, sessions, logins)
     return Rules(
         settings=ground.settings,
         clock=time,
@@ -149,7 +150,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         passwords=entry.passwords,
         credentials=entry.credentials,
         throttling=entry.throttling,
-        grants=Grants(db, log, time),
+        grants=grants,
         api_keys=ApiKeys(db, log, time),
         keys=rings,
         key_life=life,
@@ -161,10 +162,13 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         ),
         token_uses=uses,
         bearers=Bearers(tokens=tokens, sessions=sessions, uses=uses, logins=logins, facts=facts, clock=time),
-        identities=Identities(logins=logins, sessions=sessions, uses=uses, audit=log, clock=time),
-        providers=_providers(ground),
         refreshes=_refreshes(ground, ending, rings, tokens, sessions),
         attest=attest,
+        identities=Identities(
+            logins=logins, sessions=sessions, uses=uses, through=federation.logins, audit=log, clock=time
+        ),
+        providers=federation.providers,
+        federation=federation,
         sessions=sessions,
         logins=logins,
         audit=log,
@@ -268,12 +272,18 @@ def _tokens(ground: _Ground, rings: KeyRings) -> Tokens:
     )
 
 
-def _providers(ground: _Ground) -> Providers:
-    return Providers(
+def _federation(ground: _Ground, entry: _Entry, grants: Grants, sessions: Sessions, logins: Logins) -> Federation:
+    return federate(
         db=ground.db,
         facts=ground.facts,
         audit=ground.audit,
         clock=ground.time,
         seals=ground.seals,
-        guard=Guard(),
+        store=ground.store,
+        realms=ground.realms,
+        users=entry.users,
+        grants=grants,
+        sessions=sessions,
+        logins=logins,
+        credentials=entry.credentials,
     )

@@ -11,11 +11,12 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from sojourn.core.clock import Clock
-from sojourn.core.errors import AuthTokenRefused, SessionEnded
+from sojourn.core.errors import AuthTokenRefused, SessionEnded, TokenRefused, TransientSession
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
 from sojourn.engine.audit import Audit, Kind
 from sojourn.engine.login import Logins
+from sojourn.engine.provider_login import ProviderLogins
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.token_uses import TokenUses
 from sojourn.model.scope import NO_SCOPE
@@ -23,6 +24,17 @@ from sojourn.model.session import Identity
 from sojourn.model.user import Account, account_identity, account_principal
 
 _NOBODY = Identity()
+_DOTS_OF_A_JWT = 2
+
+# What the code that asked is told of an ID token, in the words that AuthTokens have.
+_OF_ID_TOKENS = {
+    "provider-unknown": "provider-unknown",
+    "expired": "expired",
+    "stale": "expired",
+    "reused": "revoked",
+    "logged-out": "revoked",
+    "no-account": "user-unusable",
+}
 _NO_FIELDS: frozenset[str] = frozenset()
 
 
@@ -36,11 +48,21 @@ class NewIdentity(NamedTuple):
 class Identities:
     """Changes whom a session acts for. Refused, everything stays as it was."""
 
-    def __init__(self, *, logins: Logins, sessions: Sessions, uses: TokenUses, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        logins: Logins,
+        sessions: Sessions,
+        uses: TokenUses,
+        through: ProviderLogins,
+        audit: Audit,
+        clock: Clock,
+    ) -> None:
         self._logins = logins
         self._sessions = sessions
         self._transients = sessions.transients
         self._uses = uses
+        self._through = through
         self._audit = audit
         self._clock = clock
 
@@ -67,6 +89,8 @@ class Identities:
     async def login_by_token(self, access: Access, text: str, chain: Sequence[str] = ()) -> NewIdentity:
         """Log the session in with an AuthToken; it ends (``token-revoked``) when the token is revoked or expires.
 
+        With an ID token of a registered identity provider the session is one of that provider, and ends with it.
+
         ``chain`` is the running script and its callers, for a token that only some scripts may use. Raises
         ``AuthTokenRefused`` with the reason, and the identity stays; as :meth:`login` too.
         """
@@ -74,6 +98,8 @@ class Identities:
         if access.transient is None:
             access.writable()
         await self._sessions.check(access)
+        if text.count(".") == _DOTS_OF_A_JWT:
+            return await self._login_by_id_token(access, text)
         try:
             record = await transients.find(realm, text)
             await transients.check_scripts(record, chain)
@@ -111,6 +137,20 @@ class Identities:
             detail={"reason": "logout", "act": "identity"},
         )
         return await self._opened(access, begun.handle)
+
+    async def _login_by_id_token(self, access: Access, text: str) -> NewIdentity:
+        if access.transient is not None:
+            # It vouches for a session, which the provider can end; there is none.
+            raise TransientSession
+        try:
+            vouched = await self._through.vouch(access.realm, text)
+            changed = await self._become(access, vouched.account, vouched.identity)
+            await self._through.settle(vouched, access.realm, changed.access.session)
+        except TokenRefused as error:
+            await self._told("REMOTE_LOGIN_FAIL", access, "", error.reason)
+            raise AuthTokenRefused(_OF_ID_TOKENS.get(error.reason, "unknown")) from error
+        await self._told("REMOTE_LOGIN", changed.access, vouched.account.name)
+        return changed
 
     async def _become(self, access: Access, account: Account, identity: Identity) -> NewIdentity:
         keep: frozenset[str] | None = None

@@ -149,6 +149,11 @@ class Session:
         """Name of the account that impersonates the user, empty when nobody does."""
         return self.access.session.identity.actor
 
+    @property
+    def identity_provider_key(self) -> int | None:
+        """Key of the identity provider that authenticated the session, None for every other way to log in."""
+        return self.access.session.identity.provider or None
+
     # --- who acts ---
 
     async def login(self, user_name: str, password: str) -> bool:
@@ -164,7 +169,9 @@ class Session:
         return changed is not None
 
     async def login_by_auth_token(self, text: str, *, scripts: Sequence[str] = ()) -> None:
-        """Log this session in with an AuthToken; the scope is then the token's.
+        """Log this session in with an AuthToken, or with an ID token of a registered identity provider.
+
+        The scope is then the AuthToken's; :attr:`identity_provider_key` is the provider's.
 
         It ends (``token-revoked``) when the token is revoked or expires. ``scripts``: the running script and its callers,
         for a token that names scripts. Raises ``AuthTokenRefused`` with its reason, and then the identity stays.

@@ -20,6 +20,7 @@ from sojourn.engine.database import EngineDatabase
 from sojourn.engine.drops import Drops
 from sojourn.engine.ends import Ends
 from sojourn.engine.facts import Facts
+from sojourn.engine.federation import Federation
 from sojourn.engine.grants import Grants
 from sojourn.engine.identities import Identities
 from sojourn.engine.journal import EndJournal
@@ -73,6 +74,7 @@ class Rules:
     identities: Identities
     providers: Providers
     refreshes: Refreshes
+    federation: Federation
     sessions: Sessions
     logins: Logins
     attest: Attest

@@ -20,7 +20,9 @@ from sojourn.http.gateway_replies import Refused
 from sojourn.http.greeting import Greeter
 from sojourn.http.handles import takes_credentials_in_query
 from sojourn.http.health import LIVE, Health
+from sojourn.http.identities import OwnIdentities
 from sojourn.http.lifespan import answer_lifespan
+from sojourn.http.oidc import ProviderEndpoints
 from sojourn.http.opening import Opener
 from sojourn.http.origin import Origins, unchecked
 from sojourn.http.own_password import OwnPassword
@@ -35,6 +37,8 @@ from sojourn.pipelines.runner import Runner
 _REALMS = "/realms/"
 _CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-session-id"})
 _READ = ("GET", "HEAD")
+_PROVIDER = re.compile(r"oidc/([a-z0-9][a-z0-9_-]{0,59})/(login|callback|link|backchannel-logout)")
+_UNLINK = re.compile(r"identities/([0-9]{1,18})/unlink")
 _END_ONE = re.compile(r"sessions/([^/]+)/end", re.DOTALL)
 #: Statuses that are a refusal of somebody, not of a mere slip.
 _REFUSALS = frozenset({401, 403, 421})
@@ -60,6 +64,8 @@ class Application:
         self._own = OwnSessions(rules, opener)
         self._attesting = Attesting(rules, opener)
         own_password = OwnPassword(rules, self._endpoints, opener)
+        self._identities = OwnIdentities(rules, opener)
+        self._providers = ProviderEndpoints(rules, self._endpoints, opener)
         self._paths: dict[str, tuple[tuple[str, ...], Answer]] = {
             "login": (("POST",), self._endpoints.login),
             "logout": (("POST",), self._endpoints.logout),
@@ -70,6 +76,7 @@ class Application:
             "attest/act": (("POST",), self._attesting.act),
             "attest/end": (("POST",), self._attesting.end),
             "password": (("POST",), own_password.change),
+            "identities": (_READ, self._identities.list),
             ".well-known/jwks.json": (_READ, self._endpoints.keys),
         }
         self.health = Health(rules)
@@ -138,7 +145,7 @@ class Application:
 
     async def _realm(self, call: Call) -> Reply:
         name, _, rest = call.path[len(_REALMS) :].partition("/")
-        methods, answer = self._paths.get(rest) or self._own_session(rest)
+        methods, answer = self._paths.get(rest) or self._through_provider(rest) or self._own_session(rest)
         realm = self._rules.realms.get(name) or await self._attesting.find(call, name)
         if realm is None:
             # The handle of a realm that was removed is a handle that opens nothing.
@@ -146,6 +153,21 @@ class Application:
         self._greeter.greet(call, realm)
         _allow(call, methods)
         return await answer(call, realm)
+
+    def _through_provider(self, rest: str) -> tuple[tuple[str, ...], Answer] | None:
+        """The answer to ``oidc/{provider}/…`` and ``identities/{key}/unlink``; None for every other path."""
+        found, unlinked = _PROVIDER.fullmatch(rest), _UNLINK.fullmatch(rest)
+        if unlinked is not None:
+            return ("POST",), lambda call, realm: self._identities.unlink(call, realm, int(unlinked[1]))
+        if found is None:
+            return None
+        method, answer = {
+            "login": ("GET", self._providers.login),
+            "callback": ("GET", self._providers.callback),
+            "link": ("POST", self._providers.link),
+            "backchannel-logout": ("POST", self._providers.backchannel_logout),
+        }[found[2]]
+        return (method,), lambda call, realm: answer(call, realm, found[1])
 
     def _own_session(self, rest: str) -> tuple[tuple[str, ...], Answer]:
         """The answer to ``sessions/{id}/end``; raises ``NotFound`` for every other path."""

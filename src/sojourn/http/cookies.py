@@ -19,7 +19,7 @@ from sojourn.http.wire import Header
 _SECURE_PREFIX = b"__Host-sojourn_sid."
 _PLAIN_PREFIX = b"sojourn_sid."
 #: Every name that is ours, once it is reduced to what it looks like.
-_OURS = re.compile(r"(__host-)?sojourn_(sid\.|cid\.|dev\.|admin$|admin_dev$)|serverid$")
+_OURS = re.compile(r"(__host-)?sojourn_(sid\.|cid\.|oidc\.|dev\.|admin$|admin_dev$)|serverid$")
 _DECODINGS = 3
 
 

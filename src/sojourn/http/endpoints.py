@@ -53,12 +53,12 @@ class Endpoints:
         secure = realm.cookies_authenticate and self.origins.secure_cookie(call.arrival)
         await admit(call)
         given = credentials(await json_body(call))
-        async with self._turn(call, realm) as current:
+        async with self.turn(call, realm) as current:
             try:
                 logged = await self._login(call, realm, given, current)
             except SessionLimit as full:
                 self.logins["limit"] += 1
-                return _limit_reply(full, call.execution_key)
+                return limit_reply(full, call.execution_key)
         body = await self.handed(call, realm, logged.session)
         remembered = await self.remembered(call, realm, logged.account)
         return json_reply(200, body, *handle_headers(realm, logged.handle, secure=secure), *remembered)
@@ -70,7 +70,10 @@ class Endpoints:
         await json_body(call)
         end = await self._rules.sessions.end(access, "logout", address=call.arrival.address)
         body = {"sessionId": access.session.id, "reason": end.reason, "endedAt": iso(end.at)}
-        return json_reply(200, body, *farewell(call, realm, access.session.id))
+        origin = call.arrival.origin.decode()
+        page = await self._rules.federation.logins.logout_page(access.session.identity, origin)
+        told = {"providerLogout": page} if page else {}
+        return json_reply(200, body | told, *farewell(call, realm, access.session.id))
 
     async def session(self, call: Call, realm: Realm) -> Reply:
         """``GET …/session``: who am I, and what would end this session next."""
@@ -88,7 +91,7 @@ class Endpoints:
         return reply._replace(headers=(JSON, _KEYS_AGE))
 
     @asynccontextmanager
-    async def _turn(self, call: Call, realm: Realm) -> AsyncIterator[Access | None]:
+    async def turn(self, call: Call, realm: Realm) -> AsyncIterator[Access | None]:
         """The session with which the client comes, when it is its turn; None without one."""
         current = await self._opener.current(call, realm)
         if current is None:
@@ -131,7 +134,7 @@ class Endpoints:
         return remembering(call, self.origins, name, device)
 
 
-def _limit_reply(full: SessionLimit, execution_key: str) -> Reply:
+def limit_reply(full: SessionLimit, execution_key: str) -> Reply:
     """The password was right: the sessions are the client's own, and ``endSession`` may name one of them."""
     sessions = [listed_session(session) for session in full.live]
     body = {"message": full.message, "code": full.code, "executionKey": execution_key, "sessions": sessions}
