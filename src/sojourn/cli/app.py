@@ -8,6 +8,7 @@ import typer
 
 import sojourn
 from sojourn.cli import apikeys, audit, keys, pipelines, projects, scopes, serving, sessions, store, users
+from sojourn.cli.attest.command import attest
 
 
 def _version(wanted: bool) -> None:
@@ -39,6 +40,7 @@ app.command()(projects.init)
 app.command()(serving.serve)
 app.command()(serving.demo)
 app.command()(projects.check)
+app.command()(attest)
 app.add_typer(users.app, name="users")
 app.add_typer(scopes.app, name="scopes")
 app.add_typer(apikeys.app, name="apikeys")
