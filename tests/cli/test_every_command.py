@@ -61,6 +61,7 @@ def _typed(command: str) -> list[str]:
         "check",
         "serve",
         "demo",
+        "attest",
         "pipelines components",
         "sessions why",
         "sessions drop",

@@ -45,7 +45,7 @@ async def real(folder: Path) -> AsyncIterator[Engine]:
 
 @asynccontextmanager
 async def scene_of(engine: Engine) -> AsyncIterator[Scene]:
-    transport = ASGITransport(app=engine.application(), client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
+    transport = ASGITransport(app=engine.application(), client=("127.0.0.1", 50_000))
     told = Told.read(described(await engine.rules.attest.start(HOST)))
     async with visiting(URL, transport, rate=RATE) as visitor:
         yield Scene(visitor, told)
