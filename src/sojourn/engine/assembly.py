@@ -26,6 +26,7 @@ from sojourn.engine.facts import Facts
 from sojourn.engine.federation import Federation, federate
 from sojourn.engine.grants import Grants
 from sojourn.engine.identities import Identities
+from sojourn.engine.inspection import Inspection
 from sojourn.engine.journal import EndJournal
 from sojourn.engine.keylife import KeyLife
 from sojourn.engine.keys import KeyRings
@@ -133,6 +134,10 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     actors = Actors(facts)
     entry = _entry(ground, ending, actors, sessions)
     logins = Logins(credentials=entry.credentials, sessions=sessions, audit=log, clock=time)
+    refreshes = _refreshes(ground, ending, rings, tokens, sessions)
+    auth_tokens = AuthTokens(
+        db=db, actors=actors, scripts=sessions.transients.scripts, ends=ending.ends, audit=log, clock=time
+    )
     attest = Attest(db=db, users=entry.users, rings=rings, tokens=tokens, ends=ending.ends, audit=log, clock=time)
     grants = Grants(db, log, time)
     federation = _federation(ground, entry, grants, sessions, logins)
@@ -157,12 +162,19 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         seals=ground.seals,
         secrets=Secrets(ground.seals, db),
         tokens=tokens,
-        auth_tokens=AuthTokens(
-            db=db, actors=actors, scripts=sessions.transients.scripts, ends=ending.ends, audit=log, clock=time
-        ),
+        auth_tokens=auth_tokens,
         token_uses=uses,
         bearers=Bearers(tokens=tokens, sessions=sessions, uses=uses, logins=logins, facts=facts, clock=time),
-        refreshes=_refreshes(ground, ending, rings, tokens, sessions),
+        refreshes=refreshes,
+        inspection=Inspection(
+            tokens=tokens,
+            sessions=sessions,
+            refreshes=refreshes,
+            auth_tokens=auth_tokens,
+            ends=ending.ends,
+            audit=log,
+            clock=time,
+        ),
         attest=attest,
         identities=Identities(
             logins=logins, sessions=sessions, uses=uses, through=federation.logins, audit=log, clock=time

@@ -12,7 +12,7 @@ from sojourn.engine.fences import Fence
 from sojourn.engine.watch import StoreWatch
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
-from sojourn.model.session import REPLACED_FOR, End, IssuedToken, Loaded, Session, Tombstone
+from sojourn.model.session import REPLACED_FOR, End, IssuedToken, Loaded, Session, Tombstone, listed_token
 from sojourn.model.user import Account
 from sojourn.stores.base import SessionStore, Tombstones
 
@@ -51,7 +51,7 @@ class Check:
         loaded = await self._store.load(realm.id, claims.sid, now)
         if loaded is None:
             raise await self._dead_token(realm, claims, now)
-        issued = _listed(loaded.session, claims.token_hash)
+        issued = listed_token(loaded.session.tokens, claims.token_hash)
         if issued is None:
             raise TokenRefused("unlisted")
         if claims.space != loaded.session.identity.space:
@@ -84,7 +84,7 @@ class Check:
             raise _gone(await self._told(tombstone) if tombstone else None)
         if loaded.session.epoch != session.epoch:
             raise StaleSession(loaded.session.epoch)
-        if access.token and _listed(loaded.session, access.token.token_hash) is None:
+        if access.token and listed_token(loaded.session.tokens, access.token.token_hash) is None:
             raise TokenRefused("unlisted")
         if self._fence.passed(realm, loaded.session) is None:
             await self._fence.check(realm, loaded.session)
@@ -116,7 +116,7 @@ class Check:
 
     async def _dead_token(self, realm: Realm, claims: Claims, now: int) -> SojournError:
         tombstone = await self.tombstone(realm, claims.sid)
-        if tombstone is None or _listed(tombstone.session, claims.token_hash) is None:
+        if tombstone is None or listed_token(tombstone.session.tokens, claims.token_hash) is None:
             return TokenRefused("unlisted")
         if tombstone.end.reason == "absolute" and now >= claims.expires_at:
             return TokenRefused("expired")
@@ -149,16 +149,3 @@ def _access(
 
 def _gone(end: End | None) -> SojournError:
     return end.error() if end else SessionUnknown()
-
-
-def _listed(session: Session, token_hash: bytes) -> IssuedToken | None:
-    """The entry of a token that holds: the last of its hash takes nothing back, and its parent holds too."""
-    found = None
-    for issued in session.tokens:
-        # No early exit: the time says nothing of how many entries came before.
-        if same(issued.hash, token_hash):
-            found = issued
-    if found is None or found.revoked:
-        return None
-    # A parent was listed before its child, so the way up is never longer than the list.
-    return found if not found.parent or _listed(session, found.parent) is not None else None

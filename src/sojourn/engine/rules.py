@@ -23,6 +23,7 @@ from sojourn.engine.facts import Facts
 from sojourn.engine.federation import Federation
 from sojourn.engine.grants import Grants
 from sojourn.engine.identities import Identities
+from sojourn.engine.inspection import Inspection
 from sojourn.engine.journal import EndJournal
 from sojourn.engine.keylife import KeyLife
 from sojourn.engine.keys import KeyRings
@@ -75,6 +76,7 @@ class Rules:
     providers: Providers
     refreshes: Refreshes
     federation: Federation
+    inspection: Inspection
     sessions: Sessions
     logins: Logins
     attest: Attest

@@ -23,7 +23,7 @@ from sojourn.core.errors import (
     TokenRefused,
     Unauthorized,
 )
-from sojourn.core.ids import new_token, same, secret_hash
+from sojourn.core.ids import new_token, secret_hash
 from sojourn.core.prefixed import is_prefixed, new_prefixed
 from sojourn.engine.access import Access, Transient, effective_scope
 from sojourn.engine.facts import LIVE_STATES, Facts
@@ -31,7 +31,7 @@ from sojourn.engine.fences import Fence
 from sojourn.engine.realms import Realms
 from sojourn.model.realm import Realm
 from sojourn.model.scope import is_condition, parse_scopes
-from sojourn.model.session import Session
+from sojourn.model.session import Session, listed_token
 from sojourn.stores.base import OneTime, SessionStore
 
 #: What the text of a session token begins with.
@@ -157,7 +157,7 @@ class SessionTokens:
         session = loaded.session
         if session.epoch != entry.epoch:
             raise SessionEnded("logout", self._clock.now())
-        if entry.asked and not any(same(issued.hash, entry.asked) for issued in session.tokens):
+        if entry.asked and listed_token(session.tokens, entry.asked) is None:
             raise TokenRefused("unlisted")
         await self._fence.check(home, session)
         return session

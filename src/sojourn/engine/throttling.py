@@ -25,7 +25,7 @@ from sojourn.model.user import MAX_EMAIL, fold
 from sojourn.stores.base import SessionStore, Throttle
 
 #: What is tried. Passwords are ``login`` wherever they are shown, so that no way in has tries of its own.
-Kind = Literal["login", "reset", "code", "client"]
+Kind = Literal["login", "reset", "code", "client", "token"]
 
 #: Pause after each failed try of one account or name: ten are free. In milliseconds, as all here.
 OF_NAME = (
@@ -87,6 +87,7 @@ _POLICIES: Mapping[Kind, Policy] = {
     "reset": Policy((), (*[0] * 9, MINUTE, 5 * MINUTE), HOUR),
     "code": Policy((), OF_ADDRESS),
     "client": Policy(OF_NAME, OF_ADDRESS),
+    "token": Policy((), OF_ADDRESS),
 }
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from sojourn.core import json
 from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import BadRequest, InsufficientScope, SessionEnded, TokenRefused, Unauthorized
-from sojourn.core.ids import new_token, same, secret_hash
+from sojourn.core.ids import new_token, secret_hash
 from sojourn.core.json import Json
 from sojourn.engine.access import Access
 from sojourn.engine.claims import RESERVED_CLAIMS, Claims, read_claims
@@ -20,7 +20,7 @@ from sojourn.engine.keys import ALGORITHM, KeyRings
 from sojourn.identity.claims import check_issuer, decode_claims
 from sojourn.identity.compact import ED25519, MAX_TOKEN, check_signature, read, sign
 from sojourn.model.realm import Realm
-from sojourn.model.session import IssuedToken, Session
+from sojourn.model.session import IssuedToken, Session, listed_token
 from sojourn.stores.base import SessionStore
 
 __all__ = ["RESERVED_CLAIMS", "Claims", "Issued", "ReservedClaims", "TokenTooLarge", "Tokens", "check_claims"]
@@ -192,8 +192,8 @@ class Tokens:
 
         It is refused from the next request on. Raises as every write.
         """
-        listed = next((issued for issued in reversed(session.tokens) if same(issued.hash, token_hash)), None)
-        if listed is None or listed.revoked:
+        listed = listed_token(session.tokens, token_hash)
+        if listed is None:
             return False
         # A later entry of the same hash; it is dropped after the one that it takes back, and ends at the same instant.
         gone = IssuedToken(token_hash, listed.expires, kid=listed.kid, revoked=True)

@@ -21,6 +21,7 @@ from sojourn.http.greeting import Greeter
 from sojourn.http.handles import takes_credentials_in_query
 from sojourn.http.health import LIVE, Health
 from sojourn.http.identities import OwnIdentities
+from sojourn.http.inspecting import Inspecting
 from sojourn.http.lifespan import answer_lifespan
 from sojourn.http.oidc import ProviderEndpoints
 from sojourn.http.opening import Opener
@@ -66,10 +67,13 @@ class Application:
         own_password = OwnPassword(rules, self._endpoints, opener)
         self._identities = OwnIdentities(rules, opener)
         self._providers = ProviderEndpoints(rules, self._endpoints, opener)
+        inspecting = Inspecting(rules)
         self._paths: dict[str, tuple[tuple[str, ...], Answer]] = {
             "login": (("POST",), self._endpoints.login),
             "logout": (("POST",), self._endpoints.logout),
             "refresh": (("POST",), Refreshing(rules, opener).answer),
+            "revoke": (("POST",), inspecting.revoke),
+            "introspect": (("POST",), inspecting.introspect),
             "session": (_READ, self._endpoints.session),
             "sessions": (_READ, self._own.list),
             "attest": (("POST",), self._attesting.start),

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from sojourn.core.errors import SessionEnded
+from sojourn.core.ids import same
 from sojourn.model.address import address_block
 from sojourn.model.field import Field
 
@@ -237,6 +238,19 @@ def death(end: End | None, *, last: int, idle: int, absolute: int, now: int) -> 
     if now < dies:
         return None
     return End("absolute" if absolute <= by_idle else "idle", dies)
+
+
+def listed_token(tokens: tuple[IssuedToken, ...], token_hash: bytes) -> IssuedToken | None:
+    """The entry of a token that holds: the last of its hash takes nothing back, and its parent holds too."""
+    found = None
+    for issued in tokens:
+        # No early exit: the time says nothing of how many entries came before.
+        if same(issued.hash, token_hash):
+            found = issued
+    if found is None or found.revoked:
+        return None
+    # A parent was listed before its child, so the way up is never longer than the list.
+    return found if not found.parent or listed_token(tokens, found.parent) is not None else None
 
 
 def list_token(tokens: tuple[IssuedToken, ...], token: IssuedToken, now: int) -> tuple[IssuedToken, ...]:
