@@ -32,6 +32,7 @@ class Row(NamedTuple):
 VIEW, MANAGE, FIELDS = "engine.viewSessions", "engine.manageSessions", "engine.viewFields"
 AUDIT = "security.viewAudit"
 KEYS = "security.manageKeys"
+TOKENS = "security.manageTokens"
 
 ROWS = {
     "logout": Row("POST", "/logout", "", 200, 200),
@@ -56,6 +57,8 @@ ROWS = {
     "listKeys": Row("GET", "/keys?realm=acme", KEYS, 404, 200),
     "rotateKey": Row("POST", "/realms/acme/keys/rotate", KEYS, 404, 200),
     "revokeKey": Row("POST", "/realms/acme/keys/0123456789abcdef/revoke", KEYS, 404, 404),
+    "listTokens": Row("GET", "/tokens?user=ana", TOKENS, 200, 200),
+    "revokeToken": Row("POST", "/tokens/4711/revoke", TOKENS, 404, 404),
     "showUpkeep": Row("GET", "/upkeep", VIEW, 403, 200, everywhere=True),
     # The last one: it ends the sessions of those who ask, too.
     "endEverything": Row("POST", "/end-everything", MANAGE, 403, 200, everywhere=True),

@@ -31,6 +31,8 @@ COMMANDS = {
     "keys list": [],
     "keys rotate": ["--realm", "acme"],
     "keys rekey": [],
+    "tokens issue": ["--user", "admin", "--realm", "acme", "--scope", ""],
+    "tokens list": [],
     "sessions list": [],
     "sessions end": ["--user", "admin"],
     "sessions stats": [],
@@ -66,6 +68,7 @@ def _typed(command: str) -> list[str]:
         "sessions why",
         "sessions drop",
         "keys revoke",
+        "tokens revoke",
     ],
 )
 def test_it_explains_itself(command: str) -> None:

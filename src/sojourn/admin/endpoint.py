@@ -31,7 +31,12 @@ logger = logging.getLogger("sojourn.admin")
 S = TypeVar("S", bound=Shape)
 
 #: What a placeholder of a path may hold; anything else is not found.
-PLACEHOLDERS = {"sid": "[A-Za-z0-9_-]{43}", "realm": "[a-z0-9][a-z0-9_-]{0,59}", "kid": "[A-Za-z0-9_-]{16}"}
+PLACEHOLDERS = {
+    "sid": "[A-Za-z0-9_-]{43}",
+    "realm": "[a-z0-9][a-z0-9_-]{0,59}",
+    "kid": "[A-Za-z0-9_-]{16}",
+    "key": "[0-9]{1,15}",
+}
 
 #: What an answer in lines is.
 JSON_LINES: Header = (b"content-type", b"application/jsonl")

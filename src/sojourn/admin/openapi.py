@@ -34,7 +34,12 @@ __all__ = ["api", "openapi"]
 
 _REF = "#/components/schemas/{name}"
 
-_MEANING = {"sid": "Public id of a session.", "realm": "Name of a realm.", "kid": "Id of a signing key."}
+_MEANING = {
+    "sid": "Public id of a session.",
+    "realm": "Name of a realm.",
+    "kid": "Id of a signing key.",
+    "key": "Key of a token.",
+}
 
 #: What every operation may answer.
 _ALWAYS = (BadRequest, BodyTooLarge, BodyTooSlow, UnsupportedMediaType, MisdirectedRequest, StoreUnavailable)
@@ -48,6 +53,7 @@ _OF_HANDLE = (
 GROUPS = {
     "login": "Operators log in and out.",
     "keys": "Signing keys of the realms.",
+    "tokens": "AuthTokens of accounts.",
     "sessions": "Who is logged in, and why a session ended.",
     "ends": "Ending sessions.",
     "audit": "The audit log.",

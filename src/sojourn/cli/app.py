@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import sojourn
-from sojourn.cli import apikeys, audit, keys, pipelines, projects, scopes, serving, sessions, store, users
+from sojourn.cli import apikeys, audit, keys, pipelines, projects, scopes, serving, sessions, store, tokens, users
 from sojourn.cli.attest.command import attest
 
 
@@ -47,5 +47,6 @@ app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(store.app, name="store")

@@ -43,6 +43,9 @@ __all__ = ["AuthTokens", "Authorized", "Listed", "Used", "revoke_all_of", "revok
 
 _table, _scripts, _uses = schema.auth_token, schema.auth_token_script, schema.auth_token_use
 
+#: Tokens of all accounts that are listed at once.
+_MOST_LISTED = 20_000
+
 #: The scope for acts on the tokens of others.
 MANAGE = "security.manageTokens"
 
@@ -197,13 +200,18 @@ class AuthTokens:
             await self._ends.of_tokens(found.account, gone, End("token-revoked", self._clock.now(), rule="revoked"))
         return bool(gone)
 
-    async def list(self, account_key: int) -> Sequence[Listed]:
-        """The tokens of an account that were not revoked, oldest first, with their last use."""
+    async def list(self, account_key: int | None) -> Sequence[Listed]:
+        """The tokens of an account, or of all (None), that were not revoked, oldest first, with their last use."""
 
         def work(connection: Connection) -> Sequence[Listed]:
-            records = token_records.of_account(connection, account_key, MOST_LIVE * 2)
-            rows = connection.execute(select(_uses).where(_uses.c.token.in_([record.key for record in records])))
-            used = {row.token: Used(row.last_used, row.uses, row.address) for row in rows}
+            records = token_records.of_account(
+                connection, account_key, MOST_LIVE * 2 if account_key is not None else _MOST_LISTED
+            )
+            used: dict[int, Used] = {}
+            for at in range(0, len(records), 500):
+                keys = [record.key for record in records[at : at + 500]]
+                rows = connection.execute(select(_uses).where(_uses.c.token.in_(keys)))
+                used |= {row.token: Used(row.last_used, row.uses, row.address) for row in rows}
             return [Listed(record, used.get(record.key, Used())) for record in records]
 
         return await self._db.read(work)

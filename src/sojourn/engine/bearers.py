@@ -62,7 +62,7 @@ class Bearers:
         """
         kind = kind_of(text)
         if kind == "auth":
-            access = await self._transients.open_token(realm, text)
+            access = await self._transients.open_token(realm, text, address)
             assert access.transient is not None
             assert access.transient.token is not None
             await self._uses.note(
@@ -70,7 +70,7 @@ class Bearers:
             )
             return access
         if kind == "session":
-            return await self._transients.session_tokens.open(realm, text)
+            return await self._transients.session_tokens.open(realm, text, address)
         return await self._sessions.open_token(realm, await self._tokens.verify(realm, text))
 
     async def basic(self, realm: Realm, pair: bytes, address: str = "") -> Access:
@@ -89,7 +89,7 @@ class Bearers:
         found = await self._pairs.check(realm, name.removeprefix(prefix), password, address)
         if found is None:
             raise BasicRefused
-        return self._transients.open_account(realm, *found)
+        return self._transients.open_account(realm, *found, address)
 
 
 class _Right(NamedTuple):

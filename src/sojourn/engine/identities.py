@@ -71,19 +71,19 @@ class Identities:
 
         The secret and the epoch are new, so every handle and token of before is dead. A login as another account than
         before drops the fields; from nobody those stay that ``keepAtLogin`` names, when the handle was a cookie. Raises
+        ``AccountUnusable`` for a right password of an account that is locked or disabled, without saying that it was right;
         as ``Logins.authenticate``, ``SessionEnded``, ``StaleSession``, ``SessionLimit``, ``CrossSiteWrite``.
         """
         if access.transient is None:
             access.writable()
         await self._sessions.check(access)
-        account = await self._logins.authenticate(
-            access.realm, user_name, password, access.session.device.address, tells=True
-        )
+        address = access.session.device.address
+        account = await self._logins.authenticate(access.realm, user_name, password, address, tells=True)
         if account is None:
             return None
         now = self._clock.now()
         if access.transient is not None:
-            return NewIdentity(self._transients.open_account(access.realm, account, now), None)
+            return NewIdentity(self._transients.open_account(access.realm, account, now, address), None)
         return await self._become(access, account, account_identity(account, now))
 
     async def login_by_token(self, access: Access, text: str, chain: Sequence[str] = ()) -> NewIdentity:
@@ -94,7 +94,7 @@ class Identities:
         ``chain`` is the running script and its callers, for a token that only some scripts may use. Raises
         ``AuthTokenRefused`` with the reason, and the identity stays; as :meth:`login` too.
         """
-        realm, transients = access.realm, self._transients
+        realm, transients, address = access.realm, self._transients, access.session.device.address
         if access.transient is None:
             access.writable()
         await self._sessions.check(access)
@@ -107,10 +107,10 @@ class Identities:
         except AuthTokenRefused as error:
             await self._told("REMOTE_LOGIN_FAIL", access, "", error.reason)
             raise
-        await self._uses.note(record, realm.id, account.name, access.session.device.address, "login")
+        await self._uses.note(record, realm.id, account.name, address, "login")
         identity = await transients.identity(account, record)
         if access.transient is not None:
-            return NewIdentity(await transients.open_record(realm, record, account), None)
+            return NewIdentity(await transients.open_record(realm, record, account, address), None)
         changed = await self._become(access, account, identity)
         await self._told("REMOTE_LOGIN", changed.access, account.name)
         return changed

@@ -31,7 +31,7 @@ from sojourn.engine.fences import Fence
 from sojourn.engine.realms import Realms
 from sojourn.model.realm import Realm
 from sojourn.model.scope import is_condition, parse_scopes
-from sojourn.model.session import Session, listed_token
+from sojourn.model.session import Device, Session, listed_token
 from sojourn.stores.base import OneTime, SessionStore
 
 #: What the text of a session token begins with.
@@ -91,7 +91,7 @@ class SessionTokens:
         await self._kept().put(_name(secret_hash(text)), msgspec.json.encode(entry).decode(), until, now)
         return text
 
-    async def open(self, realm: Realm, text: str) -> Access:
+    async def open(self, realm: Realm, text: str, address: str = "") -> Access:
         """What a session token on a request to ``realm`` opens.
 
         Raises ``TokenRefused`` ``unknown`` for what was never made, was made by another run of the engine or belongs to
@@ -105,7 +105,8 @@ class SessionTokens:
         if home is None or (home.id != realm.id and home.name not in realm.config.accept_session_tokens_of):
             raise TokenRefused("unknown")
         parent = await self._parent(home, entry)
-        return await self._access(realm, home, parent, entry, digest)
+        access = await self._access(realm, home, parent, entry, digest)
+        return replace(access, session=replace(access.session, device=Device(address=address)))
 
     async def again(self, access: Access) -> None:
         """Raise as :meth:`open` unless the token and its session still hold."""

@@ -72,9 +72,11 @@ def by_key(connection: Connection, key: int) -> TokenRecord | None:
     return _record(connection, connection.execute(_BY_KEY, {"wanted": key}).one_or_none())
 
 
-def of_account(connection: Connection, account_key: int, limit: int) -> Sequence[TokenRecord]:
-    """The tokens of an account that were not revoked, oldest first."""
-    wanted = _select().where(_table.c.account == account_key, _table.c.revoked.is_(None))
+def of_account(connection: Connection, account_key: int | None, limit: int) -> Sequence[TokenRecord]:
+    """The tokens of an account, or of all, that were not revoked, oldest first."""
+    wanted = _select().where(_table.c.revoked.is_(None))
+    if account_key is not None:
+        wanted = wanted.where(_table.c.account == account_key)
     rows = connection.execute(wanted.order_by(_table.c.key).limit(limit)).all()
     return [record for row in rows if (record := _record(connection, row)) is not None]
 

@@ -20,7 +20,7 @@ from sojourn.engine.session_tokens import SessionTokens
 from sojourn.engine.token_records import TokenRecord
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
-from sojourn.model.session import Identity, Session
+from sojourn.model.session import Device, Identity, Session
 from sojourn.model.user import Account, account_identity, account_principal
 
 #: What the text of an AuthToken begins with.
@@ -83,7 +83,7 @@ class Transients:
         """Raise :class:`AuthTokenRefused` ``script-not-allowed`` unless these scripts may use the token."""
         await self.scripts.check(record.scripts, chain)
 
-    async def open_token(self, realm: Realm, text: str) -> Access:
+    async def open_token(self, realm: Realm, text: str, address: str = "") -> Access:
         """What an AuthToken on a request opens; raises :class:`AuthTokenRefused`.
 
         One with script scopes opens nothing there: no request is a script.
@@ -93,19 +93,19 @@ class Transients:
             raise AuthTokenRefused(
                 "script-not-allowed", "This token can be used only by the scripts that it names, not on a request."
             )
-        return await self.open_record(realm, record, await self.account(realm, record))
+        return await self.open_record(realm, record, await self.account(realm, record), address)
 
-    async def open_record(self, realm: Realm, record: TokenRecord, account: Account) -> Access:
+    async def open_record(self, realm: Realm, record: TokenRecord, account: Account, address: str) -> Access:
         """What a token opens whose scripts were checked, for its account."""
-        session = _session(realm, await self.identity(account, record), self._clock.now(), record.expires)
+        session = _session(realm, await self.identity(account, record), self._clock.now(), record.expires, address)
         actor = await self._facts.actor_scopes(realm, session.identity)
         scope = effective_scope(session, account, None, actor)
         behind = Transient(token=record, expires=record.expires)
         return _access(realm, session, account, scope, behind, "auth-token", delegated=True)
 
-    def open_account(self, realm: Realm, account: Account, at: int) -> Access:
+    def open_account(self, realm: Realm, account: Account, at: int, address: str) -> Access:
         """What a password on a request opens, which was checked at the instant ``at``."""
-        session = _session(realm, account_identity(account, at), self._clock.now(), None)
+        session = _session(realm, account_identity(account, at), self._clock.now(), None, address)
         return _access(realm, session, account, account.scopes, Transient(), "basic", delegated=False)
 
     async def again(self, access: Access) -> None:
@@ -137,11 +137,18 @@ def _admitted(realm: Realm, account: Account) -> bool:
     return account.state in LIVE_STATES and (needed is None or needed in account.scopes)
 
 
-def _session(realm: Realm, identity: Identity, now: int, expires: int | None) -> Session:
+def _session(realm: Realm, identity: Identity, now: int, expires: int | None, address: str) -> Session:
     """The record that there is not."""
-    absolute = _FOREVER if expires is None else expires
     return Session(
-        id="", realm=realm.id, secret=b"", identity=identity, created=now, last=now, absolute=absolute, epoch=0
+        id="",
+        realm=realm.id,
+        secret=b"",
+        identity=identity,
+        device=Device(address=address),
+        created=now,
+        last=now,
+        absolute=_FOREVER if expires is None else expires,
+        epoch=0,
     )
 
 

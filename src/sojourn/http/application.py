@@ -28,6 +28,7 @@ from sojourn.http.opening import Opener
 from sojourn.http.origin import Origins, unchecked
 from sojourn.http.own_password import OwnPassword
 from sojourn.http.own_sessions import OwnSessions
+from sojourn.http.own_tokens import OwnTokens, token_key
 from sojourn.http.refreshing import Refreshing
 from sojourn.http.replies import Reply, error_reply, send_reply, with_cookies
 from sojourn.http.wire import Head, Receive, Scope, Send
@@ -41,6 +42,7 @@ _READ = ("GET", "HEAD")
 _PROVIDER = re.compile(r"oidc/([a-z0-9][a-z0-9_-]{0,59})/(login|callback|link|backchannel-logout)")
 _UNLINK = re.compile(r"identities/([0-9]{1,18})/unlink")
 _END_ONE = re.compile(r"sessions/([^/]+)/end", re.DOTALL)
+_TOKEN = re.compile(r"tokens/([0-9]+)(/revoke)?")
 #: Statuses that are a refusal of somebody, not of a mere slip.
 _REFUSALS = frozenset({401, 403, 421})
 _AMBIGUOUS = frozenset({"request.ambiguous_credentials", "request.untrusted_proxy"})
@@ -68,6 +70,7 @@ class Application:
         self._identities = OwnIdentities(rules, opener)
         self._providers = ProviderEndpoints(rules, self._endpoints, opener)
         inspecting = Inspecting(rules)
+        self._tokens = OwnTokens(rules, opener)
         self._paths: dict[str, tuple[tuple[str, ...], Answer]] = {
             "login": (("POST",), self._endpoints.login),
             "logout": (("POST",), self._endpoints.logout),
@@ -81,6 +84,7 @@ class Application:
             "attest/end": (("POST",), self._attesting.end),
             "password": (("POST",), own_password.change),
             "identities": (_READ, self._identities.list),
+            "tokens": ((*_READ, "POST"), self._tokens_of_user),
             ".well-known/jwks.json": (_READ, self._endpoints.keys),
         }
         self.health = Health(rules)
@@ -149,7 +153,8 @@ class Application:
 
     async def _realm(self, call: Call) -> Reply:
         name, _, rest = call.path[len(_REALMS) :].partition("/")
-        methods, answer = self._paths.get(rest) or self._through_provider(rest) or self._own_session(rest)
+        found = self._paths.get(rest) or self._through_provider(rest) or self._own_token(rest)
+        methods, answer = found or self._own_session(rest)
         realm = self._rules.realms.get(name) or await self._attesting.find(call, name)
         if realm is None:
             # The handle of a realm that was removed is a handle that opens nothing.
@@ -172,6 +177,21 @@ class Application:
             "backchannel-logout": ("POST", self._providers.backchannel_logout),
         }[found[2]]
         return (method,), lambda call, realm: answer(call, realm, found[1])
+
+    def _tokens_of_user(self, call: Call, realm: Realm) -> Awaitable[Reply]:
+        return self._tokens.authorize(call, realm) if call.method == "POST" else self._tokens.list(call, realm)
+
+    def _own_token(self, rest: str) -> tuple[tuple[str, ...], Answer] | None:
+        """The answer to ``tokens/{key}`` and ``tokens/{key}/revoke``; None for every other path."""
+        found = _TOKEN.fullmatch(rest)
+        if found is None:
+            return None
+        key, act = token_key(found[1]), self._tokens.revoke if found[2] else self._tokens.update
+
+        def change(call: Call, realm: Realm) -> Awaitable[Reply]:
+            return act(call, realm, key)
+
+        return ("POST",), change
 
     def _own_session(self, rest: str) -> tuple[tuple[str, ...], Answer]:
         """The answer to ``sessions/{id}/end``; raises ``NotFound`` for every other path."""

@@ -14,28 +14,43 @@ from sojourn.model.session import Session
 
 def own_session(access: Access, session: Session, drop: DropRequest | None) -> dict[str, Any]:
     """Who am I: ``session`` is the record of ``access`` as it is now, ``drop`` what an operator has announced."""
-    identity = session.identity
-    user: dict[str, Any] = {"key": identity.user_key, "name": identity.user_name, "kind": access.kind}
-    if identity.subject:
-        user |= {"subject": identity.subject, "space": identity.space}
     return {
         "id": session.id,
-        "realm": access.realm.name,
-        "user": user,
-        "scope": sorted(access.scope),
-        "delegated": access.delegated,
+        **_who(access),
         "clientId": session.device.client or None,
         "created": iso(session.created),
-        "identityProviderKey": identity.provider or None,
-        "acr": identity.acr or None,
-        "amr": list(identity.amr),
-        "loginAt": iso(identity.login_at) if identity.login_at else None,
+        "identityProviderKey": session.identity.provider or None,
+        "acr": session.identity.acr or None,
+        "amr": list(session.identity.amr),
+        "loginAt": iso(session.identity.login_at) if session.identity.login_at else None,
         "lastAccess": iso(session.last),
         "idleLimit": session.idle or None,
         "absoluteLimit": iso(session.absolute),
         "endsNext": _next_end(session, drop),
         "dropRequest": _announced(drop) if drop else None,
     }
+
+
+def transient_session(access: Access) -> dict[str, Any]:
+    """Who am I, where a token or a password on the request gives identity and there is no record."""
+    behind = access.transient
+    expires = behind.expires if behind else None
+    reason = "absolute" if behind is not None and behind.digest else "token-revoked"
+    return {
+        "id": None,
+        **_who(access),
+        "transient": access.via,
+        "endsNext": {"reason": reason, "at": iso(expires)} if expires is not None else None,
+    }
+
+
+def _who(access: Access) -> dict[str, Any]:
+    identity = access.session.identity
+    user: dict[str, Any] = {"key": identity.user_key, "name": identity.user_name, "kind": access.kind}
+    if identity.subject:
+        user |= {"subject": identity.subject, "space": identity.space}
+    who = {"realm": access.realm.name, "user": user, "scope": sorted(access.scope), "delegated": access.delegated}
+    return who | ({"actor": identity.actor} if identity.actor_key else {})
 
 
 def listed_session(session: Session) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sojourn.engine.login import LoggedIn
 from sojourn.engine.rules import Rules
 from sojourn.http.call import Call
 from sojourn.http.cookies import cookie_name, set_session_cookie
-from sojourn.http.descriptions import listed_session, own_session
+from sojourn.http.descriptions import listed_session, own_session, transient_session
 from sojourn.http.devices import device_cookie, named, remembering, remembers, shown_device
 from sojourn.http.errors import LoginRefused
 from sojourn.http.farewell import farewell
@@ -68,6 +68,8 @@ class Endpoints:
         await admit(call)
         access = await self._opener.open(call, realm)
         await json_body(call)
+        if access.via == "session-token":
+            return await self._drop(access)
         end = await self._rules.sessions.end(access, "logout", address=call.arrival.address)
         body = {"sessionId": access.session.id, "reason": end.reason, "endedAt": iso(end.at)}
         origin = call.arrival.origin.decode()
@@ -77,7 +79,9 @@ class Endpoints:
 
     async def session(self, call: Call, realm: Realm) -> Reply:
         """``GET …/session``: who am I, and what would end this session next."""
-        access = await self._opener.open(call, realm)
+        access = await self._opener.open(call, realm, basic=True)
+        if access.transient is not None:
+            return json_reply(200, transient_session(access))
         await self._rules.sessions.touch(access)
         now = await self._rules.sessions.show(realm, access.session.id)
         drop = await self._rules.drops.pending(access.session.id)
@@ -89,6 +93,22 @@ class Endpoints:
         call.cookies = ()
         reply = json_reply(200, await self._rules.keys.jwks(realm))
         return reply._replace(headers=(JSON, _KEYS_AGE))
+
+    async def _drop(self, access: Access) -> Reply:
+        """A session token ends itself; its session lives on."""
+        await self._rules.sessions.transients.session_tokens.drop(access)
+        parent = access.transient.parent if access.transient else None
+        await self._rules.audit.record(
+            "TOKEN_REVOKE",
+            realm=access.realm.id,
+            outcome="ok",
+            actor=access.session.identity.user_name,
+            session=parent.id if parent else "",
+            address=access.session.device.address,
+            detail={"act": "logout", "token": "session"},
+        )
+        body = {"sessionId": None, "reason": "logout", "endedAt": iso(self._rules.clock.now())}
+        return json_reply(200, body)
 
     @asynccontextmanager
     async def turn(self, call: Call, realm: Realm) -> AsyncIterator[Access | None]:

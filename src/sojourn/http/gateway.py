@@ -68,7 +68,7 @@ class Gateway:
         if head.has(b"content-length"):
             await check_announced(call.receive, head, trigger.max_request_size)
         consumer = await self._consumer(call, realm, match) if trigger.api_key else None
-        access = await self._access(call, realm, trigger) if trigger.token_jwt else None
+        access = await self._access(call, realm, trigger) if trigger.authenticates else None
         if head.repeats and access is None and len(head.all(b"authorization")) > 1:
             raise AmbiguousCredentials
         body = await _body(call, realm, trigger, access) if has_body(call.scope, head) else b""
@@ -76,7 +76,7 @@ class Gateway:
         if access is not None and trigger.touch:
             await self._rules.sessions.touch(access)
         reply = await self._runner.run(match.plan, request, realm, access, consumer, call.device)
-        return pipeline_reply(reply, realm.name, personal=trigger.api_key or trigger.token_jwt)
+        return pipeline_reply(reply, realm.name, personal=trigger.api_key or trigger.authenticates)
 
     def _find(self, path: str) -> Match | None:
         found = self._found.get(path)
@@ -102,11 +102,16 @@ class Gateway:
 
     async def _access(self, call: Call, realm: Realm, trigger: Trigger) -> Access:
         try:
-            shown = handles.shown(realm, call.head, call.query, https=call.arrival.https)
+            shown = handles.shown(realm, call.head, call.query, https=call.arrival.https, basic=trigger.basic_auth)
             if shown.cookie.ambiguous:
                 await self._opener.note_cookie(call, realm)
-            access = await self._opener.by_token(realm, shown.token(), shown.cookie)
+            if trigger.basic_auth:
+                access = await self._opener.by_basic(call, realm, shown)
+            else:
+                access = await self._opener.by_token(call, realm, shown, trigger.bearers)
         except Unauthorized as error:
+            if trigger.basic_auth:
+                raise refusals.bad_password(error, realm.name) from None
             raise refusals.bad_handle(error, realm.name, call.execution_key) from None
         if access.kind not in trigger.principals:
             raise refusals.not_a_consumer()

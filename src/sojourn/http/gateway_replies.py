@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sojourn.core.errors import SojournError, TokenRefused, Unauthorized
+from sojourn.core.errors import AuthTokenRefused, SojournError, TokenRefused, Unauthorized
 from sojourn.http.replies import Reply, challenge, error_reply, json_reply
 
 NO_ROUTE = json_reply(404, {"message": "no Route matched with those values"})
@@ -62,7 +62,15 @@ def bad_handle(error: SojournError, realm: str, execution_key: str) -> Refused:
         return _refused(f"token.{error.reason}", 401, _BY_REASON.get(error.reason, _UNAUTHORIZED), realm)
     if type(error) is Unauthorized:
         return _refused("token.missing", 401, _UNAUTHORIZED, realm)
+    if isinstance(error, AuthTokenRefused) and error.reason != "script-not-allowed":
+        return _refused(error.code, 401, _UNAUTHORIZED, realm)
     return Refused(error.code, error_reply(error, execution_key, realm))
+
+
+def bad_password(error: SojournError, realm: str) -> Refused:
+    """The name with its password is missing or wrong."""
+    body = _UNAUTHORIZED if type(error) is Unauthorized else {"message": "Invalid authentication credentials"}
+    return _refused(error.code, 401, body, realm, b"Basic")
 
 
 def _refused(cause: str, status: int, body: Any, realm: str, scheme: bytes = b"Bearer") -> Refused:

@@ -6,6 +6,7 @@ one of them twice, is 400; a cookie beside an ``Authorization`` is there for aff
 
 from __future__ import annotations
 
+import base64
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -29,6 +30,8 @@ class Shown(NamedTuple):
 
     #: The token of ``Authorization: Bearer``, None without one.
     bearer: str | None = None
+    #: ``user:password`` of ``Authorization: Basic``, None without one and where that is not taken.
+    basic: bytes | None = None
     #: The handle of a cookie, header or parameter; None without one, and for one that is malformed.
     handle: SessionHandle | None = None
     via: _Via = "cookie"
@@ -39,7 +42,7 @@ class Shown(NamedTuple):
     @property
     def anything(self) -> bool:
         """Whether there is any handle at all."""
-        return self.bearer is not None or self.present
+        return self.bearer is not None or self.basic is not None or self.present
 
     def token(self) -> str:
         """The token of ``Authorization: Bearer``; raises ``Unauthorized`` without one."""
@@ -74,17 +77,21 @@ def read_cookie(realm: Realm, head: Head, *, https: bool) -> SessionCookie:
     return read_session_cookie(head.all(b"cookie"), cookie_name(realm.name, secure=https))
 
 
-def shown(realm: Realm, head: Head, query: bytes, *, https: bool) -> Shown:
-    """The one handle that a request to ``realm`` shows; raises ``AmbiguousCredentials`` for more."""
-    bearer = bearer_token(head)
+def shown(realm: Realm, head: Head, query: bytes, *, https: bool, basic: bool = False) -> Shown:
+    """The one handle that a request to ``realm`` shows; raises ``AmbiguousCredentials`` for more.
+
+    ``basic``: whether a name with a password is taken too, else ``Unauthorized`` is raised for it.
+    """
+    pair = basic_pair(head) if basic else None
+    bearer = bearer_token(head) if pair is None else None
     found = session_handle(realm, head, query, https=https)
-    if bearer is None:
+    if bearer is None and pair is None:
         return found
     if found is _NOTHING:
-        return Shown(bearer)
+        return Shown(bearer, pair)
     if found.present and found.via != "cookie":
         raise AmbiguousCredentials
-    return Shown(bearer=bearer, cookie=found.cookie)
+    return Shown(bearer=bearer, basic=pair, cookie=found.cookie)
 
 
 def session_handle(realm: Realm, head: Head, query: bytes, *, https: bool) -> Shown:
@@ -117,6 +124,25 @@ def bearer_token(head: Head) -> str | None:
     if scheme.lower() != b"bearer":
         raise Unauthorized
     return token.decode("latin-1")
+
+
+def basic_pair(head: Head) -> bytes | None:
+    """``user:password`` of ``Authorization: Basic``, None without that scheme.
+
+    Raises ``AmbiguousCredentials`` for more than one header, ``Unauthorized`` for what is no Base64.
+    """
+    value = head.get(b"authorization")
+    if value is None:
+        if head.has(b"authorization"):
+            raise AmbiguousCredentials
+        return None
+    scheme, _, text = value.partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        return base64.b64decode(text.strip(b" "), validate=True)
+    except ValueError:
+        raise Unauthorized from None
 
 
 def api_key(realm: Realm, head: Head, query: bytes) -> str | None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final
+
 from msgspec.structs import replace
 
-from sojourn.core.errors import AmbiguousCredentials, Unauthorized
+from sojourn.core.errors import AmbiguousCredentials, CrossSiteWrite, TokenRefused, Unauthorized
 from sojourn.engine.access import Access
+from sojourn.engine.bearers import BearerKind, kind_of
 from sojourn.engine.rules import Rules
 from sojourn.http import crosssite, handles
 from sojourn.http.call import Call
 from sojourn.http.cookies import SessionCookie
+from sojourn.http.handles import Shown
 from sojourn.model.realm import Realm
+
+#: Every kind of bearer token.
+ANY_BEARER: Final[frozenset[BearerKind]] = frozenset({"jwt", "auth", "session"})
 
 
 class Opener:
@@ -19,31 +27,53 @@ class Opener:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
 
-    async def open(self, call: Call, realm: Realm) -> Access:
-        """The session of whatever one handle the request shows.
+    async def open(self, call: Call, realm: Realm, *, basic: bool = False) -> Access:
+        """The session of whatever one handle the request shows; with ``basic`` a name with a password too.
 
         Raises ``AmbiguousCredentials``, ``Unauthorized`` and its kinds, and ``CrossSiteWrite`` where a cookie
         authenticates an unsafe request of another site; a safe one gets its session read-only.
         """
-        shown = handles.shown(realm, call.head, call.query, https=call.arrival.https)
+        shown = handles.shown(realm, call.head, call.query, https=call.arrival.https, basic=basic)
         if shown.cookie.ambiguous:
             await self.note_cookie(call, realm)
+        if shown.basic is not None:
+            return await self.by_basic(call, realm, shown)
         if shown.bearer is not None:
-            return await self.by_token(realm, shown.bearer, shown.cookie)
+            return await self.by_token(call, realm, shown)
         handle = shown.session_handle()
         foreign = shown.via == "cookie" and crosssite.guard(call.head, call.arrival, call.method)
         access = await self._rules.sessions.open(realm, handle, shown.via)
         return replace(access, read_only=True) if foreign else access
 
-    async def by_token(self, realm: Realm, token: str, cookie: SessionCookie) -> Access:
-        """The session of a JWT; the cookie beside it may open nothing that belongs to somebody else.
+    async def by_token(
+        self, call: Call, realm: Realm, shown: Shown, admits: Collection[BearerKind] = ANY_BEARER
+    ) -> Access:
+        """What a bearer token opens; the cookie beside it may open nothing that belongs to somebody else.
 
-        Raises ``TokenRefused``, ``SessionEnded``, ``AmbiguousCredentials``.
+        Raises ``TokenRefused``, ``type`` for a kind that is not among ``admits``; ``AuthTokenRefused``, ``SessionEnded``,
+        ``AmbiguousCredentials``.
         """
-        claims = await self._rules.tokens.verify(realm, token)
-        access = await self._rules.sessions.open_token(realm, claims)
-        if cookie.handle is not None:
-            await self._check_beside(realm, access, cookie)
+        text = shown.token()
+        if kind_of(text) not in admits:
+            raise TokenRefused("type")
+        access = await self._rules.bearers.open(realm, text, call.arrival.address)
+        if shown.cookie.handle is not None:
+            await self._check_beside(realm, access, shown.cookie)
+        return access
+
+    async def by_basic(self, call: Call, realm: Realm, shown: Shown) -> Access:
+        """The account of a name with a password.
+
+        A browser sends these by itself once it has them, so what another site asks for changes nothing: raises
+        ``CrossSiteWrite``. Raises ``Unauthorized``, ``TooManyTries``, ``AmbiguousCredentials`` too.
+        """
+        if shown.basic is None:
+            raise Unauthorized
+        if _told_by_browser(call) and not crosssite.is_ours(call.head, call.arrival):
+            raise CrossSiteWrite
+        access = await self._rules.bearers.basic(realm, shown.basic, call.arrival.address)
+        if shown.cookie.handle is not None:
+            await self._check_beside(realm, access, shown.cookie)
         return access
 
     async def current(self, call: Call, realm: Realm) -> Access | None:
@@ -70,3 +100,8 @@ class Opener:
             return
         if other.session.principal and other.session.principal != access.session.principal:
             raise AmbiguousCredentials
+
+
+def _told_by_browser(call: Call) -> bool:
+    """Whether a browser says where the request comes from."""
+    return call.head.has(b"sec-fetch-site") or call.head.has(b"origin")

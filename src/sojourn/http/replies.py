@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sojourn.core.clock import SECOND
-from sojourn.core.errors import FieldConflict, SessionEnded, SojournError, TokenRefused, TooManyTries
+from sojourn.core.errors import (
+    AuthTokenRefused,
+    FieldConflict,
+    FreshLoginRequired,
+    SessionEnded,
+    SojournError,
+    TokenRefused,
+    TooManyTries,
+)
 from sojourn.core.json import encode
 from sojourn.http.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
 from sojourn.http.wire import WHOLE, Header, Scope, Send
@@ -84,6 +92,10 @@ def _evidence(error: SojournError) -> dict[str, Any]:
     """What else the client is told of ``error``."""
     if isinstance(error, TokenRefused):
         return {"reason": error.reason}
+    if isinstance(error, AuthTokenRefused) and error.reason == "script-not-allowed":
+        return {"reason": error.reason}
+    if isinstance(error, FreshLoginRequired):
+        return {"maxAge": error.max_age}
     if isinstance(error, SessionEnded):
         who: dict[str, Any] = {"by": OPERATOR} if error.by_operator else {}
         return {"reason": error.reason, **who, **({"text": error.text} if error.text else {})}
@@ -94,7 +106,7 @@ def _evidence(error: SojournError) -> dict[str, Any]:
 
 def _error_headers(error: SojournError, realm: str) -> tuple[Header, ...]:
     if error.status == 401:  # noqa: PLR2004 - the HTTP status is its own name
-        return (challenge(realm),)
+        return (fresh_login(realm, error.max_age) if isinstance(error, FreshLoginRequired) else challenge(realm),)
     if error.status == 503:  # noqa: PLR2004
         return (RETRY,)
     if isinstance(error, TooManyTries):
@@ -109,6 +121,13 @@ def _error_headers(error: SojournError, realm: str) -> tuple[Header, ...]:
 def challenge(realm: str, scheme: bytes = b"Bearer") -> Header:
     """``WWW-Authenticate`` for ``realm``, a realm's name or empty."""
     return (b"www-authenticate", b'%s realm="%s"' % (scheme, (realm or "sojourn").encode("ascii", "ignore")))
+
+
+def fresh_login(realm: str, max_age: int) -> Header:
+    """``WWW-Authenticate`` that asks for a login not older than ``max_age`` milliseconds [RFC 9470]."""
+    name, value = challenge(realm)
+    wanted = b', error="insufficient_user_authentication", max_age="%d"' % (max_age // SECOND)
+    return name, value + wanted
 
 
 def _has_length(reply: Reply) -> bool:

@@ -172,9 +172,7 @@ NOT_IN_EFFECT = frozenset(
         "loginAuditingEnabled",
         "application",
         "jwtAlgorithm",
-        "acceptSessionTokensOf",
         "runnersFrom",
-        "freshLogin",
         "runsSurviveLogout",
         "trustedHosts",
     }

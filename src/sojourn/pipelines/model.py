@@ -51,8 +51,10 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     api_key: bool = False
     #: Whether an access token of the realm is needed.
     token_jwt: bool = False
-    #: Whether it asks for tokens of other kinds too, which comes with later work.
-    tokens: bool = False
+    #: Tokens that give identity without a session: AuthTokens, session tokens.
+    tokens: frozenset[Literal["auth", "session"]] = frozenset()
+    #: Whether a name with a password is needed.
+    basic_auth: bool = False
     #: Who may act: kinds of principals.
     principals: frozenset[PrincipalKind] = frozenset()
     #: The effective scope must have all of them.
@@ -77,6 +79,16 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     response_headers: tuple[tuple[str, Template], ...] = ()
     #: Whether a request extends the idle time of its session.
     touch: bool = True
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether it is known who acts."""
+        return self.token_jwt or self.basic_auth or bool(self.tokens)
+
+    @property
+    def bearers(self) -> frozenset[Literal["jwt", "auth", "session"]]:
+        """The kinds of bearer tokens that it takes."""
+        return self.tokens | {"jwt"} if self.token_jwt else self.tokens
 
 
 def walk(flow: Flow) -> Iterator[Step]:

@@ -52,7 +52,8 @@ class Runner:
         """
         message: Json = input_message(request, parse_json=plan.trigger.type == "rest")
         powers = SessionPowers(self._rules, plan.trigger, Caller(realm, access, api_key, device))
-        if access is None:
+        if access is None or access.transient is not None:
+            # Without a record there is nothing to take turns at.
             return await self._run(plan, request.execution_key, powers, message)
         try:
             return await self._take_turn(plan, request.execution_key, powers, message, access)

@@ -9,7 +9,7 @@ from sojourn.config.documents import Document
 from sojourn.config.problems import Problem, Severity, nearest
 from sojourn.config.sizes import BadSize, parse_size
 from sojourn.core.errors import BadScope
-from sojourn.model.scope import is_reserved, parse_scope
+from sojourn.model.scope import is_condition, is_reserved, parse_scope
 from sojourn.pipelines.expressions import ExpressionError, Template, parse_template
 from sojourn.pipelines.model import WEB, PrincipalKind, Trigger
 from sojourn.pipelines.routes import BadRoute, Route, parse_route
@@ -64,7 +64,8 @@ def compile_trigger(document: Document, shape: TriggerShape, space: str, problem
         methods=frozenset(method.upper() for method in shape.methods) if web else frozenset(),
         api_key=shape.api_key,
         token_jwt=shape.token_jwt,
-        tokens=bool(shape.tokens),
+        tokens=frozenset(shape.tokens),
+        basic_auth=shape.basic_auth,
         principals=_principals(shape),
         required_scopes=frozenset(_words(given, "requiredScopes", shape.required_scopes, problems)),
         grants=tuple(dict.fromkeys(_words(given, "grants", shape.grants, problems))),
@@ -83,7 +84,11 @@ def compile_trigger(document: Document, shape: TriggerShape, space: str, problem
 def _principals(shape: TriggerShape) -> frozenset[PrincipalKind]:
     if shape.principals is not None:
         return frozenset(shape.principals)
-    return frozenset({"account", "external"}) if shape.token_jwt else frozenset()
+    return frozenset({"account", "external"}) if _authenticates(shape) else frozenset()
+
+
+def _authenticates(shape: TriggerShape) -> bool:
+    return shape.token_jwt or shape.basic_auth or bool(shape.tokens)
 
 
 def _words(given: _Given, key: str, words: Iterable[str], problems: list[Problem]) -> Iterator[str]:
@@ -139,9 +144,10 @@ def _later(given: _Given) -> Iterator[Problem]:
     shape = given.shape
     if shape.type not in WEB:
         yield given.problem(f"trigger type {shape.type!r} is not in effect in this version", "type", severity="note")
-    for key, is_set in (("tokens", bool(shape.tokens)), ("allowRedelivery", shape.allow_redelivery)):
-        if is_set:
-            yield given.problem(f"trigger.{key} is not in effect in this version", key, severity="note")
+    if shape.allow_redelivery:
+        yield given.problem(
+            "trigger.allowRedelivery is not in effect in this version", "allowRedelivery", severity="note"
+        )
 
 
 def _methods(given: _Given) -> Iterator[Problem]:
@@ -155,8 +161,8 @@ def _methods(given: _Given) -> Iterator[Problem]:
 def _basic(given: _Given) -> Iterator[Problem]:
     if given.shape.basic_auth and given.shape.token_jwt:
         yield given.problem("basicAuth and tokenJwt would share the header Authorization: choose one", "basicAuth")
-    elif given.shape.basic_auth:
-        yield given.problem("basicAuth is not offered in this version: use apiKey or tokenJwt", "basicAuth")
+    elif given.shape.basic_auth and given.shape.tokens:
+        yield given.problem("basicAuth and tokens would share the header Authorization: choose one", "basicAuth")
 
 
 def _needs_token(given: _Given) -> Iterator[Problem]:
@@ -164,8 +170,11 @@ def _needs_token(given: _Given) -> Iterator[Problem]:
     if shape.principals is not None and not shape.principals:
         yield given.problem("trigger.principals is empty: nobody could call", "principals")
     for key, is_set in (("requiredScopes", shape.required_scopes), ("principals", shape.principals)):
-        if is_set and not shape.token_jwt:
-            yield given.problem(f"trigger.{key} needs tokenJwt: true", key)
+        if is_set and not _authenticates(shape):
+            yield given.problem(f"trigger.{key} needs tokenJwt, tokens or basicAuth", key)
+    for index, scope in enumerate(shape.required_scopes):
+        if is_condition(scope):
+            yield given.problem(f"scope {scope!r} names a script: that is no right", "requiredScopes", index)
 
 
 def _reserved_grants(given: _Given) -> Iterator[Problem]:
