@@ -21,6 +21,7 @@ from sojourn.core.errors import (
 )
 from sojourn.engine import authtokens
 from sojourn.engine.actors import HOST, Actor
+from sojourn.engine.credentials import AccountUnusable
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
 from sojourn.engine.token_rules import (
@@ -506,6 +507,18 @@ async def test_21_2_and_3_login_says_whether_it_was_right_and_changes_nothing_ot
     assert (session.user_key, set(session.scope)) == (anna.key, {"cart.read", "cart.write"})
     assert session.handle is not None
     assert session.handle.id == str(handle).partition(".")[0]
+
+
+async def test_21_4_and_5_a_mail_address_logs_in_and_a_locked_account_raises(face: Face, rules: Rules) -> None:
+    """§21 (4), (5)."""
+    eve = await rules.users.add("main", "eve", PASSWORD, "eve@example.org")
+    session = await face(anonymous=True)
+    assert await session.login("Eve@Example.org", PASSWORD)
+    await rules.users.set_state(eve.key, "locked")
+    with pytest.raises(AccountUnusable):
+        await session.login("eve", PASSWORD)
+    assert await session.login("eve", "wrong") is False
+    assert session.user_name == "eve"
 
 
 async def test_21_7_a_login_by_token_has_the_scope_of_the_token(face: Face) -> None:
