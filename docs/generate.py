@@ -10,6 +10,7 @@ from pathlib import Path
 
 import sojourn
 from sojourn.admin.reference import admin_reference
+from sojourn.admin.rights import rights_reference
 from sojourn.cli.reference import cli_reference
 from sojourn.config.reference import realm_reference, settings_reference
 from sojourn.core.errors import SojournError
@@ -147,6 +148,7 @@ def pages() -> Mapping[str, Callable[[], str]]:
         "errors.md": error_reference,
         "expressions.md": expression_reference,
         "realms.md": realm_reference,
+        "rights.md": rights_reference,
         "settings.md": settings_reference,
         "stores.md": store_reference,
     }

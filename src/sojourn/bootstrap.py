@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from sojourn.core.crypto import write_master_key
 from sojourn.core.errors import SessionUnknown, StoreUnavailable
 from sojourn.core.ids import parse_handle
 from sojourn.core.masterkey import MasterKeyFile
-from sojourn.engine.adoption import adopt, mark_beside
+from sojourn.engine.accounts import Accounts, AccountSeal
+from sojourn.engine.adoption import adopt, mark_beside, tampered
 from sojourn.engine.assembly import assemble
+from sojourn.engine.audit import Audit
 from sojourn.engine.bag import check_bags
 from sojourn.engine.bearers import kind_of
 from sojourn.engine.database import EngineDatabase
@@ -27,6 +29,7 @@ from sojourn.engine.live import Session
 from sojourn.engine.manager import SessionManager
 from sojourn.engine.powers import check_powers
 from sojourn.engine.rules import Rules
+from sojourn.engine.seals import Seals
 from sojourn.http.affinity import ServerId
 from sojourn.http.application import Application
 from sojourn.identity.password import PasswordHasher
@@ -179,6 +182,21 @@ async def install(settings: Settings) -> None:
     database = await _open_database(settings)
     try:
         write_master_key(settings.master_key_path(database.installation))
+    finally:
+        await database.close()
+
+
+async def tampered_accounts(settings: Settings) -> Sequence[str]:
+    """The accounts whose record was changed from outside, as ``directory/name``. Raises ``MasterKeyMissing``."""
+    database = await _open_database(settings)
+    try:
+        file = MasterKeyFile(settings.master_key_path(database.installation))
+        clock = SystemClock()
+        seals = Seals(database, file.read()[0], Audit(database, clock), file=file)
+        await seals.start()
+        accounts = Accounts(AccountSeal(), clock)
+        await accounts.seal.start(seals)
+        return await tampered(database, accounts)
     finally:
         await database.close()
 

@@ -85,7 +85,7 @@ def requests(draw: st.DrawFn) -> Sent:
     described = DOCUMENT["paths"][PREFIX + operation.path][operation.method.lower()]
     path = PREFIX + operation.path
     for name in re.findall(r"{(\w+)}", operation.path):
-        known = {"sid": "{sid}", "realm": "acme", "kid": "0123456789abcdef", "key": "1"}[name]
+        known = {"sid": "{sid}", "realm": "acme", "kid": "0123456789abcdef"}.get(name, "2")
         value = draw(st.just(known) | st.text(max_size=50)) if wild else known
         path = path.replace("{" + name + "}", value if value == known else quote(value, safe=""))
     query = [

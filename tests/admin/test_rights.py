@@ -33,6 +33,9 @@ VIEW, MANAGE, FIELDS = "engine.viewSessions", "engine.manageSessions", "engine.v
 AUDIT = "security.viewAudit"
 KEYS = "security.manageKeys"
 TOKENS = "security.manageTokens"
+VIEW_USERS, MANAGE_USERS = "security.viewUsers", "security.manageUsers"
+PERMISSIONS = "security.managePermissions"
+GRANT = {"assignee": "ana", "scope": "lend.me", "realm": "acme"}
 
 ROWS = {
     "logout": Row("POST", "/logout", "", 200, 200),
@@ -51,6 +54,23 @@ ROWS = {
     "dropStatelessSessions": Row("POST", "/realms/acme/drop-stateless", MANAGE, 404, 200),
     "listAudit": Row("GET", "/audit?realm=acme", AUDIT, 404, 200),
     "exportAudit": Row("GET", "/audit/export?realm=acme", AUDIT, 404, 200),
+    # An account and a group that nobody has: who may not ask is refused before that is looked at.
+    "listUsers": Row("GET", "/users", VIEW_USERS, 200, 200),
+    "showUser": Row("GET", "/users/999", VIEW_USERS, 404, 404),
+    "createUser": Row("POST", "/users", MANAGE_USERS, 403, 403, {"name": "new"}),
+    "changeEmail": Row("POST", "/users/999/email", MANAGE_USERS, 404, 404, {"email": ""}),
+    "changeState": Row("POST", "/users/999/state", MANAGE_USERS, 404, 404, {"state": "locked"}),
+    "changeType": Row("POST", "/users/999/type", MANAGE_USERS, 404, 404, {"accountType": "support"}),
+    "deleteUser": Row("DELETE", "/users/999", MANAGE_USERS, 404, 404),
+    "listGroups": Row("GET", "/groups", VIEW_USERS, 200, 200),
+    "showGroup": Row("GET", "/groups/999", VIEW_USERS, 404, 404),
+    "createGroup": Row("POST", "/groups", MANAGE_USERS, 403, 403, {"name": "new"}),
+    "deleteGroup": Row("DELETE", "/groups/999", MANAGE_USERS, 404, 404),
+    "joinGroup": Row("POST", "/groups/999/members", MANAGE_USERS, 404, 404, {"member": "ana"}),
+    "leaveGroup": Row("DELETE", "/groups/999/members/998", MANAGE_USERS, 404, 404),
+    "listGrants": Row("GET", "/scopes?assignee=ana", VIEW_USERS, 200, 200),
+    "grantScope": Row("POST", "/scopes/grant", PERMISSIONS, 404, 403, GRANT),
+    "revokeScope": Row("POST", "/scopes/revoke", PERMISSIONS, 404, 403, GRANT),
     "showStatistics": Row("GET", "/statistics", VIEW, 200, 200),
     "listInUse": Row("GET", "/in-use", VIEW, 200, 200),
     "cleanUp": Row("POST", "/clean-up", MANAGE, 403, 200, everywhere=True),

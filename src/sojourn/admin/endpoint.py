@@ -36,6 +36,9 @@ PLACEHOLDERS = {
     "realm": "[a-z0-9][a-z0-9_-]{0,59}",
     "kid": "[A-Za-z0-9_-]{16}",
     "key": "[0-9]{1,15}",
+    "user": "[1-9][0-9]{0,14}",
+    "group": "[1-9][0-9]{0,14}",
+    "member": "[1-9][0-9]{0,14}",
 }
 
 #: What an answer in lines is.

@@ -39,6 +39,9 @@ _MEANING = {
     "realm": "Name of a realm.",
     "kid": "Id of a signing key.",
     "key": "Key of a token.",
+    "user": "Key of an account.",
+    "group": "Key of a group or role.",
+    "member": "Key of an account or group.",
 }
 
 #: What every operation may answer.
@@ -56,6 +59,9 @@ GROUPS = {
     "tokens": "AuthTokens of accounts.",
     "sessions": "Who is logged in, and why a session ended.",
     "ends": "Ending sessions.",
+    "users": "Accounts.",
+    "groups": "Groups and roles.",
+    "scopes": "Grants of scopes.",
     "audit": "The audit log.",
     "engine": "Counts, and the upkeep of the engine.",
 }

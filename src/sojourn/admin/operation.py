@@ -46,6 +46,8 @@ class Needs(NamedTuple):
     right: Right | None = None
     #: Whether it is needed in every realm.
     everywhere: bool = False
+    #: What else is needed, in words for the reference; the operation asks for it within its own transaction.
+    also: str = ""
 
 
 ANYONE = Needs(login=False)

@@ -27,7 +27,11 @@ operator's realms is not in any answer: lists and counts leave it out, by name o
 | `engine.viewSessions` | sessions, ends, counts; of fields only names and sizes |
 | `engine.manageSessions` | the same, and ending |
 | `engine.viewFields` | values of fields; each look is audited |
+| `security.viewUsers`, `security.manageUsers` | accounts, groups and roles: looking; changing too |
+| `security.managePermissions` | granting and revoking the scopes that the operator has |
 | `security.viewAudit` | the audit log of the realm; in every realm also the engine's own events |
+
+Nobody acts on an account that has more than he has: [all rights](rights.md).
 
 **Answers.** 200 with JSON, or `{"message", "code", "executionKey"}` ([all codes](errors.md)). Bodies are `application/json` up to 64 KB; unknown members and
 parameters are 400. Every act is in the audit log before it is done, and is not done when it cannot be written there. Ending what has ended answers

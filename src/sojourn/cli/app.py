@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 import sojourn
-from sojourn.cli import apikeys, audit, keys, pipelines, projects, scopes, serving, sessions, store, tokens, users
+from sojourn.cli import (
+    apikeys,
+    audit,
+    groups,
+    keys,
+    pipelines,
+    projects,
+    scopes,
+    serving,
+    sessions,
+    store,
+    tokens,
+    user_records,
+    users,
+)
 from sojourn.cli.attest.command import attest
 
 
@@ -41,7 +55,9 @@ app.command()(serving.serve)
 app.command()(serving.demo)
 app.command()(projects.check)
 app.command()(attest)
+user_records.add_to(users.app)
 app.add_typer(users.app, name="users")
+app.add_typer(groups.app, name="groups")
 app.add_typer(scopes.app, name="scopes")
 app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(sessions.app, name="sessions")

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import typer
 
-from sojourn.bootstrap import open_store
+from sojourn.bootstrap import open_store, tampered_accounts
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply
 from sojourn.config.project import load_project
 from sojourn.config.settings import Settings
 from sojourn.core.clock import StoreClock, SystemClock
-from sojourn.core.errors import SojournError
+from sojourn.core.errors import MasterKeyMissing, SojournError
 from sojourn.engine.database import EngineDatabase, Examined
 from sojourn.engine.storetime import MOST_ERROR, StoreTime
 from sojourn.stores.base import Contract, Described, Finding, Lifecycle, SessionStore, Timed
@@ -103,9 +103,21 @@ async def _check_engine(settings: Settings) -> Report:
     try:
         if not isinstance(database, Examined):
             return Report("engine", None, [])
-        return Report("engine", await database.contract(), await database.findings())
+        contract, findings = await database.contract(), await database.findings()
     finally:
         await database.close()
+    return Report("engine", contract, [*findings, await _accounts(settings)])
+
+
+async def _accounts(settings: Settings) -> Finding:
+    try:
+        wrong = await tampered_accounts(settings)
+    except MasterKeyMissing as error:
+        return Finding("failure", "accounts", error.message)
+    if not wrong:
+        return Finding("ok", "accounts", "each record as the engine wrote it")
+    text = f"changed from outside, nobody can log in as {', '.join(wrong)}: sojourn users show, then users sign"
+    return Finding("failure", "accounts", text)
 
 
 async def _migrate(settings: Settings) -> Mapping[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,7 +23,7 @@ from sojourn.cli.output import (
 )
 from sojourn.engine.actors import HOST
 from sojourn.model.scope import parse_scopes
-from sojourn.model.user import Account, AccountState
+from sojourn.model.user import Account, AccountState, fold
 
 app = typer.Typer(help="Accounts: add, list, lock, disable, delete.", no_args_is_help=True)
 
@@ -30,7 +31,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="User name or 
 DirectoryOption = Annotated[str, typer.Option("--directory", metavar="D", help="Directory of the account.")]
 MAIN = "main"
 
-_COLUMNS = ("name", "email", "state", "groups", "scopes")
+_COLUMNS = ("name", "email", "state", "signatureValid", "groups", "roles", "scopes")
 
 
 @app.command()
@@ -40,6 +41,9 @@ def add(
     email: Annotated[str, typer.Option("--email", metavar="E", help="Mail address.")] = "",
     group: Annotated[
         list[str] | None, typer.Option("--group", metavar="G", help="Group, made if new; repeatable.")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option("--role", metavar="R", help="Role, made if new; repeatable.")
     ] = None,
     scope: Annotated[
         list[str] | None, typer.Option("--scope", metavar="S", help="Scope in every realm; repeatable.")
@@ -55,22 +59,20 @@ def add(
 
     async def work(engine: Engine) -> dict[str, Any]:
         rules = engine.rules
-        known = {found.name for found in await rules.users.groups.list(directory=directory)}
-        for wanted in group or []:
-            if wanted not in known:
-                await rules.users.groups.add(wanted, directory=directory, actor=ACTOR)
+        await _make_missing(engine, directory, group or [], "group")
+        await _make_missing(engine, directory, role or [], "role")
         account = await rules.users.add(
             directory,
             name,
             password,
             email,
-            group or (),
+            [*(group or ()), *(role or ())],
             min_length=shortest_password(engine, directory),
             actor=ACTOR,
         )
         for word in scopes:
             await rules.grants.grant(name, word, directory=directory, actor=ACTOR)
-        return await _described(engine, account)
+        return await described(engine, account)
 
     made = with_engine(project, work)
     reply(as_json, made, f"account {made['name']} added")
@@ -82,7 +84,7 @@ def list_(directory: DirectoryOption = MAIN, project: ProjectOption = HERE, as_j
     """List the accounts."""
 
     async def work(engine: Engine) -> list[dict[str, Any]]:
-        return [await _described(engine, account) for account in await engine.rules.users.list(directory)]
+        return [await described(engine, account) for account in await engine.rules.users.list(directory)]
 
     reply_rows(as_json, with_engine(project, work), _COLUMNS)
 
@@ -95,7 +97,7 @@ def show(
     """Show one account."""
 
     async def work(engine: Engine) -> dict[str, Any]:
-        return await _described(engine, await known_account(engine, directory, name))
+        return await described(engine, await known_account(engine, directory, name))
 
     reply_record(as_json, with_engine(project, work))
 
@@ -107,7 +109,7 @@ def _set_state(
         account = await known_account(engine, directory, name)
         changed = await engine.rules.users.set_state(account.key, state, ACTOR)
         ended = await engine.rules.sessions.end_all(None, account.key, "user-disabled", actor=ACTOR) if ends else 0
-        return await _described(engine, changed) | {"sessionsEnded": ended}
+        return await described(engine, changed) | {"sessionsEnded": ended}
 
     reply(as_json, with_engine(project, work), f"account {name} is {state}")
 
@@ -164,7 +166,7 @@ def passwd(
         account = await known_account(engine, directory, name)
         changed = await engine.rules.passwords.set(HOST, account.key, password)
         ended = await engine.rules.sessions.end_all(None, account.key, "password-changed", actor=ACTOR)
-        return await _described(engine, changed) | {"sessionsEnded": ended}
+        return await described(engine, changed) | {"sessionsEnded": ended}
 
     reply(as_json, with_engine(project, work), f"password of {name} set; its sessions are ended")
 
@@ -185,7 +187,16 @@ def delete(
     reply(as_json, with_engine(project, work), f"account {name} deleted")
 
 
-async def _described(engine: Engine, account: Account) -> dict[str, Any]:
+async def _make_missing(engine: Engine, directory: str, names: Sequence[str], kind: Literal["group", "role"]) -> None:
+    groups = engine.rules.users.groups
+    known = {fold(found.name) for found in await groups.list(directory=directory)}
+    for name in names:
+        if fold(name) not in known:
+            await groups.add(name, kind=kind, directory=directory, actor=HOST)
+
+
+async def described(engine: Engine, account: Account) -> dict[str, Any]:
+    """An account with its groups and roles and what it was granted itself."""
     grants = await engine.rules.grants.list(account.name, directory=account.directory)
     return {
         "key": account.key,
@@ -193,6 +204,9 @@ async def _described(engine: Engine, account: Account) -> dict[str, Any]:
         "email": account.email,
         "directory": account.directory,
         "state": account.state,
+        "accountType": account.account_type,
+        "signatureValid": account.intact,
         "groups": [group.name for group in await engine.rules.users.groups.of(account.key)],
+        "roles": [role.name for role in await engine.rules.users.groups.roles(account.key)],
         "scopes": sorted({grant.scope for grant in grants}),
     }

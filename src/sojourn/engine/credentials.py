@@ -110,6 +110,7 @@ class Credentials:
         if not present.intact:
             detail: dict[str, Json] = {"userName": present.name}
             await self._audit.refused("user.tampered", "", realm=realm.id, actor=present.name, detail=detail)
+            return None
         if present.state != "active":
             if tells:
                 raise AccountUnusable

@@ -133,6 +133,16 @@ class Groups:
         wanted = wanted.order_by(_table.c.name, _table.c.key)
         return await self._db.read(lambda connection: [Group(*row) for row in connection.execute(wanted)])
 
+    async def get(self, key: int) -> Group | None:
+        """The group or role with ``key``; None when unknown or deleted."""
+        wanted = memberships.selected().where(_table.c.key == key, _table.c.live_name.is_not(None))
+
+        def work(connection: Connection) -> Group | None:
+            row = connection.execute(wanted).one_or_none()
+            return Group(*row) if row else None
+
+        return await self._db.read(work)
+
     async def members(self, name: str, *, directory: str = MAIN) -> Sequence[Assignee]:
         """Who is directly in a group or has a role, by name; of everyone, those who were put into it.
 
