@@ -133,7 +133,9 @@ def environment(home: Path) -> dict[str, str]:
     return kept | {"HOME": str(home), "PYTHONUNBUFFERED": "1"}
 
 
-def sojourn(home: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def sojourn(
+    home: Path, *arguments: str, stdin: str = "", variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """The command line, as a process."""
     return subprocess.run(
         [sys.executable, "-m", "sojourn", *arguments],
@@ -141,6 +143,6 @@ def sojourn(home: Path, *arguments: str, stdin: str = "") -> subprocess.Complete
         capture_output=True,
         text=True,
         timeout=60,
-        env=environment(home),
+        env=environment(home) | dict(variables or {}),
         check=False,
     )
