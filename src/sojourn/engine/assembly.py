@@ -41,6 +41,7 @@ from sojourn.engine.rights import Rights
 from sojourn.engine.rules import Rules
 from sojourn.engine.seals import Seals
 from sojourn.engine.secrets import Secrets
+from sojourn.engine.session_keys import SessionKeys
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.sweeper import Sweeper
 from sojourn.engine.throttling import Throttling
@@ -130,7 +131,8 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     rings = KeyRings(db, facts, ground.seals, time)
     life = KeyLife(rings=rings, realms=ground.realms, ends=ending.ends, audit=log, db=db, clock=time)
     keeping = AuditKeeping(db=db, audit=log, settings=ground.settings.audit, clock=time)
-    sessions, tokens, uses = _sessions(ground, ending), _tokens(ground, rings), TokenUses(db, log, time)
+    keys = SessionKeys(ground.seals)
+    sessions, tokens, uses = _sessions(ground, ending, keys), _tokens(ground, rings, keys), TokenUses(db, log, time)
     actors = Actors(facts)
     entry = _entry(ground, ending, actors, sessions)
     logins = Logins(credentials=entry.credentials, sessions=sessions, audit=log, clock=time)
@@ -259,7 +261,7 @@ def _upkeep(ground: _Ground, ending: _Ends, chores: Sequence[Chore], uses: Token
     )
 
 
-def _sessions(ground: _Ground, ending: _Ends) -> Sessions:
+def _sessions(ground: _Ground, ending: _Ends, keys: SessionKeys) -> Sessions:
     return Sessions(
         store=ground.store,
         facts=ground.facts,
@@ -270,14 +272,16 @@ def _sessions(ground: _Ground, ending: _Ends) -> Sessions:
         clock=ground.time,
         settings=ground.settings.sessions,
         scripts=ground.settings.project / "scripts",
+        keys=keys,
     )
 
 
-def _tokens(ground: _Ground, rings: KeyRings) -> Tokens:
+def _tokens(ground: _Ground, rings: KeyRings, keys: SessionKeys) -> Tokens:
     return Tokens(
         public_url=ground.settings.server.public_url,
         installation=ground.db.installation,
         rings=rings,
+        session_keys=keys,
         facts=ground.facts,
         store=ground.store,
         clock=ground.time,

@@ -26,6 +26,7 @@ from sojourn.engine.fences import Fence
 from sojourn.engine.oversight import Oversight
 from sojourn.engine.realms import Realms
 from sojourn.engine.script_scopes import ScriptFiles
+from sojourn.engine.session_keys import SessionKeys
 from sojourn.engine.session_tokens import SessionTokens
 from sojourn.engine.transients import Transients
 from sojourn.engine.watch import StoreWatch
@@ -78,7 +79,9 @@ class Sessions(Oversight):
         clock: Clock,
         settings: SessionSettings = SessionSettings(),  # noqa: B008 - frozen
         scripts: Path = Path("scripts"),
+        keys: SessionKeys,
     ) -> None:
+        self._keys = keys
         self._fence = Fence(facts, ends, clock, watch)
         #: Handles that give identity for one execution; ``scripts`` is where the scripts of the project are.
         self.transients = Transients(
@@ -243,7 +246,7 @@ class Sessions(Oversight):
             id=handle.id,
             realm=realm.id,
             secret=secret_hash(handle.secret),
-            identity=identity,
+            identity=await self._keys.equip(realm, handle.id, identity),
             device=device,
             fences=await self._fence.now(realm, identity, authenticated),
             created=now,
@@ -281,7 +284,7 @@ class Sessions(Oversight):
         anew = (identity.principal, identity.login_at) != (session.principal, session.identity.login_at)
         to = Rotation(
             secret=secret_hash(handle.secret),
-            identity=identity,
+            identity=await self._keys.equip(realm, session.id, identity),
             device=device,
             fences=await self._fence.now(realm, identity, authenticated),
             idle=realm.session_idle if anew else session.idle,

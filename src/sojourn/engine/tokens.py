@@ -8,25 +8,32 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from joserfc.jwk import OctKey
+
 from sojourn.core import json
 from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import BadRequest, InsufficientScope, SessionEnded, TokenRefused, Unauthorized
-from sojourn.core.ids import new_token, secret_hash
+from sojourn.core.ids import is_id, new_token, secret_hash
 from sojourn.core.json import Json
 from sojourn.engine.access import Access
 from sojourn.engine.claims import RESERVED_CLAIMS, Claims, read_claims
 from sojourn.engine.facts import Facts, Snapshot
 from sojourn.engine.keys import ALGORITHM, KeyRings
-from sojourn.identity.claims import check_issuer, decode_claims
-from sojourn.identity.compact import ED25519, MAX_TOKEN, check_signature, read, sign
+from sojourn.engine.session_keys import SessionKeys
+from sojourn.identity.claims import check_issuer, decode_claims, text
+from sojourn.identity.compact import ED25519, MAX_TOKEN, Compact, Key, check_signature, read, sign
 from sojourn.model.realm import Realm
 from sojourn.model.session import IssuedToken, Session, listed_token
-from sojourn.stores.base import SessionStore
+from sojourn.stores.base import SessionStore, Tombstones
 
 __all__ = ["RESERVED_CLAIMS", "Claims", "Issued", "ReservedClaims", "TokenTooLarge", "Tokens", "check_claims"]
 
 #: ``typ`` of an access token [RFC 9068]; no token of another purpose has it.
 ACCESS_TYPE = "at+jwt"
+
+#: ``alg`` of tokens that the secret of a login signs.
+HMAC = "HS256"
+_HMAC = frozenset({HMAC})
 
 #: How many verified signatures a process remembers.
 REMEMBERED = 10_000
@@ -78,8 +85,17 @@ class Tokens:
     """Issues and verifies the access tokens of all realms."""
 
     def __init__(
-        self, *, public_url: str, installation: str, rings: KeyRings, facts: Facts, store: SessionStore, clock: Clock
+        self,
+        *,
+        public_url: str,
+        installation: str,
+        rings: KeyRings,
+        session_keys: SessionKeys,
+        facts: Facts,
+        store: SessionStore,
+        clock: Clock,
     ) -> None:
+        self._session_keys = session_keys
         self._public_url = public_url.rstrip("/")
         self._installation = installation
         self._rings = rings
@@ -143,12 +159,12 @@ class Tokens:
             "realm": realm.name,
             "consumer_name": consumer or realm.name,
         }
-        token, kid = await self._sign(realm, claims, expires * SECOND)
+        token, kid = await self._sign(realm, session, claims, expires * SECOND)
         listed = IssuedToken(
             secret_hash(jti), expires * SECOND, full_scope=scope is None, scope=scope or (), kid=kid, parent=parent
         )
         await self._store.change(realm.id, session.id, session.epoch, (), now, touch=False, token=listed)
-        if not await self._rings.vouches(realm, kid):
+        if kid and not await self._rings.vouches(realm, kid):
             # The key was revoked meanwhile; who ended its sessions may have been by before this one listed the token.
             raise SessionEnded("revoked", now)
         return Issued(token, claims, expires * SECOND)
@@ -234,12 +250,14 @@ class Tokens:
 
     async def _check_signature(self, realm: Realm, token: str) -> Claims:
         compact = read(token)
+        if compact.kid is None:
+            return await self._check_session_key(realm, token, compact)
         if compact.algorithm not in ED25519:
             raise TokenRefused("algorithm")
         space = self._space(realm, check_issuer(decode_claims(compact.payload)))
         kid = compact.kid
-        key = await self._rings.find(realm, kid) if kid is not None else None
-        if kid is None or key is None:
+        key = await self._rings.find(realm, kid)
+        if key is None:
             raise TokenRefused("key")
         check_signature(token, compact, key.key, ED25519)
         if compact.header.get("typ") != ACCESS_TYPE:
@@ -251,6 +269,33 @@ class Tokens:
         place = (realm.id, ACCESS_TYPE, kid, key.state, secret_hash(token))
         self._verified.put(place, claims)
         return claims
+
+    async def _check_session_key(self, realm: Realm, token: str, compact: Compact) -> Claims:
+        """A token without ``kid`` is signed with the secret of the login that it names, or with nothing of ours.
+
+        Not remembered: the secret is in the record, which has to be read anyway, and one hash is soon computed.
+        """
+        claims = decode_claims(compact.payload)
+        space = self._space(realm, check_issuer(claims))
+        session = await self._session(realm, text(claims, "sid"))
+        secret = await self._session_keys.open(realm, session) if session else None
+        if secret is None:
+            raise TokenRefused("key")
+        check_signature(token, compact, OctKey.import_key(secret), _HMAC)
+        if compact.header.get("typ") != ACCESS_TYPE:
+            raise TokenRefused("type")
+        return read_claims(compact.payload, space)
+
+    async def _session(self, realm: Realm, sid: str) -> Session | None:
+        """The session, or what stays of an ended one: who holds a token of it is told why it ended."""
+        now = self._clock.now()
+        loaded = await self._store.load(realm.id, sid, now) if is_id(sid) else None
+        if loaded is not None:
+            return loaded.session
+        tombstone = (
+            await self._store.why(realm.id, sid, now) if is_id(sid) and isinstance(self._store, Tombstones) else None
+        )
+        return tombstone.session if tombstone else None
 
     def _space(self, realm: Realm, issuer: str) -> str:
         """The space that ``issuer`` names, empty for the realm itself; raises :class:`TokenRefused` ``issuer``."""
@@ -268,15 +313,14 @@ class Tokens:
         account = await (await self._facts.current()).account(realm, session.identity.user_key)
         return sorted(account.scopes) if account else ()
 
-    async def _sign(self, realm: Realm, claims: Mapping[str, Json], until: int) -> tuple[str, str]:
-        """The signed token, and which key signed it."""
+    async def _sign(self, realm: Realm, session: Session, claims: Mapping[str, Json], until: int) -> tuple[str, str]:
+        """The signed token, and which key of the ring signed it: none where the session has a secret of its own."""
         json.check_finite(claims)
+        secret = await self._session_keys.open(realm, session)
+        if secret is not None:
+            return _signed({"alg": HMAC, "typ": ACCESS_TYPE}, claims, OctKey.import_key(secret)), ""
         key = await self._rings.to_sign(realm, until)
-        header = {"alg": ALGORITHM, "kid": key.kid, "typ": ACCESS_TYPE}
-        token = sign(header, json.encode(claims), key.key)
-        if len(token) > MAX_TOKEN:
-            raise TokenTooLarge
-        return token, key.kid
+        return _signed({"alg": ALGORITHM, "kid": key.kid, "typ": ACCESS_TYPE}, claims, key.key), key.kid
 
 
 #: Realm id, purpose, key id, state of the key, SHA-256 of the whole token.
@@ -305,3 +349,10 @@ class _Outcomes:
 def _kept_claims(session: Session) -> Mapping[str, Json]:
     """The claims that the pipeline of an external principal gave it; checked when the session was begun."""
     return json.decode(session.identity.claims) if session.identity.claims else _NO_CLAIMS
+
+
+def _signed(header: Mapping[str, str], claims: Mapping[str, Json], key: Key) -> str:
+    token = sign(header, json.encode(claims), key)
+    if len(token) > MAX_TOKEN:
+        raise TokenTooLarge
+    return token

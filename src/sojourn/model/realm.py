@@ -125,7 +125,12 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     clear_site_data: Annotated[
         Literal["cache", "storage"], Meta(description="What logout clears in the browser; storage includes cache.")
     ] = "cache"
-    jwt_algorithm: Annotated[Literal["EdDSA", "HS256"], Meta(description="How JWTs are signed.")] = "EdDSA"
+    jwt_algorithm: Annotated[
+        Literal["EdDSA", "HS256"],
+        Meta(
+            description="How JWTs are signed: by a key of the realm, or by a secret of each login that only the engine knows."
+        ),
+    ] = "EdDSA"
     timeouts: Annotated[
         Literal["nist-aal1", "nist-aal2", "nist-aal3"] | None,
         Meta(
@@ -171,7 +176,6 @@ NOT_IN_EFFECT = frozenset(
         "httpCompressionEnabled",
         "loginAuditingEnabled",
         "application",
-        "jwtAlgorithm",
         "runnersFrom",
         "runsSurviveLogout",
         "trustedHosts",

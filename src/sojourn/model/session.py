@@ -109,6 +109,8 @@ class Identity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
     actor_key: int = 0
     #: Name of that account, for lists and logs.
     actor: str = ""
+    #: The secret that signs the session's tokens, sealed; empty where a key of the realm does.
+    token_key: str = ""
 
     @property
     def kind(self) -> Literal["anonymous", "account", "external"]:
