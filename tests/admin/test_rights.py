@@ -36,6 +36,7 @@ TOKENS = "security.manageTokens"
 VIEW_USERS, MANAGE_USERS = "security.viewUsers", "security.manageUsers"
 PERMISSIONS = "security.managePermissions"
 GRANT = {"assignee": "ana", "scope": "lend.me", "realm": "acme"}
+PROVIDERS = "security.manageProviders"
 
 ROWS = {
     "logout": Row("POST", "/logout", "", 200, 200),
@@ -79,6 +80,24 @@ ROWS = {
     "revokeKey": Row("POST", "/realms/acme/keys/0123456789abcdef/revoke", KEYS, 404, 404),
     "listTokens": Row("GET", "/tokens?user=ana", TOKENS, 200, 200),
     "revokeToken": Row("POST", "/tokens/4711/revoke", TOKENS, 404, 404),
+    "listProviders": Row("GET", "/providers", PROVIDERS, 200, 200),
+    "showProvider": Row("GET", "/providers/corp", PROVIDERS, 404, 404),
+    "enableProvider": Row("POST", "/providers/corp/enable", PROVIDERS, 404, 404),
+    "disableProvider": Row("POST", "/providers/corp/disable", PROVIDERS, 404, 404),
+    "testProvider": Row("POST", "/providers/corp/test", PROVIDERS, 404, 404),
+    "listIdentities": Row("GET", "/identities?user=ana", "security.viewUsers", 403, 200, everywhere=True),
+    "linkIdentity": Row(
+        "POST",
+        "/identities",
+        "security.manageUsers",
+        403,
+        404,
+        {"user": "ana", "provider": "corp", "subject": "s"},
+        everywhere=True,
+    ),
+    "unlinkIdentity": Row(
+        "POST", "/identities/1/unlink", "security.manageUsers", 403, 404, {"user": "ana"}, everywhere=True
+    ),
     "showUpkeep": Row("GET", "/upkeep", VIEW, 403, 200, everywhere=True),
     # The last one: it ends the sessions of those who ask, too.
     "endEverything": Row("POST", "/end-everything", MANAGE, 403, 200, everywhere=True),

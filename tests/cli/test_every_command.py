@@ -41,6 +41,8 @@ COMMANDS = {
     "keys rekey": [],
     "tokens issue": ["--user", "admin", "--realm", "acme", "--scope", ""],
     "tokens list": [],
+    "providers list": [],
+    "providers identities": ["admin"],
     "sessions list": [],
     "sessions end": ["--user", "admin"],
     "sessions stats": [],
@@ -77,6 +79,13 @@ def _typed(command: str) -> list[str]:
         "sessions drop",
         "keys revoke",
         "tokens revoke",
+        "providers show",
+        "providers enable",
+        "providers disable",
+        "providers test",
+        "providers secret",
+        "providers link",
+        "providers unlink",
     ],
 )
 def test_it_explains_itself(command: str) -> None:

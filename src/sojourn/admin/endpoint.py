@@ -39,6 +39,8 @@ PLACEHOLDERS = {
     "user": "[1-9][0-9]{0,14}",
     "group": "[1-9][0-9]{0,14}",
     "member": "[1-9][0-9]{0,14}",
+    "provider": "[a-z0-9][a-z0-9_-]{0,59}",
+    "identity": "[0-9]{1,18}",
 }
 
 #: What an answer in lines is.

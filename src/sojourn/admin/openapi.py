@@ -42,6 +42,8 @@ _MEANING = {
     "user": "Key of an account.",
     "group": "Key of a group or role.",
     "member": "Key of an account or group.",
+    "provider": "Name of an identity provider.",
+    "identity": "Key of an identity.",
 }
 
 #: What every operation may answer.
@@ -57,6 +59,7 @@ GROUPS = {
     "login": "Operators log in and out.",
     "keys": "Signing keys of the realms.",
     "tokens": "AuthTokens of accounts.",
+    "providers": "Identity providers, and who somebody there is here.",
     "sessions": "Who is logged in, and why a session ended.",
     "ends": "Ending sessions.",
     "users": "Accounts.",

@@ -14,6 +14,7 @@ from sojourn.cli import (
     keys,
     pipelines,
     projects,
+    providers,
     scopes,
     serving,
     sessions,
@@ -60,6 +61,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(groups.app, name="groups")
 app.add_typer(scopes.app, name="scopes")
 app.add_typer(apikeys.app, name="apikeys")
+app.add_typer(providers.app, name="providers")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")

@@ -66,7 +66,7 @@ class Logins:
         if account is None:
             await self._failed(realm, user_name, address)
         else:
-            await self._succeeded(realm, account, address, "")
+            await self._succeeded(realm, account, address, None)
         return account
 
     async def login(
@@ -152,7 +152,7 @@ class Logins:
         if begun is None:
             await self._failed(realm, account.name, device.address)
             return None
-        await self._succeeded(realm, account, device.address, begun.session.id)
+        await self._succeeded(realm, account, device.address, begun.session)
         return LoggedIn(begun.session, begun.handle, account)
 
     async def _enter(
@@ -190,9 +190,16 @@ class Logins:
             # It is dead, or another login has taken it over with a secret of its own: not this client's any more.
             return
 
-    async def _succeeded(self, realm: Realm, account: Account, address: str, sid: str) -> None:
+    async def _succeeded(self, realm: Realm, account: Account, address: str, session: Session | None) -> None:
+        provider = session.identity.provider if session else 0
         await self._audit.record(
-            "LOGIN", realm=realm.id, outcome="ok", actor=account.name, session=sid, address=address
+            "REMOTE_LOGIN" if provider else "LOGIN",
+            realm=realm.id,
+            outcome="ok",
+            actor=account.name,
+            session=session.id if session else "",
+            address=address,
+            detail={"by": "provider", "provider": provider} if provider else "",
         )
 
     async def _refused(self, realm: Realm, account: Account, address: str) -> None:

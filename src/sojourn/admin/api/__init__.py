@@ -1,5 +1,5 @@
 """The operations of the admin API; importing this package declares them all."""
 
-from sojourn.admin.api import audit, ends, engine, groups, keys, login, scopes, sessions, tokens, users
+from sojourn.admin.api import audit, ends, engine, groups, keys, login, providers, scopes, sessions, tokens, users
 
-__all__ = ["audit", "ends", "engine", "groups", "keys", "login", "scopes", "sessions", "tokens", "users"]
+__all__ = ["audit", "ends", "engine", "groups", "keys", "login", "providers", "scopes", "sessions", "tokens", "users"]
