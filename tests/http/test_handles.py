@@ -4,12 +4,12 @@ import pytest
 from msgspec import convert
 
 from sojourn.core.errors import AmbiguousCredentials, SessionUnknown, Unauthorized
-from sojourn.core.ids import new_handle
+from sojourn.core.ids import SessionHandle
 from sojourn.http.handles import Shown, api_key, form_handles, parse_query, shown, without_credentials
 from sojourn.http.wire import Head, Header
 from sojourn.model.realm import Realm, RealmConfig
 
-HANDLE = new_handle()
+HANDLE = SessionHandle("i" * 42 + "A", "s" * 42 + "A")  # one and the same in every process, for the names of the tests
 TEXT = str(HANDLE).encode()
 
 
