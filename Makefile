@@ -7,6 +7,9 @@ DEV_READY := $(VENV)/.dev-ready
 # The user's pip configuration is not used: the lock says everything.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
+# What pytest says when nothing was chosen.
+NO_TESTS := 5
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test check format bench soak figures docs lock clean
 
@@ -35,8 +38,9 @@ install: $(RUN_READY) ## Make the environment and install Sojourn into it
 run: $(RUN_READY) ## Start the engine with the example project on 127.0.0.1:8420
 	@$(BIN)/sojourn demo
 
-test: $(DEV_READY) ## Run all tests
-	@$(BIN)/python -m pytest -q -m "not soak" $(ARGS)
+test: $(DEV_READY) ## Run all tests, on all cores; ARGS=tests/stores for some of them
+	@$(BIN)/python -m pytest -q -m "not soak and not alone" -n auto --dist worksteal $(ARGS) || [ $$? -eq $(NO_TESTS) ]
+	@$(BIN)/python -m pytest -q -m "alone and not soak" $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 
 soak: $(DEV_READY) ## Run the long fault and race tests
 	@$(BIN)/python -m pytest -q -m soak $(ARGS)

@@ -108,6 +108,14 @@ def login_tokens(bench: Bench, port: int, count: int) -> list[str]:
         return [str(client.call("POST", "/realms/api/login", json=login).json()["token"]) for _ in range(count)]
 
 
+def add_accounts(bench: Bench, count: int) -> list[str]:
+    """Names of so many new accounts with the password :data:`PASSWORD`."""
+    names = [f"person{number}" for number in range(count)]
+    for name in names:
+        _sojourn(project(bench).folder, "users", "add", name, "--password-stdin", typed=PASSWORD)
+    return names
+
+
 def mint_tokens(bench: Bench, port: int, count: int) -> list[str]:
     """Tokens of as many external principals, each with a session of its own."""
     headers = {"apikey": api_key(bench)}

@@ -19,6 +19,8 @@ from bench.wire import request
 Start = Callable[..., Server]
 
 
+pytestmark = pytest.mark.alone
+
 BUSY = 1000  # µs of CPU per request: far above what the servers and the generator add
 SHORT = Plan(pairs=3, seconds=0.4, warmup=0.1, connections=4)
 WORK = (request(1, "GET", "/busy"),)

