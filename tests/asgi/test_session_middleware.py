@@ -122,6 +122,8 @@ async def test_a_session_is_loaded_once_and_only_when_it_is_used(
 
 async def test_login_gives_the_session_its_user_a_new_secret_and_keeps_its_fields(engine: Engine) -> None:
     await engine.rules.grants.grant("ana", "cart.read")
+    ana = await engine.rules.users.find("main", "ana")
+    assert ana is not None
     before = await begun(engine, cart=["A1"])
 
     async def login(session: RequestSession) -> Any:
@@ -130,7 +132,7 @@ async def test_login_gives_the_session_its_user_a_new_secret_and_keeps_its_field
         return [session.user_name, session.user_key, sorted(session.scope), await session.fields.get("cart")]
 
     answer = await behind(engine, login).post("/", OURS, before)
-    assert answer.json() == ["ana", 1, ["cart.read"], ["A1"]]
+    assert answer.json() == ["ana", ana.key, ["cart.read"], ["A1"]]
     assert cookie_of(answer) != before
     who = behind(engine, _who)
     assert (await who.get("/", cookie_of(answer))).json() == ["ana", False, ""]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sojourn.engine.database.migrate import HEAD
+from sojourn.stores.sqlite.connection import SCHEMA
 from tests.cli.conftest import Line
 from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
@@ -27,13 +29,13 @@ def test_a_fresh_project_is_sound_and_its_session_store_is_not_made_by_the_look(
     (line.project / "var/state.db").unlink(missing_ok=True)
     found = line.json("store", "check")
     assert found["ok"] is True
-    assert found["stores"]["engine"]["facts"]["schema"] == "0002"
+    assert found["stores"]["engine"]["facts"]["schema"] == HEAD
     assert levels(found["stores"]["session"]) == {"warning"}
     assert not (line.project / "var/state.db").exists()
 
 
 def test_the_contract_and_the_findings_of_both_stores_are_shown(line: Line) -> None:
-    assert line.json("store", "migrate") == {"session": "2", "engine": "0002"}
+    assert line.json("store", "migrate") == {"session": f"{SCHEMA}", "engine": HEAD}
     found = line.json("store", "check")["stores"]
     assert found["session"]["name"] == "sqlite"
     assert "power failure" in found["session"]["durability"]
@@ -59,7 +61,7 @@ def test_an_engine_database_of_the_first_release_is_migrated(line: Line) -> None
     for path in (line.project / "var").glob("engine.db*"):
         path.unlink()
     fill_first_revision(line.project / "var/engine.db")
-    assert line.json("store", "migrate")["engine"] == "0002"
+    assert line.json("store", "migrate")["engine"] == HEAD
     with create_engine(f"sqlite:///{line.project}/var/engine.db").connect() as connection:
         assert connection.exec_driver_sql("SELECT id FROM installation").scalar_one() == "here"
 

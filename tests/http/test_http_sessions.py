@@ -35,7 +35,9 @@ async def test_who_am_i_tells_identity_times_and_the_next_end(
     clock.advance(5 * MINUTE)
     who = (await client.get("/realms/web/session", cookie)).json()
     assert who["realm"] == "web"
-    assert who["user"] == {"key": 1, "name": "ana", "kind": "account"}
+    ana = await engine.rules.users.find("main", "ana")
+    assert ana is not None
+    assert who["user"] == {"key": ana.key, "name": "ana", "kind": "account"}
     assert who["scope"] == ["cart.read"]
     assert who["created"] == who["loginAt"] == "2027-01-15T08:00:00.000Z"
     assert who["lastAccess"] == "2027-01-15T08:05:00.000Z"
@@ -195,7 +197,9 @@ async def test_without_its_store_a_logout_reports_nothing_as_done_and_keeps_the_
 
 async def test_a_disabled_account_is_out_at_the_next_request(client: Client, engine: Engine) -> None:
     cookie = await web_cookie(client)
-    await engine.rules.users.set_state(1, "disabled", actor="op")
+    ana = await engine.rules.users.find("main", "ana")
+    assert ana is not None
+    await engine.rules.users.set_state(ana.key, "disabled", actor="op")
     answer = await client.get("/realms/web/session", cookie)
     assert (answer.status, answer.cookies) == (401, [])
     assert (await client.post("/realms/web/login", value=GOOD)).json()["message"] == "Invalid credentials"

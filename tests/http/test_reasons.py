@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from inspect import signature
 
 import pytest
 
@@ -30,11 +31,13 @@ def pipelines() -> None:
 class World:
     """Ana's session in a realm with cookies."""
 
-    def __init__(self, client: Client, engine: Engine, clock: ManualClock, login: Answer) -> None:
+    def __init__(self, client: Client, engine: Engine, clock: ManualClock, login: Answer, key: int) -> None:
         self.client = client
         self.engine = engine
         self.rules = engine.rules
         self.clock = clock
+        #: Key of the account.
+        self.key = key
         self.realm = engine.realm("web")
         self.sid: str = login.json()["sessionId"]
         self.cookie: Pair = cookie_of(login)
@@ -43,7 +46,9 @@ class World:
 
 @pytest.fixture
 async def world(client: Client, engine: Engine, clock: ManualClock) -> World:
-    return World(client, engine, clock, await client.post("/realms/web/login", value=GOOD))
+    ana = await engine.rules.users.find("main", "ana")
+    assert ana is not None
+    return World(client, engine, clock, await client.post("/realms/web/login", value=GOOD), ana.key)
 
 
 async def logout(world: World) -> None:
@@ -70,19 +75,19 @@ async def replaced_by_login(world: World) -> None:
 
 
 async def password_changed(world: World) -> None:
-    await world.rules.passwords.set(Actor(BOSS, host=True), 1, PASSWORD + " again")
+    await world.rules.passwords.set(Actor(BOSS, host=True), world.key, PASSWORD + " again")
 
 
 async def user_disabled(world: World) -> None:
-    await world.rules.users.set_state(1, "disabled", actor=BOSS)
+    await world.rules.users.set_state(world.key, "disabled", actor=BOSS)
 
 
 async def user_deleted(world: World) -> None:
-    await world.rules.users.delete(1, actor=BOSS)
+    await world.rules.users.delete(world.key, actor=BOSS)
 
 
 async def all_of_the_user(world: World) -> None:
-    await world.rules.sessions.end_all(None, 1, "ended-everywhere", actor=BOSS)
+    await world.rules.sessions.end_all(None, world.key, "ended-everywhere", actor=BOSS)
 
 
 async def all_of_the_realm(world: World) -> None:
@@ -191,5 +196,7 @@ def test_every_503_says_when_to_come_again() -> None:
     for kind in kinds:
         kinds.extend(kind.__subclasses__())
     for kind in kinds:
-        reply = error_reply(kind(), "key")
+        needed = [one for one in signature(kind).parameters.values() if one.default is one.empty]
+        evidence = ["x" for one in needed if one.kind is one.POSITIONAL_OR_KEYWORD]
+        reply = error_reply(kind(*evidence), "key")
         assert (reply.status, dict(reply.headers)[b"retry-after"]) == (503, b"1")
