@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sojourn.core.errors import BadScope
-from sojourn.model.scope import NO_SCOPE, is_condition, is_reserved, narrow, parse_scope, parse_scopes
+from sojourn.model.scope import (
+    NO_SCOPE,
+    is_condition,
+    is_reserved,
+    narrow,
+    parse_route_scope,
+    parse_scope,
+    parse_scopes,
+)
 
 words = st.frozensets(st.sampled_from(["a", "b", "c", "d"]))
 
@@ -65,3 +73,32 @@ def test_script_scopes_of_the_account_come_by_its_own_handles_only() -> None:
     assert narrow(frozenset(), None, frozenset({"ufs:/x.js"})) == NO_SCOPE
     assert narrow(None, frozenset({"a"}), frozenset({"a", "ufs:/x.js"})) == {"a"}
     assert narrow(None, None, frozenset({"ufs:/x.js"})) == {"ufs:/x.js"}
+
+
+def test_21_47_a_route_needs_one_plain_word_each_plus_word_and_no_forbidden_one() -> None:
+    """§21 (47)."""
+    route = parse_route_scope("a b +c !d")
+    admitted = [
+        "".join(sorted(scopes))
+        for scopes in map(frozenset, ("ac", "bc", "abc", "ab", "acd", "c", ""))
+        if route.admits(scopes, scopes)
+    ]
+    assert admitted == ["ac", "bc", "abc"]
+
+
+def test_a_forbidden_word_is_looked_for_in_all_that_account_and_session_have() -> None:
+    route, effective = parse_route_scope("a !d"), frozenset({"a"})
+    assert route.admits(effective, effective)
+    assert not route.admits(effective, frozenset({"a", "d"}))
+
+
+def test_without_plain_words_the_others_decide_and_without_any_everybody_may() -> None:
+    assert parse_route_scope("+c").admits(frozenset({"c"}), frozenset())
+    assert not parse_route_scope("+c").admits(frozenset(), frozenset({"c"}))
+    assert parse_route_scope(" ").admits(frozenset(), frozenset({"d"}))
+
+
+@pytest.mark.parametrize("text", ["+", "!", "a ++b", "a,b", "!ufs:/a.js", "vfs:ikey?1", "a !a", "+a !a", "-ä"])
+def test_a_route_scope_that_cannot_be_meant_is_an_error(text: str) -> None:
+    with pytest.raises(BadScope):
+        parse_route_scope(text)

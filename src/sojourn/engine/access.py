@@ -78,6 +78,15 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.token.token_hash if self.token else b""
 
     @property
+    def held(self) -> ScopeSet:
+        """All scopes of the account and of the session, whatever this handle may: what ``!word`` of a route looks at."""
+        of_session = frozenset(self.session.identity.scope)
+        behind = self.transient
+        if behind is not None and behind.parent is not None:
+            of_session |= frozenset(behind.parent.identity.scope)
+        return of_session | (self.account.scopes if self.account else NO_SCOPE)
+
+    @property
     def auth_token(self) -> int:
         """Key of the AuthToken that was shown, or that logged the session in; 0 for neither."""
         return self.session.identity.auth_token

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
 
 from sojourn.core.errors import BadScope
 
@@ -67,3 +68,41 @@ def narrow(handle: ScopeSet | None, session: ScopeSet | None, account: ScopeSet 
     limits = [term for term in (handle, session) if term is not None]
     kept = frozenset(scope for term in limits for scope in term if is_condition(scope))
     return terms[0].intersection(*terms[1:]) | kept
+
+
+class RouteScope(NamedTuple):
+    """Who may use a route: ``a b +c !d``."""
+
+    #: At least one of these, where there are any.
+    some: ScopeSet
+    #: ``+word``: all of these.
+    every: ScopeSet
+    #: ``!word``: none of these.
+    none: ScopeSet
+
+    def admits(self, effective: ScopeSet, held: ScopeSet) -> bool:
+        """Whether a request may use the route.
+
+        ``effective`` is what it may do; ``held`` is all that its account and its session have, so that a narrower token
+        never passes where its user would not. Script scopes are conditions and satisfy nothing.
+        """
+        if self.none & held or self.none & effective or not self.every <= effective:
+            return False
+        return not self.some or bool(self.some & effective)
+
+
+def parse_route_scope(text: str) -> RouteScope:
+    """The words of a route's scope; an empty one admits everybody who may come at all.
+
+    Raises :class:`BadScope` for what is no word, for a script scope, and for a word that is needed and forbidden.
+    """
+    some, every, none = set[str](), set[str](), set[str]()
+    for word in text.split():
+        name = parse_scope(word.removeprefix(word[0]) if word[0] in "+!" else word)
+        if is_condition(name):
+            raise BadScope(f"{name!r} names a script: that is no right")
+        {"+": every, "!": none}.get(word[0], some).add(name)
+    both = (some | every) & none
+    if both:
+        raise BadScope(f"{min(both)!r} is needed and forbidden")
+    return RouteScope(frozenset(some), frozenset(every), frozenset(none))
