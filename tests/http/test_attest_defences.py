@@ -378,7 +378,7 @@ def eternal(patch: Patch, _engine: Engine) -> None:
 
 @off("7.1.2", "any number of sessions")
 def unlimited(patch: Patch, _engine: Engine) -> None:
-    _longer(patch, max_sessions_per_user=0)
+    _longer(patch, max_sessions_per_user=None)
 
 
 @off("6.2.8", "passwords without their case")

@@ -93,7 +93,7 @@ def openapi() -> dict[str, Any]:
     """The document, OpenAPI 3.1."""
     kinds = [kind for each in OPERATIONS for kind in (each.query, each.body, each.answer) if kind is not Nothing]
     _, schemas = msgspec.json.schema_components([*dict.fromkeys(kinds), Error], ref_template=_REF)
-    queries = {each.query.__name__ for each in OPERATIONS}
+    queries = {each.query.__name__ for each in OPERATIONS} - {each.body.__name__ for each in OPERATIONS}
     paths: dict[str, dict[str, Any]] = {}
     for operation in in_order():
         described = _operation(operation, schemas)
