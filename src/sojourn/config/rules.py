@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from sojourn.config.addresses import StoreUrl, is_loopback, parse_store_url
+from sojourn.config.addresses import BadAddress, StoreUrl, is_loopback, parse_store_url
+from sojourn.config.mail import BadCredentials, MailServer, is_mail_address, read_credentials
 from sojourn.config.problems import Problem, nearest
 from sojourn.config.realms import MergedRealm
 from sojourn.config.settings import NOT_IN_EFFECT, Settings, key_file
@@ -104,6 +105,30 @@ def settings_master_key(whole: Whole) -> Iterator[Problem]:
         yield whole.problem("keys.masterKeyFile", "the master key must lie outside the project folder and its backups")
 
 
+def settings_mail(whole: Whole) -> Iterator[Problem]:
+    """Mails have a server that can be named, a sender, and credentials that nobody else reads."""
+    mail, project = whole.settings.mail, whole.settings.project
+    try:
+        if mail.smtp:
+            MailServer.parse(mail.smtp)
+    except BadAddress as error:
+        yield whole.problem("mail.smtp", error.message)
+    if not is_mail_address(mail.sender):
+        yield whole.problem("mail.sender", f"{mail.sender!r} is not one mail address")
+    name = mail.credential_file
+    if not name:
+        return
+    if key_file(name, project).resolve().is_relative_to(project.resolve()):
+        yield whole.problem("mail.credentialFile", "credentials must lie outside the project folder and its backups")
+    elif not mail.smtp:
+        yield whole.warning("mail.credentialFile", "has no effect without mail.smtp")
+    else:
+        try:
+            read_credentials(name, project)
+        except BadCredentials as error:
+            yield whole.problem("mail.credentialFile", error.message)
+
+
 def project_workers(whole: Whole) -> Iterator[Problem]:
     """A JavaScript environment lives in one process."""
     stateful = [name for name, realm in whole.realms.items() if realm.realm.stateful]
@@ -170,6 +195,7 @@ RULES: tuple[Rule, ...] = (
     settings_store_files,
     settings_anonymous,
     settings_master_key,
+    settings_mail,
     project_workers,
     project_insecure_cookie,
     project_shared_origin,

@@ -16,11 +16,7 @@ Port = Annotated[int, Meta(ge=1, le=65_535)]
 Text = Annotated[str, Meta(max_length=1_000)]
 
 #: Keys that are parsed and validated but whose effect comes with later work.
-NOT_IN_EFFECT = frozenset(
-    {
-        *("stores.application", "mail.smtp", "mail.credentialFile", "mail.sender", "mail.outbox"),
-    }
-)
+NOT_IN_EFFECT = frozenset({"stores.application"})
 
 #: Hosts that stand for "every address of this machine"; nobody can be sent there.
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named, not bound

@@ -32,7 +32,10 @@ from sojourn.engine.keylife import KeyLife
 from sojourn.engine.keys import KeyRings
 from sojourn.engine.leases import Leases
 from sojourn.engine.login import Logins
+from sojourn.engine.mailing import Mailer
+from sojourn.engine.notices import Notices
 from sojourn.engine.password_records import PasswordRecords
+from sojourn.engine.password_reset import PasswordResets
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.realms import Realms
 from sojourn.engine.refresh import Refreshes
@@ -51,6 +54,7 @@ from sojourn.engine.upkeep import Chore, Upkeep
 from sojourn.engine.users import Users
 from sojourn.engine.watch import StoreWatch
 from sojourn.identity.password import PasswordHasher
+from sojourn.outbound.mail import mail_port
 from sojourn.stores.base import SessionStore
 
 
@@ -89,6 +93,8 @@ class _Entry:
     throttling: Throttling
     credentials: Credentials
     passwords: Passwords
+    mailer: Mailer
+    notices: Notices
 
 
 def assemble(
@@ -158,6 +164,8 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         credentials=entry.credentials,
         throttling=entry.throttling,
         grants=grants,
+        mailer=entry.mailer,
+        notices=entry.notices,
         api_keys=ApiKeys(db, log, time),
         keys=rings,
         key_life=life,
@@ -213,11 +221,35 @@ def _entry(ground: _Ground, ending: _Ends, actors: Actors, sessions: Sessions) -
     records = PasswordRecords(db, ground.accounts, ground.hasher, log, time, realms=ground.realms, ends=ending.ends)
     throttling = Throttling(ground.store, db, ground.seals, time)
     users = Users(db, ground.accounts, records, log, time, ends=ending.ends)
+    settings = ground.settings
+    mailer = Mailer(lambda: mail_port(settings.mail, settings.project, time), log)
+    notices = Notices(mailer, settings.server.public_url, time)
+    resets = PasswordResets(
+        records=records,
+        throttling=throttling,
+        store=ground.store,
+        seals=ground.seals,
+        mailer=mailer,
+        notices=notices,
+        actors=actors,
+        db=db,
+        audit=log,
+        clock=time,
+    )
     return _Entry(
         users=users,
         throttling=throttling,
+        mailer=mailer,
+        notices=notices,
         credentials=Credentials(
-            records=records, users=users, throttling=throttling, facts=facts, db=db, audit=log, clock=time
+            records=records,
+            users=users,
+            throttling=throttling,
+            facts=facts,
+            notices=notices,
+            db=db,
+            audit=log,
+            clock=time,
         ),
         passwords=Passwords(
             records=records,
@@ -225,6 +257,8 @@ def _entry(ground: _Ground, ending: _Ends, actors: Actors, sessions: Sessions) -
             actors=actors,
             sessions=sessions,
             realms=ground.realms,
+            resets=resets,
+            notices=notices,
             db=db,
             audit=log,
             clock=time,

@@ -15,6 +15,7 @@ from sojourn.engine.actors import Actor
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.facts import Facts
+from sojourn.engine.notices import Notices
 from sojourn.engine.password_records import Kept, PasswordRecords
 from sojourn.engine.throttling import NO_DEVICE, ShownDevice, Throttling, Try
 from sojourn.engine.users import Users
@@ -61,6 +62,7 @@ class Credentials:
         users: Users,
         throttling: Throttling,
         facts: Facts,
+        notices: Notices,
         db: EngineDatabase,
         audit: Audit,
         clock: Clock,
@@ -69,6 +71,7 @@ class Credentials:
         self._users = users
         self._throttling = throttling
         self._facts = facts
+        self._notices = notices
         self._db = db
         self._audit = audit
         self._clock = clock
@@ -146,6 +149,7 @@ class Credentials:
 
         changed = await self._db.write(work)
         await self._records.clear(account.key, actor)
+        await self._notices.password_changed(changed, realm.id, shown.address)
         return msgspec.structs.replace(changed, scopes=account.scopes)
 
     async def _count_failed(self, realm: Realm, shown: Shown) -> None:

@@ -14,11 +14,14 @@ from sojourn.engine.access import Access
 from sojourn.engine.actors import Actor, Actors
 from sojourn.engine.audit import Audit
 from sojourn.engine.database import EngineDatabase
+from sojourn.engine.notices import Notices
 from sojourn.engine.password_records import Kept, PasswordRecords
+from sojourn.engine.password_reset import OURS, Letter, PasswordResets
 from sojourn.engine.realms import Realms
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.throttling import NO_DEVICE, ShownDevice, Throttling
 from sojourn.identity.rules import PasswordRule
+from sojourn.model.realm import Realm
 from sojourn.model.session import Session
 from sojourn.model.user import Account, account_principal
 from sojourn.stores.base import Cursor
@@ -56,6 +59,8 @@ class Passwords:
         actors: Actors,
         sessions: Sessions,
         realms: Realms,
+        resets: PasswordResets,
+        notices: Notices,
         db: EngineDatabase,
         audit: Audit,
         clock: Clock,
@@ -65,6 +70,8 @@ class Passwords:
         self._actors = actors
         self._sessions = sessions
         self._realms = realms
+        self._resets = resets
+        self._notices = notices
         self._db = db
         self._audit = audit
         self._clock = clock
@@ -91,7 +98,9 @@ class Passwords:
         """
         if actor.key != key or actor.delegated:
             await self._actors.check_over(actor, CHANGE_SCOPE, key)
-        return await self._records.set(actor, key, password)
+        account = await self._records.set(actor, key, password)
+        await self._notices.password_changed(account)
+        return account
 
     async def change(
         self, access: Access, old: str | None, new: str, *, address: str = "", device: ShownDevice = NO_DEVICE
@@ -128,7 +137,20 @@ class Passwords:
             )
         finally:
             await self._records.clear(changed.key, actor)
+        await self._notices.password_changed(changed, access.realm.id, address)
         return Changed(begun.session, begun.handle, changed)
+
+    async def start_reset(self, realm: Realm, user_name: str, address: str = "") -> None:
+        """See :meth:`~sojourn.engine.password_reset.PasswordResets.start`."""
+        await self._resets.start(realm, user_name, address)
+
+    async def start_reset_for(self, actor: Actor, key: int, letter: Letter = OURS) -> None:
+        """See :meth:`~sojourn.engine.password_reset.PasswordResets.start_for`."""
+        await self._resets.start_for(actor, key, letter)
+
+    async def finish_reset(self, realm: Realm, user_name: str, code: str, new: str, address: str = "") -> Account:
+        """See :meth:`~sojourn.engine.password_reset.PasswordResets.finish`."""
+        return await self._resets.finish(realm, user_name, code, new, address)
 
     async def _others(self, account: Account, sid: str) -> Collection[str]:
         """The public ids of the live sessions of an account without this one."""

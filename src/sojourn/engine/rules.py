@@ -28,6 +28,8 @@ from sojourn.engine.journal import EndJournal
 from sojourn.engine.keylife import KeyLife
 from sojourn.engine.keys import KeyRings
 from sojourn.engine.login import Logins
+from sojourn.engine.mailing import Mailer
+from sojourn.engine.notices import Notices
 from sojourn.engine.passwords import Passwords
 from sojourn.engine.providers import Providers
 from sojourn.engine.realms import Realms
@@ -62,6 +64,8 @@ class Rules:
     passwords: Passwords
     credentials: Credentials
     throttling: Throttling
+    mailer: Mailer
+    notices: Notices
     grants: Grants
     api_keys: ApiKeys
     keys: KeyRings

@@ -203,6 +203,11 @@ class Throttling:
         await self._know_keys()
         await self._power().give_back(self._counter("code", subject), self._clock.now())
 
+    @staticmethod
+    def account(key: int) -> str:
+        """What :meth:`subject` gives for the names of an account."""
+        return _account(key)
+
     async def subject(self, directory: str, name: str) -> str:
         """What stands for a name in counters: its account, so that name and mail address count as one; else itself."""
         key = await self._db.read(lambda connection: account_key(connection, directory, name))

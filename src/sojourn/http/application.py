@@ -85,6 +85,8 @@ class Application:
             "password": (("POST",), own_password.change),
             "identities": (_READ, self._identities.list),
             "tokens": ((*_READ, "POST"), self._tokens_of_user),
+            "password-reset": (("POST",), own_password.reset),
+            "password-reset/confirm": (("POST",), own_password.confirm),
             ".well-known/jwks.json": (_READ, self._endpoints.keys),
         }
         self.health = Health(rules)

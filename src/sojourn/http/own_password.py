@@ -1,4 +1,4 @@
-"""``/realms/{realm}/password``: users change their own password."""
+"""``/realms/{realm}/password`` and ``password-reset``: users change their own password, or get a new one by a code."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from sojourn.http.opening import Opener
 from sojourn.http.replies import Reply, json_reply
 from sojourn.http.requests import admit, json_body, texts
 from sojourn.model.realm import Realm
+
+_ON_ITS_WAY = "If this account can have a new password, a code is on its way to its mail address."
 
 
 class OwnPassword:
@@ -41,6 +43,20 @@ class OwnPassword:
         body = await self._endpoints.handed(call, realm, done.session) | {"tokens": await self._tokens(done)}
         remembered = await self._endpoints.remembered(call, realm, done.account)
         return json_reply(200, body, *handle_headers(realm, done.handle, secure=secure), *remembered)
+
+    async def reset(self, call: Call, realm: Realm) -> Reply:
+        """``POST …/password-reset`` with ``userName``: 202 whatever that is; a code goes to the account's mail address."""
+        await admit(call)
+        (user_name,) = texts(await json_body(call), "userName")
+        await self._rules.passwords.start_reset(realm, user_name, call.arrival.address)
+        return json_reply(202, {"message": _ON_ITS_WAY})
+
+    async def confirm(self, call: Call, realm: Realm) -> Reply:
+        """``POST …/password-reset/confirm`` with ``userName``, ``code`` and ``newPassword``: everything of before ends."""
+        await admit(call)
+        user_name, code, new = texts(await json_body(call), "userName", "code", "newPassword")
+        await self._rules.passwords.finish_reset(realm, user_name, code, new, call.arrival.address)
+        return json_reply(200, {"message": "The password is set; log in with it."})
 
     @asynccontextmanager
     async def _turn(self, call: Call, realm: Realm) -> AsyncIterator[Access]:
