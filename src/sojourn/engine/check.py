@@ -12,7 +12,7 @@ from sojourn.engine.fences import Fence
 from sojourn.engine.watch import StoreWatch
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
-from sojourn.model.session import REPLACED_FOR, End, IssuedToken, Loaded, Session, Tombstone, listed_token
+from sojourn.model.session import REPLACED_FOR, End, IssuedToken, Loaded, Tombstone, listed_token
 from sojourn.model.user import Account
 from sojourn.stores.base import SessionStore, Tombstones
 
@@ -41,7 +41,7 @@ class Check:
             raise SessionReplaced if replaced else SessionUnknown
         standing = self._fence.passed(realm, session)
         account = standing.account if standing else await self._fence.check(realm, session)
-        actor = await self._actor(realm, session)
+        actor = await self._fence.actor_scopes(realm, session.identity) if session.identity.actor_key else None
         return _access(realm, loaded, account, via=via, actor=actor)
 
     async def token(self, realm: Realm, claims: Claims) -> Access:
@@ -58,7 +58,8 @@ class Check:
             raise TokenRefused("issuer")
         standing = self._fence.passed(realm, loaded.session)
         account = standing.account if standing else await self._fence.check(realm, loaded.session)
-        actor = await self._actor(realm, loaded.session)
+        identity = loaded.session.identity
+        actor = await self._fence.actor_scopes(realm, identity) if identity.actor_key else None
         return _access(realm, loaded, account, via="jwt", token=claims, issued=issued, actor=actor)
 
     async def refresh(self, realm: Realm, sid: str, epoch: int) -> Access:
@@ -72,7 +73,9 @@ class Check:
             raise TokenRefused("stale")
         standing = self._fence.passed(realm, loaded.session)
         account = standing.account if standing else await self._fence.check(realm, loaded.session)
-        return _access(realm, loaded, account, via="refresh")
+        identity = loaded.session.identity
+        actor = await self._fence.actor_scopes(realm, identity) if identity.actor_key else None
+        return _access(realm, loaded, account, via="refresh", actor=actor)
 
     async def again(self, access: Access) -> Loaded:
         """The session of ``access`` as it is now, while it is the same and lives."""
@@ -89,10 +92,6 @@ class Check:
         if self._fence.passed(realm, loaded.session) is None:
             await self._fence.check(realm, loaded.session)
         return loaded
-
-    async def _actor(self, realm: Realm, session: Session) -> ScopeSet | None:
-        """What the account that impersonates has, None where nobody does."""
-        return await self._fence.actor_scopes(realm, session.identity) if session.identity.actor_key else None
 
     async def tombstone(self, realm: Realm, sid: str) -> Tombstone | None:
         """What stays of an ended session; None when it lives, is unknown, or the store keeps none."""
