@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar, Token
 from typing import NamedTuple, TypeVar
 
 from sojourn.core.clock import Clock, Ms
@@ -54,6 +55,29 @@ class Acting(NamedTuple):
     held: Mapping[str, ScopeSet]
 
 
+class Arrival:
+    """What one request was opened with; a context of :meth:`Facts.arriving`."""
+
+    def __init__(self, facts: Facts) -> None:
+        #: Whose facts; another engine in the same process has its own.
+        self.facts = facts
+        self.snapshot: Snapshot | None = None
+        #: Set when the block has ended: a task that was begun in it may live longer.
+        self.over = False
+        self._token: Token[Arrival | None] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _ARRIVAL.set(self)
+
+    def __exit__(self, *_error: object) -> None:
+        self.over = True
+        if self._token is not None:
+            _ARRIVAL.reset(self._token)
+
+
+_ARRIVAL: ContextVar[Arrival | None] = ContextVar("arrival", default=None)
+
+
 class Facts:
     """The door to the present snapshot."""
 
@@ -68,10 +92,29 @@ class Facts:
     async def current(self) -> Snapshot:
         """The facts of this instant, the same object while nothing changed. Ask anew at each check.
 
-        No request is checked against facts older than itself. Raises ``StoreUnavailable`` when the generation cannot be
-        read.
+        No request is checked against facts older than itself; within :meth:`arriving` those read first serve all of it.
+        Raises ``StoreUnavailable`` when the generation cannot be read.
         """
+        known = self.glance()
+        if known is not None:
+            return known
+        arrival = _ARRIVAL.get()
+        if arrival is None or arrival.over or arrival.facts is not self:
+            return await self.anew()
+        if arrival.snapshot is None:
+            arrival.snapshot = await self.anew()
+        return arrival.snapshot
+
+    async def anew(self) -> Snapshot:
+        """As :meth:`current`, and never older than this call: for who has found something that may be newer."""
         return self.glance() or self._under(await self._db.generation())
+
+    def arriving(self) -> Arrival:
+        """Around the opening of one request that has just come: it takes one reading of the facts, however often it asks.
+
+        Not around anything that it does afterwards, nor around a login.
+        """
+        return Arrival(self)
 
     def glance(self) -> Snapshot | None:
         """As :meth:`current`, without waiting; None where that takes waiting, on PostgreSQL.

@@ -55,6 +55,10 @@ class Fence:
             ended = self._recent.denies(session)
             if ended is not None:
                 raise await self._end(session, ended)
+            if not _passes(session, standing) or _rests_on_more(session.identity):
+                # The facts that the request came with may be older than the session.
+                facts = await self._facts.anew()
+                standing = facts.standing(realm, key) or await facts.read_standing(realm, key)
             if not _passes(session, standing):
                 if await self._rotates(realm, session, standing):
                     raise SessionReplaced
@@ -75,9 +79,8 @@ class Fence:
         standing = facts.standing(realm, session.identity.user_key) if facts else None
         if standing is None or not _passes(session, standing) or self._recent.denies(session) is not None:
             return None
-        identity = session.identity
         # A login that rests on something else than a password is asked about that too.
-        return None if identity.auth_token or identity.actor_key or identity.provider else standing
+        return None if _rests_on_more(session.identity) else standing
 
     async def actor_scopes(self, realm: Realm, identity: Identity) -> ScopeSet | None:
         """See :meth:`Facts.actor_scopes`."""
@@ -143,6 +146,10 @@ def _unusable(account: Account | None) -> Why:
     if account is None:
         return Why("user-deleted")
     return Why("user-disabled", rule="" if account.intact else TAMPERED)
+
+
+def _rests_on_more(identity: Identity) -> bool:
+    return bool(identity.auth_token or identity.actor_key or identity.provider)
 
 
 def _passes(session: Session, standing: Standing) -> bool:

@@ -67,8 +67,7 @@ class Gateway:
         trigger, head = match.plan.trigger, call.head
         if head.has(b"content-length"):
             await check_announced(call.receive, head, trigger.max_request_size)
-        consumer = await self._consumer(call, realm, match) if trigger.api_key else None
-        access = await self._access(call, realm, trigger) if trigger.authenticates else None
+        consumer, access = await self._open(call, realm, match)
         if head.repeats and access is None and len(head.all(b"authorization")) > 1:
             raise AmbiguousCredentials
         body = await _body(call, realm, trigger, access) if has_body(call.scope, head) else b""
@@ -87,6 +86,15 @@ class Gateway:
         if found is not None and not found.path_params:
             self._found[path] = found
         return found
+
+    async def _open(self, call: Call, realm: Realm, match: Match) -> tuple[ApiKey | None, Access | None]:
+        trigger = match.plan.trigger
+        if trigger.basic_auth:  # a password takes its time; what is asked for after it is asked anew
+            consumer = await self._consumer(call, realm, match) if trigger.api_key else None
+            return consumer, await self._access(call, realm, trigger)
+        with self._rules.facts.arriving():
+            consumer = await self._consumer(call, realm, match) if trigger.api_key else None
+            return consumer, await self._access(call, realm, trigger) if trigger.authenticates else None
 
     async def _consumer(self, call: Call, realm: Realm, match: Match) -> ApiKey:
         text = handles.api_key(realm, call.head, call.query)

@@ -64,7 +64,7 @@ async def open_limited(request: pytest.FixtureRequest, start: Start) -> AsyncIte
 
 
 @pytest.fixture
-async def start(project: Path, clock: ManualClock, hasher: PasswordHasher) -> AsyncIterator[Start]:
+async def start(project: Path, engine_url: str, clock: ManualClock, hasher: PasswordHasher) -> AsyncIterator[Start]:
     """Opens the engine of this test's project; more than one may be open, as with several processes."""
     opened: list[Rules] = []
 
@@ -77,7 +77,7 @@ async def start(project: Path, clock: ManualClock, hasher: PasswordHasher) -> As
         limits: SessionSettings = UNLIMITED,
         realms: Mapping[str, dict[str, Any]] = REALMS,
     ) -> Rules:
-        db = await EngineDatabase.open("sqlite:///var/engine.db", project)
+        db = await EngineDatabase.open(engine_url, project)
         rules = await assemble(
             db,
             memory or await store.open(project / "var" / "state.db"),
