@@ -35,7 +35,8 @@ _CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
 
 def admin_application(rules: Rules, application: Application) -> Starlette:
     """The admin listener beside ``application``, whose health and counters it shows."""
-    origins = Origins(rules.settings.admin.listen, ())
+    settings = rules.settings
+    origins = Origins(settings.admin.public_url, settings.server.trusted_proxies)
     manager = SessionManager(rules)
     operators = Operators(realms=rules.realms, facts=rules.facts, logins=rules.logins)
     pages = _Pages(rules, application, manager)

@@ -53,9 +53,21 @@ def settings_listeners(whole: Whole) -> Iterator[Problem]:
 
 
 def settings_admin_exposed(whole: Whole) -> Iterator[Problem]:
-    """The admin listener speaks plain HTTP, which belongs on loopback."""
-    if not is_loopback(whole.settings.admin.address.host):
+    """The admin listener speaks plain HTTP, which belongs on loopback or behind a proxy with HTTPS."""
+    admin = whole.settings.admin
+    if not is_loopback(admin.address.host) and urlsplit(admin.public_url).scheme != "https":
         yield whole.warning("admin.listen", "reachable from other machines, in plain HTTP; put a TLS proxy before it")
+
+
+def settings_admin_origin(whole: Whole) -> Iterator[Problem]:
+    """Operators have an origin of their own: their own port on loopback, their own host name elsewhere."""
+    ours, theirs = whole.settings.server.public_url, whole.settings.admin.public_url
+    host = urlsplit(theirs).hostname or ""
+    if ours == theirs and whole.settings.admin.address.port != whole.settings.server.port:
+        yield whole.problem("admin.publicUrl", "is the origin of the application listener too", "admin.listen")
+    elif ours != theirs and host == urlsplit(ours).hostname and not is_loopback(host):
+        message = f"cookies are shared between the ports of {host}; give operators a host name of their own"
+        yield whole.warning("admin.publicUrl", message, "admin.listen")
 
 
 def settings_public_url(whole: Whole) -> Iterator[Problem]:
@@ -190,6 +202,7 @@ RULES: tuple[Rule, ...] = (
     settings_later,
     settings_listeners,
     settings_admin_exposed,
+    settings_admin_origin,
     settings_public_url,
     settings_trusted_proxies,
     settings_store_files,

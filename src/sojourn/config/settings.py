@@ -61,6 +61,19 @@ class AdminSettings(Section, frozen=True, kw_only=True):
     listen: Annotated[Text, Meta(description="`http://HOST:PORT` that the admin listener is bound to.")] = (
         "http://127.0.0.1:8421"
     )
+    #: As browsers write it: no trailing slash, no default port.
+    public_url: Annotated[
+        Text,
+        Meta(
+            description="The origin by which operators know it, a host name of its own: behind a proxy with HTTPS. Only its "
+            "host is answered; `server.trustedProxies` hold here too. Default: `listen`."
+        ),
+    ] = ""
+
+    def __post_init__(self) -> None:
+        """A public URL that is not given is that of the listener."""
+        if not self.public_url:
+            force_setattr(self, "public_url", self.listen)
 
     @property
     def address(self) -> Listen:

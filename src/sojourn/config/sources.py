@@ -165,6 +165,7 @@ _FORMS: Mapping[str, Callable[[Any], Any]] = {
     "server.host": check_host,
     "server.publicUrl": _public_url,
     "admin.listen": _listen,
+    "admin.publicUrl": _public_url,
     "keys.masterKeyFile": _key_file,
 }
 
