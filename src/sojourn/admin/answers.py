@@ -56,6 +56,7 @@ class User(Shape, frozen=True, kw_only=True):
     name: Annotated[str, Meta(description="Name of the account at login, or the subject; `anonymous` for nobody.")]
     key: Annotated[int | None, Meta(description="Key of the account.")] = None
     space: Annotated[str | None, Meta(description="Space of an external principal.")] = None
+    actor: Annotated[str | None, Meta(description="Name of the account that impersonates this one.")] = None
 
 
 class Device(Shape, frozen=True, kw_only=True):

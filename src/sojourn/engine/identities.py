@@ -172,6 +172,7 @@ class Identities:
         return NewIdentity(await self._sessions.open(access.realm, handle, access.via), handle)
 
     async def _told(self, kind: Kind, access: Access, user: str, cause: str = "") -> None:
+        identity = access.session.identity
         await self._audit.record(
             kind,
             realm=access.realm.id,
@@ -179,7 +180,11 @@ class Identities:
             actor=user or access.session.identity.user_name,
             session=access.session.id,
             address=access.session.device.address,
-            detail={"by": "token", **({"cause": cause} if cause else {})},
+            detail={
+                "by": "token",
+                **({"cause": cause} if cause else {}),
+                **({"impersonatedBy": identity.actor} if identity.actor and not cause else {}),
+            },
         )
 
 

@@ -60,6 +60,7 @@ class TokenUses:
             pending.uses += 1
             return
         detail: dict[str, Json] = {"token": record.key, "user": user, "as": what}
+        detail |= {"actorKey": record.actor} if record.actor is not None else {}
         row = self._audit.row("TOKEN_USE", realm=realm_id, outcome="ok", actor=user, address=address, detail=detail)
 
         def work(connection: Connection) -> None:

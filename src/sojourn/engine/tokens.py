@@ -158,6 +158,7 @@ class Tokens:
             "scopes": list(await self._scopes(realm, session) if scope is None else scope),
             "realm": realm.name,
             "consumer_name": consumer or realm.name,
+            **({"act": {"sub": session.identity.actor}} if session.identity.actor_key else {}),
         }
         token, kid = await self._sign(realm, session, claims, expires * SECOND)
         listed = IssuedToken(

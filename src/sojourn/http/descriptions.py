@@ -12,8 +12,13 @@ from sojourn.http.replies import OPERATOR
 from sojourn.model.session import Session
 
 
-def own_session(access: Access, session: Session, drop: DropRequest | None) -> dict[str, Any]:
-    """Who am I: ``session`` is the record of ``access`` as it is now, ``drop`` what an operator has announced."""
+def own_session(
+    access: Access, session: Session, drop: DropRequest | None, token_ends: int | None = None
+) -> dict[str, Any]:
+    """Who am I: ``session`` is the record of ``access`` as it is now, ``drop`` what an operator has announced.
+
+    ``token_ends`` is when the AuthToken expires that logged it in, None where it never does or there is none.
+    """
     return {
         "id": session.id,
         **_who(access),
@@ -26,7 +31,7 @@ def own_session(access: Access, session: Session, drop: DropRequest | None) -> d
         "lastAccess": iso(session.last),
         "idleLimit": session.idle or None,
         "absoluteLimit": iso(session.absolute),
-        "endsNext": _next_end(session, drop),
+        "endsNext": _next_end(session, drop, token_ends),
         "dropRequest": _announced(drop) if drop else None,
     }
 
@@ -62,12 +67,15 @@ def listed_session(session: Session) -> dict[str, Any]:
         "address": session.device.address,
         "agent": session.device.agent,
         "clientId": session.device.client or None,
+        **({"actor": session.identity.actor} if session.identity.actor_key else {}),
     }
 
 
-def _next_end(session: Session, drop: DropRequest | None) -> Mapping[str, str]:
+def _next_end(session: Session, drop: DropRequest | None, token_ends: int | None) -> Mapping[str, str]:
     by_idle = session.last + session.idle if session.idle else session.absolute
     reason, at = ("absolute", session.absolute) if session.absolute <= by_idle else ("idle", by_idle)
+    if token_ends is not None and token_ends < at:
+        reason, at = "token-revoked", token_ends
     if drop is not None and drop.drops_at < at:
         reason, at = "dropped", drop.drops_at
     return {"reason": reason, "at": iso(at)}

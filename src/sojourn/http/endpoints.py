@@ -85,7 +85,9 @@ class Endpoints:
         await self._rules.sessions.touch(access)
         now = await self._rules.sessions.show(realm, access.session.id)
         drop = await self._rules.drops.pending(access.session.id)
-        return json_reply(200, own_session(access, now.session if now else access.session, drop))
+        return json_reply(
+            200, own_session(access, now.session if now else access.session, drop, await self._token_ends(access))
+        )
 
     async def keys(self, call: Call, realm: Realm) -> Reply:
         """``GET …/.well-known/jwks.json``: the public keys with which others verify tokens of the realm."""
@@ -93,6 +95,13 @@ class Endpoints:
         call.cookies = ()
         reply = json_reply(200, await self._rules.keys.jwks(realm))
         return reply._replace(headers=(JSON, _KEYS_AGE))
+
+    async def _token_ends(self, access: Access) -> int | None:
+        """When the AuthToken expires on which the session rests."""
+        if not access.auth_token:
+            return None
+        record = await (await self._rules.facts.current()).auth_token_by_key(access.auth_token)
+        return record.expires if record else None
 
     async def _drop(self, access: Access) -> Reply:
         """A session token ends itself; its session lives on."""

@@ -56,6 +56,7 @@ def user(identity: Identity) -> answers.User:
         name=identity.subject or identity.user_name,
         key=identity.user_key if identity.user_key != ANONYMOUS_KEY else None,
         space=identity.space or None,
+        actor=identity.actor or None,
     )
 
 

@@ -1,4 +1,4 @@
-"""AuthTokens that only some scripts may use: spelling, the chain of callers, changed files."""
+"""AuthTokens that log sessions in: those that only some scripts may use, and those of somebody else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from sojourn import AuthToken, Engine, Session
+from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.core.errors import AuthTokenRefused, InsufficientScope
+from sojourn.engine.actors import Actor
 from sojourn.engine.script_scopes import BadScript, canonical
 from tests.http.conftest import PASSWORD
+from tests.http.wire_client import Client
 
 pytestmark = pytest.mark.anyio
 
@@ -119,3 +122,41 @@ async def test_a_child_of_a_token_for_scripts_is_for_the_same_or_fewer(owner: Se
     assert child.scope == f"cart.read {A}"
     with pytest.raises(InsufficientScope):
         await other.authorize_token(AuthToken(["cart.read", B]))
+
+
+async def test_who_am_i_of_a_session_that_a_token_logged_in(
+    engine: Engine, client: Client, owner: Session, other: Session, clock: ManualClock
+) -> None:
+    token = AuthToken("cart.read", expires=clock.now() + MINUTE)
+    await other.login_by_auth_token(await owner.authorize_token(token))
+    header = ("authorization", f"Bearer {await other.token()}")
+    who = (await client.get("/realms/acme/session", header)).json()
+    assert (who["user"]["name"], who["scope"], who["delegated"]) == ("ana", ["cart.read"], True)
+    assert who["endsNext"] == {"reason": "token-revoked", "at": "2027-01-15T08:01:00.000Z"}
+    clock.advance(MINUTE)
+    answer = await client.get("/realms/acme/session", header)
+    assert (answer.status, answer.json()["reason"]) == (401, "token-revoked")
+
+
+async def test_who_impersonates_is_shown_to_the_user_and_in_the_token(engine: Engine, client: Client) -> None:
+    rules, ana = engine.rules, await engine.rules.users.find("main", "ana")
+    boss = await rules.users.add("main", "boss", PASSWORD)
+    await rules.grants.grant("boss", "security.issueImpersonationToken")
+    assert ana is not None
+    scopes = await rules.actors.scopes(boss.key)
+    actor = Actor("boss", boss.key, scopes["*"], scopes)
+    done = await rules.auth_tokens.authorize(actor, ana, AuthToken(""), engine.realm("acme").id)
+    session = await engine.login("acme", "ben", PASSWORD)
+    assert session is not None
+    await session.login_by_auth_token(done.text)
+    jwt = await session.token()
+    for text in (done.text, jwt):
+        who = (await client.get("/realms/acme/session", ("authorization", f"Bearer {text}"))).json()
+        assert (who["user"]["name"], who["actor"]) == ("ana", "boss")
+    claims = (await engine.session("acme", jwt)).access.claims
+    assert claims is not None
+    assert claims["act"] == {"sub": "boss"}
+    mine = await client.post("/realms/acme/login", value={"userName": "ana", "password": PASSWORD})
+    header = ("authorization", f"Bearer {mine.json()['token']}")
+    listed = (await client.get("/realms/acme/sessions", header)).json()["sessions"]
+    assert [one.get("actor") for one in listed if not one["current"]] == ["boss"]
