@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
+# A provider for tests of logins, where npm is; without it these are skipped.
+PROVIDER := tests/servers/oidc_provider
+PROVIDER_READY := $(PROVIDER)/node_modules/.package-lock.json
 # The user's pip configuration is not used: the lock says everything.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -33,12 +36,19 @@ $(DEV_READY): requirements/dev.txt $(RUN_READY)
 	@$(PIP) install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(PROVIDER_READY): $(PROVIDER)/package-lock.json
+	@if command -v npm >/dev/null && command -v node >/dev/null; then \
+		echo "installing the identity provider of the tests …"; \
+		npm ci --prefix $(PROVIDER) --ignore-scripts --no-audit --no-fund --silent \
+			|| echo "npm cannot install it; the tests that need it are skipped"; \
+	fi
+
 install: $(RUN_READY) ## Make the environment and install Sojourn into it
 
 run: $(RUN_READY) ## Start the engine with the example project on 127.0.0.1:8420
 	@$(BIN)/sojourn demo
 
-test: $(DEV_READY) ## Run all tests, on all cores; ARGS=tests/stores for some of them
+test: $(DEV_READY) $(PROVIDER_READY) ## Run all tests, on all cores; ARGS=tests/stores for some of them
 	@$(BIN)/python -m pytest -q -m "not soak and not alone" -n auto --dist worksteal $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 	@$(BIN)/python -m pytest -q -m "alone and not soak" $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 
