@@ -10,12 +10,16 @@ from joserfc.jwk import OKPKey
 from sojourn.config.project import RealmFolder
 from sojourn.core.clock import HOUR, SECOND, ManualClock
 from sojourn.core.errors import MasterKeyMissing, TokenRefused
+from sojourn.engine import lookups
+from sojourn.engine import tokens as tokens_module
 from sojourn.engine.keys import UnknownKey
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
+from sojourn.identity.compact import check_signature
 from sojourn.model.realm import Realm, RealmConfig
 from sojourn.model.session import Device
 from sojourn.model.user import Account, account_identity
+from tests.engine.sessions.conftest import realm_of
 
 pytestmark = pytest.mark.anyio
 
@@ -104,3 +108,56 @@ async def test_a_key_of_another_realm_is_unknown(rules: Rules, realm: Realm, clo
     assert await rules.keys.find(realm, kid) is None
     with pytest.raises(UnknownKey):
         await rules.key_life.revoke(realm, kid)
+
+
+async def test_an_unknown_kid_reads_the_ring_once_a_second(
+    rules: Rules, realm: Realm, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`security.md` §3: a kid that nobody knows costs one look a second, whoever sends how many of them."""
+    await rules.keys.active(realm)
+    reads: list[str] = []
+
+    def counted(*args: Any) -> Any:
+        reads.append("ring")
+        return read(*args)
+
+    read = lookups.ring
+    monkeypatch.setattr(lookups, "ring", counted)
+    for number in range(50):
+        assert await rules.keys.find(realm, f"unknown-{number}") is None
+    assert len(reads) == 1
+    clock.advance(SECOND)
+    assert await rules.keys.find(realm, "unknown") is None
+    assert len(reads) == 2
+
+
+async def test_a_signature_that_was_right_is_not_right_for_ever(
+    rules: Rules, start: Any, begun: Begun, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is remembered is found under the key and its state only: a change by another process cannot be missed."""
+    realm = realm_of(rules)
+    other, token = await start(), await token_of(rules, realm, begun)
+    checks: list[str] = []
+
+    def counted(text: str, *args: Any) -> None:
+        checks.append(text)
+        check_signature(text, *args)
+
+    monkeypatch.setattr(tokens_module, "check_signature", counted)
+    for _ in range(5):
+        await rules.tokens.verify(realm, token)
+    assert len(checks) == 1
+    asked = await other.key_life.rotate(realm)
+    await rules.tokens.verify(realm, token)
+    assert len(checks) == 1
+    clock.advance(HOUR)
+    await other.key_life.rotate(realm)
+    # The key is retired now: another state, so it is looked at anew, once.
+    for _ in range(3):
+        await rules.tokens.verify(realm, token)
+    assert len(checks) == 2
+    await other.key_life.revoke(realm, asked.active)
+    for _ in range(2):
+        with pytest.raises(TokenRefused):
+            await rules.tokens.verify(realm, token)
+    assert len(checks) == 2
