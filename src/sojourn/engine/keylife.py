@@ -179,10 +179,10 @@ class KeyLife:
         if active is None:
             raise UnknownKey("the realm has no signing key yet")
         if coming is None:
-            due = now + PUBLISHED_BEFORE_USE
-            kid = self._rings.insert(connection, realm, "next", due=due)
+            kid = self._rings.insert(connection, realm, "next", due_after=PUBLISHED_BEFORE_USE)
             self._audited(connection, "published", realm, kid, actor)
-            return Rotation(active.kid, kid, changed=False, due=due)
+            published = next(row for row in lookups.ring(connection, realm) if row.kid == kid)
+            return Rotation(active.kid, kid, changed=False, due=published.due)
         if now - coming.created < PUBLISHED_BEFORE_USE:
             due = coming.created + PUBLISHED_BEFORE_USE
             _set(connection, coming.kid, due=due)

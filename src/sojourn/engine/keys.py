@@ -161,8 +161,8 @@ class KeyRings:
         ring = await self._ring(realm)
         return {"keys": [json.decode(row.public) for row in ring.rows if row.kid in ring.verify]}
 
-    def insert(self, connection: Connection, realm: Realm, state: str, *, due: int | None = None) -> str:
-        """Make a key in the caller's transaction; its ``kid``."""
+    def insert(self, connection: Connection, realm: Realm, state: str, *, due_after: int | None = None) -> str:
+        """Make a key in the caller's transaction, due so many milliseconds from now; its ``kid``."""
         while (kid := secrets.token_urlsafe(12)).startswith("-"):
             # It would be taken for an option on a command line.
             pass
@@ -180,7 +180,7 @@ class KeyRings:
                 sealed=self._seals.seal(connection, private, bound_to),
                 created=now,
                 activated=now if state == "active" else None,
-                due=due,
+                due=None if due_after is None else now + due_after,
             )
         )
         connection.execute(insert(_use).values(kid=kid, until=0))
