@@ -144,20 +144,22 @@ class AuthTokens:
         record = await self.get(token.key)
         await self._check_may(actor, record, access, itself=False)
         check_fixed(token, record)
-        now, expires = self._clock.now(), record.expires
-        if token.expires != record.expires:
-            parent = None if record.parent is None else await self.get(record.parent)
-            scope = actor.in_realm.get(record.realm, actor.everywhere) if access is None else access.scope
-            permanent = actor.host or PERMANENT in scope
-            expires = expiry(token.expires, now, parent, permanent=permanent)
+        now, expires = self._clock.now(), token.expires
+        scope = actor.in_realm.get(record.realm, actor.everywhere) if access is None else access.scope
+        permanent = actor.host or PERMANENT in scope
         files = await self._files.digests(record.scope) if confirm else {}
-        values = {"description": token.description, "expires": expires}
+        # What is not changed is not written: somebody else may have shortened it meanwhile.
+        moved = expires != record.expires
+        values = {"description": token.description, **({"expires": expires} if moved else {})}
 
         def work(connection: Connection) -> None:
+            parent = None if record.parent is None else token_records.by_key(connection, record.parent)
+            if moved:
+                expiry(expires, now, parent, permanent=permanent)
             alive = (_table.c.key == record.key, _table.c.revoked.is_(None))
             if connection.execute(update(_table).where(*alive).values(values)).rowcount != 1:
                 raise AuthTokenUnknown
-            if expires is not None:
+            if moved and expires is not None:
                 _shorten(connection, token_records.descendants(connection, [record.key]) - {record.key}, expires)
             for uri, digest in files.items():
                 mine = (_scripts.c.token == record.key, _scripts.c.uri == uri)

@@ -101,7 +101,7 @@ class Issuing:
         }
 
         def work(connection: Connection) -> int:
-            _check_now(connection, order, parent, now)
+            _check_now(connection, order, parent, expires, now)
             key: int = connection.execute(insert(_table).values(columns).returning(_table.c.key)).scalar_one()
             for uri, digest in files.items():
                 connection.execute(insert(_scripts).values(token=key, uri=uri, digest=digest))
@@ -191,7 +191,7 @@ def _inherited_actor(parent: TokenRecord | None) -> int | None:
     return parent.actor if parent else None
 
 
-def _check_now(connection: Connection, order: Order, parent: TokenRecord | None, now: int) -> None:
+def _check_now(connection: Connection, order: Order, parent: TokenRecord | None, expires: int | None, now: int) -> None:
     """What must still be so when the token is written: a change of the account, or an end, may have been quicker."""
     table, access, key = schema.account, order.access, order.account.key
     row = connection.execute(select(table.c.state, table.c.auth_epoch).where(table.c.key == key)).one_or_none()
@@ -204,6 +204,7 @@ def _check_now(connection: Connection, order: Order, parent: TokenRecord | None,
         again = token_records.by_key(connection, parent.key)
         if again is None or again.dead(now):
             raise Unauthorized
+        expiry(expires, now, again, permanent=True)
     live = (_table.c.account == key, _table.c.revoked.is_(None), _table.c.expires.is_(None) | (_table.c.expires > now))
     if connection.execute(select(func.count()).select_from(_table).where(*live)).scalar_one() >= MOST_LIVE:
         raise TooManyAuthTokens

@@ -98,7 +98,7 @@ class TokenUses:
             for row in rows:
                 _add_uses(connection, *row)
 
-        await self._db.append(work)
+        await self._db.write(work)
         for (_, each), (_, _, uses, _) in zip(batch, rows, strict=True):
             each.uses -= uses
 

@@ -16,6 +16,7 @@ from sojourn.core.errors import (
     InsufficientScope,
     SessionEnded,
     StaleSession,
+    StoreUnavailable,
     TransientSession,
     Unauthorized,
 )
@@ -24,6 +25,7 @@ from sojourn.engine.actors import HOST, Actor
 from sojourn.engine.credentials import AccountUnusable
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
+from sojourn.engine.token_records import TokenRecord
 from sojourn.engine.token_rules import (
     AuthTokenExpiry,
     AuthTokenFixed,
@@ -575,3 +577,54 @@ async def test_a_refused_token_leaves_the_identity(face: Face, rules: Rules) -> 
     assert session.user_name == "anna"
     failed = [event for event in await rules.audit.recent() if event.kind == "REMOTE_LOGIN_FAIL"]
     assert len(failed) == 1
+
+
+async def test_a_change_of_the_description_does_not_undo_a_shorter_life(
+    face: Face, rules: Rules, clock: ManualClock
+) -> None:
+    owner = await face()
+    text = await owner.authorize_token(AuthToken("cart.read"))
+    stale, shorter = await rules.auth_tokens.restore(text), await rules.auth_tokens.restore(text)
+    record = await rules.auth_tokens.get(stale.key)
+    shorter.expires = clock.now() + MINUTE
+
+    async def meanwhile(_key: int) -> TokenRecord:
+        return record
+
+    await owner.update_auth_token(shorter)
+    stale.description = "else"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules.auth_tokens, "get", meanwhile)
+        await owner.update_auth_token(stale)
+    again = await rules.auth_tokens.restore(text)
+    assert (again.description, again.expires) == ("else", clock.now() + MINUTE)
+
+
+async def test_uses_are_written_by_every_process_and_add_up(
+    face: Face, rules: Rules, start: Start, anna: Account
+) -> None:
+    text = await (await face()).authorize_token(AuthToken("cart.read"))
+    elsewhere = await start()
+    for _ in range(3):
+        for engine in (rules, elsewhere):
+            await engine.bearers.open(realm_of(engine), text, "192.0.2.9")
+    await asyncio.gather(*(engine.token_uses.flush(now=True) for engine in (rules, elsewhere)))
+    (listed,) = await rules.auth_tokens.list(anna.key)
+    assert listed.used.uses == 6
+    uses = [event for event in await rules.audit.recent() if event.kind == "TOKEN_USE"]
+    assert len(uses) == 1
+
+
+async def test_a_use_that_cannot_be_audited_is_refused(
+    face: Face, rules: Rules, monkeypatch: pytest.MonkeyPatch, realm: Realm
+) -> None:
+    text = await (await face()).authorize_token(AuthToken("cart.read"))
+
+    async def broken(_work: object) -> None:
+        raise StoreUnavailable
+
+    await rules.bearers.open(realm, text, "192.0.2.9")
+    monkeypatch.setattr(rules.db, "write", broken)
+    await rules.bearers.open(realm, text, "192.0.2.9")
+    with pytest.raises(StoreUnavailable):
+        await rules.bearers.open(realm, text, "198.51.100.1")
