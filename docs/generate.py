@@ -90,7 +90,7 @@ SURVIVAL: Sequence[tuple[str, str, str, str, Sequence[str]]] = (
         "all",
         (
             "e2e/test_stores.py::test_kill_9_of_one_process_loses_and_doubles_nothing_and_the_other_serves_on",
-            "stores/test_kill.py::test_ten_kills_lose_and_double_nothing",
+            "stores/test_kill.py::test_kills_lose_and_double_nothing",
             "stores/test_limited_races.py::test_what_was_taken_never_comes_back_after_a_kill",
         ),
     ),

@@ -41,11 +41,22 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
 
 
-@pytest.fixture
-def line(tmp_path: Path) -> Line:
-    project = tmp_path / "project"
-    done = CliRunner().invoke(app, ["init", str(project)])
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a project as ``init`` makes it, the realms and pipelines of the shop in it; made once."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HOME", str(folder / "home"))
+        environment.delenv("XDG_CONFIG_HOME", raising=False)
+        done = CliRunner().invoke(app, ["init", str(folder / "project")])
     assert done.exit_code == 0, done.output
     for part in ("realms", "pipelines"):
-        shutil.copytree(EXAMPLE / part, project / part, dirs_exist_ok=True)
-    return Line(project)
+        shutil.copytree(EXAMPLE / part, folder / "project" / part, dirs_exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def line(made: Path, tmp_path: Path) -> Line:
+    """A project of this test's own."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return Line(tmp_path / "project")

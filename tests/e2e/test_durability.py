@@ -39,7 +39,7 @@ def kill_under_load(shop: Shop, engine: EngineProcess, after: float) -> tuple[li
     return clients, acknowledged, gone
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 8))])
 def test_every_acknowledged_put_is_there_after_kill_9_and_no_logout_comes_back(shop: Shop, seed: int) -> None:
     engine = shop.engine()
     with running(engine):

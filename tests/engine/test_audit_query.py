@@ -147,11 +147,10 @@ async def test_a_search_for_something_rare_gives_way_and_goes_on(
     audit: Audit, db: EngineDatabase, clock: ManualClock
 ) -> None:
     await audit.record("KEY_CHANGE", realm="r1", outcome="ok")
-    rows = [audit.row("ADMIN", realm="r1", outcome="ok") for _ in range(WINDOW * MOST_WINDOWS)]
+    row = audit.row("ADMIN", realm="r1", outcome="ok")
 
     def fill(connection: Any) -> None:
-        values = [row.compile().params for row in rows]
-        connection.execute(rows[0].table.insert(), values)
+        connection.execute(row.table.insert(), [row.compile().params] * (WINDOW * MOST_WINDOWS))
 
     await db.write(fill)
     wanted = Wanted(kinds=frozenset({"KEY_CHANGE"}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,9 +86,20 @@ FILES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(FILES)
 def test_any_file_ends_in_a_plan_or_in_problems(data: Any) -> None:
+    ends_in_a_plan_or_in_problems(data)
+
+
+@pytest.mark.soak
+@settings(max_examples=3_000, deadline=None)
+@given(FILES)
+def test_any_of_many_files_ends_in_a_plan_or_in_problems(data: Any) -> None:
+    ends_in_a_plan_or_in_problems(data)
+
+
+def ends_in_a_plan_or_in_problems(data: Any) -> None:
     problems: list[Problem] = []
     plan = compile_plan(document_of("pipelines/p.yaml", data, 1), REALMS, problems)
     assert (plan is None) == any(problem.severity == "error" for problem in problems)

@@ -78,8 +78,8 @@ async def rounds(count: int, path: Path) -> None:
         await check(path, acknowledged)
 
 
-async def test_ten_kills_lose_and_double_nothing(tmp_path: Path) -> None:
-    await rounds(10, tmp_path / "state.db")
+async def test_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+    await rounds(4, tmp_path / "state.db")
 
 
 @pytest.mark.soak

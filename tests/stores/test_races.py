@@ -116,7 +116,7 @@ def coverage(history: History) -> Counter[str]:
 
 
 async def test_random_acts_of_two_processes_break_nothing(shared_store: Any, address: str, tmp_path: Path) -> None:
-    history, faults = await raced(shared_store, address, tmp_path, processes=2, acts=1_600)
+    history, faults = await raced(shared_store, address, tmp_path, processes=2, acts=1_000)
     assert faults == []
     seen = coverage(history)
     for what in ("change done", "change refused", "create refused", "rotate done", "end done", "change_bag done"):
