@@ -62,6 +62,7 @@ ROWS = {
     "changeEmail": Row("POST", "/users/999/email", MANAGE_USERS, 404, 404, {"email": ""}),
     "changeState": Row("POST", "/users/999/state", MANAGE_USERS, 404, 404, {"state": "locked"}),
     "changeType": Row("POST", "/users/999/type", MANAGE_USERS, 404, 404, {"accountType": "support"}),
+    "startReset": Row("POST", "/users/999/password-reset", MANAGE_USERS, 404, 404),
     "deleteUser": Row("DELETE", "/users/999", MANAGE_USERS, 404, 404),
     "listGroups": Row("GET", "/groups", VIEW_USERS, 200, 200),
     "showGroup": Row("GET", "/groups/999", VIEW_USERS, 404, 404),

@@ -24,6 +24,7 @@ COMMANDS = {
     "users passwd": ["admin"],
     "users delete": ["admin"],
     "users email": ["admin", "admin@example.org"],
+    "users reset": ["admin"],
     "users type": ["admin", "support"],
     "users sign": ["admin"],
     "groups add": ["staff"],
@@ -57,7 +58,7 @@ COMMANDS = {
     "pipelines test": ["login.yaml"],
 }
 PASSWORD = "four plain words of ours"
-FAILS = {"pipelines test"}
+FAILS = {"pipelines test", "users reset"}
 
 
 def _typed(command: str) -> list[str]:

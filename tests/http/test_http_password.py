@@ -8,6 +8,8 @@ import pytest
 
 from sojourn.bootstrap import Engine
 from sojourn.core.clock import MINUTE, ManualClock
+from sojourn.identity.password import Cost, PasswordHasher
+from sojourn.stores.base import Throttle
 from tests.http.conftest import GOOD, PASSWORD
 from tests.http.wire_client import Client, cookie_of
 
@@ -124,6 +126,21 @@ async def test_500_parallel_tries_are_all_counted_and_nearly_none_is_hashed(clie
         "code": "auth.too_many_tries",
         "executionKey": "",
     }
+
+
+async def test_two_engines_on_one_project_count_500_together(
+    client: Client, engine: Engine, clock: ManualClock
+) -> None:
+    async with Engine.open(engine.project, clock=clock, hasher=PasswordHasher(Cost(8, 1), workers=1)) as second:
+        other = Client(second.application())
+        tries = [one.post("/realms/web/login", value=BAD) for _ in range(250) for one in (client, other)]
+        answers = await asyncio.gather(*tries)
+        assert sum(answer.status == 401 for answer in answers) == 10
+        assert sum(answer.status == 429 for answer in answers) == 490
+        throttling, store = second.rules.throttling, second.rules.store
+        assert isinstance(store, Throttle)
+        counter = throttling._counter("login", "address", "main", "127.0.0.0/24")
+        assert (await store.count_try(counter, (0,), clock.now(), forget=MINUTE)).tries == 501
 
 
 async def test_status_headers_and_body_are_the_same_for_a_name_that_nobody_has(client: Client) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sojourn.core import json
 from sojourn.core.clock import DAY, HOUR, MINUTE, ManualClock
-from sojourn.core.errors import SessionEnded, SessionUnknown, TokenRefused
+from sojourn.core.errors import SessionEnded, SessionUnknown, TokenRefused, TooManyTries
 from sojourn.core.ids import SessionHandle
 from sojourn.core.json import Json
 from sojourn.engine.actors import HOST
@@ -140,6 +140,14 @@ async def test_a_password_change_after_the_login_step_makes_the_login_void(gate:
     with pytest.raises(SessionEnded):
         await powers.generate(TokenOrder(claims={}))
     assert not await gate.rules.sessions.list(gate.engine.realm("acme"))
+
+
+async def test_one_execution_tries_five_logins(gate: Gate) -> None:
+    powers = SessionPowers(gate.rules, plan(make({})).trigger, Caller(gate.engine.realm("acme"), None, None, Device()))
+    for at in range(5):
+        assert await powers.authenticate(f"name{at}", PASSWORD) is None
+    with pytest.raises(TooManyTries):
+        await powers.authenticate("ana", PASSWORD)
 
 
 @pytest.mark.parametrize("message", [{}, {"sub": ""}, {"sub": 7}, {"sub": "x" * 256}, {"sub": "a\nb"}, [1], "u", None])

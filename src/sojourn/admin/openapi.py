@@ -63,6 +63,7 @@ GROUPS = {
     "sessions": "Who is logged in, and why a session ended.",
     "ends": "Ending sessions.",
     "users": "Accounts.",
+    "passwords": "New passwords for accounts.",
     "groups": "Groups and roles.",
     "scopes": "Grants of scopes.",
     "audit": "The audit log.",

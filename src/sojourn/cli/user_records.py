@@ -1,4 +1,4 @@
-"""``sojourn users email``, ``type`` and ``sign``: what the record of an account says, and whether it is to be believed."""
+"""``sojourn users email``, ``reset``, ``type`` and ``sign``: what the record of an account says, and whether it is to be believed."""
 
 from __future__ import annotations
 
@@ -29,6 +29,21 @@ def email(
         return await described(engine, await engine.rules.users.set_email(account.key, address, HOST))
 
     reply(as_json, with_engine(project, work), f"mail address of {name} changed")
+
+
+@refusals
+def reset(
+    name: NameArgument, directory: DirectoryOption = MAIN, project: ProjectOption = HERE, as_json: JsonOption = False
+) -> None:
+    """Mail a code for a new password to the account."""
+
+    async def work(engine: Engine) -> dict[str, Any]:
+        account = await known_account(engine, directory, name)
+        await engine.rules.passwords.start_reset_for(HOST, account.key)
+        await engine.rules.mailer.idle()
+        return await described(engine, account)
+
+    reply(as_json, with_engine(project, work), f"a code for {name} is handed over; the audit log tells if it was not")
 
 
 @refusals
@@ -78,5 +93,6 @@ def sign(
 def add_to(app: typer.Typer) -> None:
     """Make these commands of ``app``."""
     app.command()(email)
+    app.command()(reset)
     app.command("type")(type_)
     app.command()(sign)

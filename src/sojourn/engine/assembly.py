@@ -220,10 +220,10 @@ def _entry(ground: _Ground, ending: _Ends, actors: Actors, sessions: Sessions) -
     db, log, facts, time = ground.db, ground.audit, ground.facts, ground.time
     records = PasswordRecords(db, ground.accounts, ground.hasher, log, time, realms=ground.realms, ends=ending.ends)
     throttling = Throttling(ground.store, db, ground.seals, time)
-    users = Users(db, ground.accounts, records, log, time, ends=ending.ends)
     settings = ground.settings
     mailer = Mailer(lambda: mail_port(settings.mail, settings.project, time), log)
     notices = Notices(mailer, settings.server.public_url, time)
+    users = Users(db, ground.accounts, records, log, time, ends=ending.ends, notices=notices)
     resets = PasswordResets(
         records=records,
         throttling=throttling,

@@ -183,12 +183,13 @@ class PasswordResets:
             return None
         code = base64.urlsafe_b64encode(os.urandom(_BYTES)).rstrip(b"=").decode()
         subject = self._throttling.account(account.key)
-        await self._put(subject, code, account.auth_epoch)
+        await self._put(subject, code, account)
         return self._notices.code(account, code, CODE_FOR // MINUTE, letter.content, letter.sender_name)
 
-    async def _put(self, subject: str, code: str, epoch: int) -> None:
+    async def _put(self, subject: str, code: str, account: Account) -> None:
         store, name, now = self._one_time(), _name(subject), self._clock.now()
-        text = json.encode_text({"mac": (await self._mac(subject, code, epoch)).hex(), "epoch": epoch})
+        mac = await self._mac(subject, code, account.auth_epoch, account.email)
+        text = json.encode_text({"mac": mac.hex(), "epoch": account.auth_epoch})
         for _ in range(_TRIES):
             await store.drop(name)
             if await store.put(name, text, now + CODE_FOR, now):
@@ -199,14 +200,14 @@ class PasswordResets:
     async def _fits(self, subject: str, text: str | None, code: str, kept: Kept | None) -> bool:
         """Whether ``code`` is the one behind ``text``, in the same time when there is none."""
         found: dict[str, Any] = json.decode(text) if text else {"mac": "", "epoch": -1}
-        mac = (await self._mac(subject, code, found["epoch"])).hex()
-        # A password that was changed meanwhile makes the code useless.
+        # A password or mail address that was changed meanwhile makes the code useless.
+        mac = (await self._mac(subject, code, found["epoch"], kept.account.email if kept else "")).hex()
         right = same(mac.encode(), str(found["mac"]).encode())
         return right and kept is not None and kept.account.auth_epoch == found["epoch"]
 
-    async def _mac(self, subject: str, code: str, epoch: int) -> bytes:
+    async def _mac(self, subject: str, code: str, epoch: int, email: str) -> bytes:
         key = await self._seals.secret("mailed codes")
-        text = "\0".join(("password reset", subject, str(epoch), code))
+        text = "\0".join(("password reset", subject, str(epoch), email, code))
         return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
     async def _found(self, directory: str, user_name: str) -> Kept | None:

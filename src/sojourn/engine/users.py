@@ -25,6 +25,7 @@ from sojourn.engine.directory import (
 from sojourn.engine.ends import Ends
 from sojourn.engine.groups import Groups
 from sojourn.engine.memberships import join
+from sojourn.engine.notices import Notices
 from sojourn.engine.password_records import PasswordRecords
 from sojourn.identity.password import MIN_LENGTH
 from sojourn.model.session import End, EndReason
@@ -60,12 +61,14 @@ class Users:
         clock: Clock,
         *,
         ends: Ends | None = None,
+        notices: Notices | None = None,
     ) -> None:
         """With ``ends`` the sessions that an act here ends are gone from the store too when the act returns."""
         self._db = db
         self._ends = ends
         self._accounts = accounts
         self._passwords = passwords
+        self._notices = notices
         self._audit = audit
         self._clock = clock
         #: Groups and roles of the same directories.
@@ -169,7 +172,7 @@ class Users:
         return await self._change(key, {"account_type": account_type}, account_type, actor, guard)
 
     async def set_email(self, key: int, email: str, actor: Actor | str = "", *, guard: Guard = unguarded) -> Account:
-        """Give the account another mail address; empty takes it away.
+        """Give the account another mail address; empty takes it away. Both addresses are told.
 
         Raises ``BadAccount``, ``NameTaken``, ``UserUnknown``, ``AccountTampered``.
         """
@@ -181,8 +184,11 @@ class Users:
             if fold(email) != fold(account.email):
                 _check_mail_free(connection, account.directory, email)
 
-        values = {"email": email, "live_email": fold(email) or None}
-        return await self._change(key, values, "email", actor, free)
+        values, before = {"email": email, "live_email": fold(email) or None}, await self.get(key)
+        changed = await self._change(key, values, "email", actor, free)
+        if self._notices is not None and before is not None and before.email != email:
+            await self._notices.mail_changed(changed, before.email, email)
+        return changed
 
     async def vouch(self, key: int, actor: Actor | str = "") -> bool:
         """Sign the record of an account as it stands; False when nothing was wrong with it. For the host only.

@@ -78,7 +78,7 @@ class SmtpMail:
             if not self._server.implicit_tls:
                 self._secure(smtp, tls)
             if self._credentials is not None:
-                smtp.login(*self._credentials)
+                _log_in(smtp, *self._credentials)
             options = [] if message.policy is SMTP else ["SMTPUTF8"]
             smtp.send_message(message, self._sender, [to], mail_options=options)
 
@@ -125,6 +125,15 @@ class OutboxMail:
                     begun.unlink()
                 raise
         begun.replace(self._folder / name)
+
+
+def _log_in(smtp: smtplib.SMTP, user: str, password: str) -> None:
+    """Log in by the one mechanism that fits: a refusal is one, and no other way is tried with the same password."""
+    if "PLAIN" in smtp.esmtp_features.get("auth", "").upper().split():
+        smtp.user, smtp.password = user, password
+        smtp.auth("PLAIN", smtp.auth_plain)
+    else:
+        smtp.login(user, password)
 
 
 def _address(address: str, name: str = "") -> Address:

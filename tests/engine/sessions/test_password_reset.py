@@ -190,6 +190,18 @@ async def test_a_code_of_before_a_change_of_the_password_is_useless(
         await rules.passwords.finish_reset(realm, "dora", code, f"{NEW} again")
 
 
+async def test_a_code_that_went_to_an_address_of_before_is_useless(
+    rules: Rules, realm: Realm, dora: Account, post: Post
+) -> None:
+    await asked(rules, realm)
+    code = post.code
+    await rules.users.set_email(dora.key, "new@example.org")
+    with pytest.raises(CodeRefused):
+        await rules.passwords.finish_reset(realm, "dora", code, NEW)
+    await rules.mailer.idle()
+    assert {mail.to for mail in post.mails[1:]} == {MAIL, "new@example.org"}
+
+
 async def test_a_weak_password_leaves_the_code_as_it_was(rules: Rules, realm: Realm, dora: Account, post: Post) -> None:
     await asked(rules, realm)
     for _ in range(2 * OF_CODE):

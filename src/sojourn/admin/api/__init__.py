@@ -1,5 +1,31 @@
 """The operations of the admin API; importing this package declares them all."""
 
-from sojourn.admin.api import audit, ends, engine, groups, keys, login, providers, scopes, sessions, tokens, users
+from sojourn.admin.api import (
+    audit,
+    ends,
+    engine,
+    groups,
+    keys,
+    login,
+    passwords,
+    providers,
+    scopes,
+    sessions,
+    tokens,
+    users,
+)
 
-__all__ = ["audit", "ends", "engine", "groups", "keys", "login", "providers", "scopes", "sessions", "tokens", "users"]
+__all__ = [
+    "audit",
+    "ends",
+    "engine",
+    "groups",
+    "keys",
+    "login",
+    "passwords",
+    "providers",
+    "scopes",
+    "sessions",
+    "tokens",
+    "users",
+]
