@@ -74,6 +74,16 @@ class SecurityCaller:
         return self._actor
 
     @property
+    def _here(self) -> Realm:
+        if self._realm is None:
+            raise RealmUnknown("this is asked within a realm")
+        return self._realm
+
+    @property
+    def _address(self) -> str:
+        return self._actor.address if self._actor else ""
+
+    @property
     def _anybody(self) -> Actor:
         return self._actor or Actor("")
 

@@ -8,13 +8,22 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from sojourn.core.errors import DelegatedHandle, FreshLoginRequired, InsufficientScope, SojournError, Unauthorized
+from sojourn.core.errors import (
+    AuthTokenRefused,
+    DelegatedHandle,
+    FreshLoginRequired,
+    InsufficientScope,
+    SojournError,
+    Unauthorized,
+)
 from sojourn.core.ids import is_id
 from sojourn.engine.actors import HOST, Actor
-from sojourn.engine.declared import ANYONE, LOGGED_IN, Need, declared
+from sojourn.engine.credentials import AccountUnusable
+from sojourn.engine.declared import ANYONE, LOGGED_IN, SELF, Need, declared
 from sojourn.engine.directory import MAIN, GroupUnknown, NameTaken, UserUnknown
 from sojourn.engine.grants import GrantShipped, RealmUnknown
 from sojourn.engine.lookups import EVERYWHERE
+from sojourn.engine.passwords import WrongPassword
 from sojourn.engine.rules import Rules
 from sojourn.engine.secrets import BadSecret
 from sojourn.engine.security import NEEDS, Security
@@ -55,6 +64,8 @@ class Place(NamedTuple):
     text: str
 
 
+NEW = "another four plain words"
+
 Call = Callable[[Security, Place], Awaitable[object]]
 
 CALLS: dict[str, Call] = {
@@ -78,6 +89,9 @@ CALLS: dict[str, Call] = {
     "grant_scope": lambda security, place: security.grant_scope("staff", "cart.read"),
     "revoke_scope": lambda security, place: security.revoke_scope("staff", "cart.read"),
     "encrypt_secret": lambda security, place: security.encrypt_secret(7, "hidden"),
+    "authenticate_user": lambda security, place: security.authenticate_user("anna", "wrong words of mine"),
+    "authenticate_auth_token": lambda security, place: security.authenticate_auth_token(place.text),
+    "change_password": lambda security, place: security.change_password(place.target.key, PASSWORD, NEW),
     "set_password": lambda security, place: security.set_password(place.target.key, "another four plain words"),
     "restore_auth_token": lambda security, place: security.restore_auth_token(place.text),
     "authorize_token": lambda security, place: security.authorize_token(AuthToken("cart.read"), "op"),
@@ -87,7 +101,7 @@ CALLS: dict[str, Call] = {
 }
 
 #: What the methods that an account may call about itself say about somebody else's account.
-SCOPED = {name: need for name, need in NEEDS.items() if need.right not in {ANYONE, LOGGED_IN}}
+SCOPED = {name: need for name, need in NEEDS.items() if need.right not in {ANYONE, LOGGED_IN, SELF}}
 
 
 def acting(account: Account, *scopes: str, delegated: bool = False) -> Actor:
@@ -170,6 +184,8 @@ async def test_with_everything_but_the_right_each_is_refused(fresh: Fresh, op: A
 async def test_with_the_right_each_is_admitted(fresh: Fresh, op: Account) -> None:
     """Each row of docs/reference/rights.md."""
     for name, need in NEEDS.items():
+        if need.right == SELF:
+            continue
         scopes = [need.right] if name in SCOPED else []
         assert (name, await outcome(name, acting(op, *scopes), await fresh())) == (name, "done")
 
@@ -397,3 +413,77 @@ async def test_a_target_that_gets_more_before_the_act_is_safe(
     with pytest.raises(InsufficientScope):
         await security.delete_user(place.target.key)
     assert await rules.users.get(place.target.key) == place.target
+
+
+async def test_what_is_for_the_account_itself_is_for_nobody_else(fresh: Fresh, op: Account) -> None:
+    for name in (name for name, need in NEEDS.items() if need.right == SELF):
+        place = await fresh()
+        assert (name, await outcome(name, acting(op, "security.root"), place)) == (name, InsufficientScope.code)
+
+
+async def test_credentials_are_checked_without_a_login(rules: Rules, realm: Realm, anna: Account) -> None:
+    """§21 (4), (5): by name or mail; -1 for wrong ones; an error for a locked account with the right password."""
+    security = Security(rules, None, realm)
+    await rules.users.set_email(anna.key, "anna@example.org")
+    for name in ("anna", "ANNA@example.org"):
+        assert await security.authenticate_user(name, PASSWORD) == anna.key
+    for name, password in (("anna", "wrong words of mine"), ("nobody", PASSWORD), ("nobody@example.org", PASSWORD)):
+        assert await security.authenticate_user(name, password) == -1
+    await rules.users.set_state(anna.key, "locked")
+    with pytest.raises(AccountUnusable):
+        await security.authenticate_user("anna", PASSWORD)
+    assert await security.authenticate_user("anna", "wrong words of mine") == -1
+    with pytest.raises(RealmUnknown):
+        await Security(rules, None).authenticate_user("anna", PASSWORD)
+
+
+async def test_a_password_login_has_exactly_the_scopes_of_its_user(rules: Rules, realm: Realm, anna: Account) -> None:
+    """§21 (7)."""
+    begun = await rules.logins.login(realm, "anna", PASSWORD, Device())
+    assert begun is not None
+    access = await rules.sessions.open(realm, begun.handle, "cookie")
+    security = Security(rules, await rules.actors.of(access), realm, access=access)
+    assert access.scope == {"cart.read", "cart.write"}
+    assert await security.get_user_scopes(anna.key) == ["cart.read", "cart.write"]
+
+
+async def test_tokens_are_authorized_read_and_revoked(rules: Rules, realm: Realm, anna: Account, op: Account) -> None:
+    own = Security(rules, acting(anna), realm)
+    text = await own.authorize_token(AuthToken("cart.read", "note"), "anna")
+    info = await own.authenticate_auth_token(text)
+    assert (info.user_key, info.user_name, info.scope, info.data) == (anna.key, "anna", "cart.read", "note")
+    assert info.provider_key is None
+    other = Security(rules, acting(op), realm)
+    with pytest.raises(InsufficientScope):
+        await other.authorize_token(AuthToken("cart.read"), "anna")
+    with pytest.raises(InsufficientScope):
+        await other.authorize_token(AuthToken("cart.read"), "nobody")
+    shown = await other.authorize_token(AuthToken("cart.read"), "anna", PASSWORD)
+    assert (await own.authenticate_auth_token(shown)).user_key == anna.key
+    with pytest.raises(WrongPassword):
+        await other.authorize_token(AuthToken("cart.read"), "anna", "wrong words of mine")
+    assert info.token_key is not None
+    await own.revoke_auth_token_by_key(info.token_key)
+    with pytest.raises(AuthTokenRefused):
+        await own.authenticate_auth_token(text)
+    with pytest.raises(AuthTokenRefused):
+        await own.authenticate_auth_token("sjs_nothing")
+
+
+async def test_the_own_password_is_changed_with_the_present_one(rules: Rules, realm: Realm, anna: Account) -> None:
+    begun = await rules.logins.login(realm, "anna", PASSWORD, Device())
+    assert begun is not None
+    access = await rules.sessions.open(realm, begun.handle, "cookie")
+    own = Security(rules, await rules.actors.of(access), realm, access=access)
+    with pytest.raises(WrongPassword):
+        await own.change_password(anna.key, "wrong words of mine", NEW)
+    await own.change_password(anna.key, PASSWORD, NEW)
+    assert await own.authenticate_user("anna", NEW) == anna.key
+    task = Security(rules, acting(anna), realm)
+    with pytest.raises(WrongPassword):
+        await task.change_password(anna.key, PASSWORD, "once more four plain words")
+    await task.change_password(anna.key, NEW, "once more four plain words")
+    assert await own.authenticate_user("anna", NEW) == -1
+    external = await rules.users.add(MAIN, "external", None)
+    with pytest.raises(ExternalAuthorizer):
+        await Security(rules, acting(external), realm).change_password(external.key, "", NEW)
