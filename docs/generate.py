@@ -12,7 +12,7 @@ import sojourn
 from sojourn.admin.reference import admin_reference
 from sojourn.admin.rights import rights_reference
 from sojourn.cli.reference import cli_reference
-from sojourn.config.reference import realm_reference, settings_reference
+from sojourn.config.reference import provider_reference, realm_reference, settings_reference
 from sojourn.core.errors import SojournError
 from sojourn.pipelines.expressions.reference import reference as expression_reference
 from sojourn.pipelines.reference import component_reference
@@ -147,6 +147,7 @@ def pages() -> Mapping[str, Callable[[], str]]:
         "components.md": component_reference,
         "errors.md": error_reference,
         "expressions.md": expression_reference,
+        "providers.md": provider_reference,
         "realms.md": realm_reference,
         "rights.md": rights_reference,
         "settings.md": settings_reference,

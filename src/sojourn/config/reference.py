@@ -13,6 +13,7 @@ from sojourn.config.realms import GLOBALS_FILE, MAX_GLOBAL
 from sojourn.config.settings import NOT_IN_EFFECT, SECTIONS, environment_name
 from sojourn.config.sources import SHORT
 from sojourn.model import realm as realms
+from sojourn.model.provider import ProviderConfig
 from sojourn.model.realm import RealmConfig
 
 _SETTINGS_HEAD = f"""\
@@ -44,6 +45,17 @@ digits, `-` and `.`, values of at most {MAX_GLOBAL} characters. The name `global
 
 """
 
+_PROVIDERS_HEAD = """\
+# Identity providers: `providers/<name>.yaml`
+
+Generated from the code; a test fails when it is stale.
+
+One file a provider ([how](../howto/add-a-provider.md)); the name of the file is the name of the provider: 1-60 of `a-z 0-9 - _`, a letter or digit first. `issuer`,
+`clientId` and `realms` have to be there. The client secret never stands in the file: give it with `sojourn providers secret`, or name a file
+of mode 0600. A provider keeps its key while its name and issuer stay. Times are milliseconds.
+
+"""
+
 _COLUMNS = ("key", "type", "default", "meaning", "in effect")
 _NO_DEFAULT = "-"
 
@@ -60,6 +72,11 @@ def settings_reference() -> str:
 def realm_reference() -> str:
     """The page of the realm properties as Markdown."""
     return _REALMS_HEAD + _table(RealmConfig(), realms.NOT_IN_EFFECT)
+
+
+def provider_reference() -> str:
+    """The page of the files of identity providers as Markdown."""
+    return _PROVIDERS_HEAD + _table(ProviderConfig(issuer="", client_id="", realms=()), frozenset())
 
 
 def description(field: FieldInfo) -> str:
