@@ -238,3 +238,15 @@ async def test_an_operator_can_come_in_when_there_is_no_room_for_anybody_else(fo
         app = admin_application(engine.rules, engine.application())
         admin = Client(app, host="127.0.0.1:8421", server=("127.0.0.1", 8421))
         assert (await login(admin, "ben")).status == 200
+
+
+async def test_from_a_known_device_an_operator_gets_in_while_others_guess(admin: Client, engine: Engine) -> None:
+    await engine.rules.users.add("main", "olga", PASSWORD)
+    await engine.rules.grants.grant("olga", "engine.viewSessions")
+    good = {"userName": "olga", "password": PASSWORD}
+    first = await admin.post("/api/v1/login", value=good)
+    (device,) = [cookie.partition(";")[0] for cookie in first.all("set-cookie") if "admin_dev" in cookie]
+    for _ in range(15):
+        await admin.post("/api/v1/login", value=good | {"password": "wrong"})
+    assert (await admin.post("/api/v1/login", value=good)).status == 429
+    assert (await admin.post("/api/v1/login", ("cookie", device), value=good)).status == 200

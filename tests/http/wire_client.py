@@ -33,7 +33,9 @@ class Answer(NamedTuple):
 
     @property
     def cookies(self) -> list[str]:
-        return [cookie for cookie in self.all("set-cookie") if "sojourn_dev." not in cookie]
+        return [
+            cookie for cookie in self.all("set-cookie") if "sojourn_dev." not in cookie and "_admin_dev=" not in cookie
+        ]
 
     @property
     def device_cookie(self) -> Pair:

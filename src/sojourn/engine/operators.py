@@ -14,6 +14,7 @@ from sojourn.engine.directory import MAIN
 from sojourn.engine.facts import Facts
 from sojourn.engine.login import LoggedIn, Logins
 from sojourn.engine.realms import Realms
+from sojourn.engine.throttling import NO_DEVICE, ShownDevice
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
 from sojourn.model.session import Device
@@ -104,13 +105,20 @@ class Operators:
         """Where the sessions of operators live."""
         return self._realms.operators
 
-    async def login(self, user_name: str, password: str, device: Device, current: Access | None) -> LoggedIn | None:
+    async def login(
+        self,
+        user_name: str,
+        password: str,
+        device: Device,
+        current: Access | None,
+        shown: ShownDevice = NO_DEVICE,
+    ) -> LoggedIn | None:
         """Log in an account of the directory ``main``; None when refused, also for who is no operator.
 
         What else happens, and what is raised, is said at :meth:`Logins.login`.
         """
         return await self._logins.login(
-            self.realm, user_name, password, device, current=current, admit=self._is_operator
+            self.realm, user_name, password, device, current=current, admit=self._is_operator, shown=shown
         )
 
     async def acting(self, access: Access) -> Operator:

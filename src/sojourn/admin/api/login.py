@@ -10,6 +10,7 @@ from sojourn.admin.shapes import Nothing
 from sojourn.core.clock import iso
 from sojourn.core.errors import LoginBusy
 from sojourn.http.cookies import expire_session_cookie, read_session_cookie, set_session_cookie
+from sojourn.http.devices import ADMIN, named, remembering, shown_device
 from sojourn.http.errors import InsecureCookie, LoginRefused, UnsupportedMediaType
 from sojourn.http.wire import Header
 
@@ -34,14 +35,17 @@ async def login(asked: Asked[Nothing, Credentials]) -> Reply:
     plane, call = asked.plane, asked.call
     secure = plane.origins.secure_cookie(call.arrival)
     current = await Authority(plane.rules, plane.operators).current(call)
-    done = await plane.operators.login(asked.body.user_name, asked.body.password, call.device, current)
+    shown = shown_device(call, ADMIN)
+    done = await plane.operators.login(asked.body.user_name, asked.body.password, call.device, current, shown)
     if done is None:
         raise LoginRefused
     realm = plane.operators.realm
     expires = min(done.session.absolute, plane.rules.clock.now() + realm.config.token_lifetime)
     issued = await plane.rules.tokens.issue(realm, done.session, scope=None, expires_at=expires)
     answer = LoggedIn(token=issued.token, expires_at=iso(issued.expires_at))
-    return Reply(answer, (set_session_cookie(cookie_name(secure=secure), done.handle),))
+    device = await plane.rules.throttling.mark(done.account.directory, done.account.key, named(shown))
+    remembered = remembering(call, plane.origins, ADMIN, device)
+    return Reply(answer, (set_session_cookie(cookie_name(secure=secure), done.handle), *remembered))
 
 
 @operation("POST", "/logout", answer=Done)
