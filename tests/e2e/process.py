@@ -129,7 +129,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def sojourn(
-    home: Path, *arguments: str, stdin: str = "", variables: Mapping[str, str] | None = None
+    home: Path, *arguments: str, stdin: str = "", variables: Mapping[str, str] | None = None, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """The command line, as a process."""
     return subprocess.run(
@@ -137,7 +137,7 @@ def sojourn(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout,
         env=environment(home) | dict(variables or {}),
         check=False,
     )

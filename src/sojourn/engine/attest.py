@@ -158,9 +158,9 @@ class Attest:
 
         def close(connection: Connection) -> Sequence[str]:
             ids = connection.execute(select(_table.c.realm).where(_table.c.run == run)).scalars().all()
-            for realm_id in ids:
-                _close(connection, realm_id, self._clock.now())
-            if ids:
+            closed = [_close(connection, realm_id, self._clock.now()) for realm_id in ids]
+            # Whoever only finishes what another process has begun to remove ends nothing.
+            if any(closed):
                 connection.execute(row)
             return ids
 
@@ -253,12 +253,14 @@ def _insert(connection: Connection, run: Run, now: int) -> None:
         )
 
 
-def _close(connection: Connection, realm_id: str, now: int) -> None:
+def _close(connection: Connection, realm_id: str, now: int) -> bool:
+    """Take the realm away from everybody; whether it was still there."""
     epochs.raise_realm_epoch(connection, realm_id, "realm-removed")
     gone = update(schema.realm).where(schema.realm.c.id == realm_id, schema.realm.c.removed.is_(None))
-    connection.execute(gone.values(live_name=None, removed=now))
+    was_there = connection.execute(gone.values(live_name=None, removed=now)).rowcount > 0
     connection.execute(delete(schema.signing_key).where(schema.signing_key.c.realm == realm_id))
     connection.execute(update(_table).where(_table.c.realm == realm_id).values(ends_at=now))
+    return was_there
 
 
 def _found(connection: Connection, name: str) -> Row[int, str, str, str, str, int] | None:

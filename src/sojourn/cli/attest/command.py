@@ -67,7 +67,7 @@ def attest(
 
 async def _attest(where: str, realm: str, token: str, project: Path) -> Sequence[Finding]:
     async with visiting(where) as visitor:
-        told = await _asked(visitor, realm, token) if token else await _made(project)
+        told = await asked(visitor, realm, token) if token else await _made(project)
         return await attested(visitor, told)
 
 
@@ -82,7 +82,7 @@ async def attested(visitor: Visitor, told: Told) -> Sequence[Finding]:
     return found
 
 
-async def _asked(visitor: Visitor, realm: str, token: str) -> Told:
+async def asked(visitor: Visitor, realm: str, token: str) -> Told:
     """A run that the engine makes for a token."""
     visitor.hide(token)
     seen = await visitor.ask("POST", f"/realms/{realm}/attest", ("authorization", f"Bearer {token}"), value={})
