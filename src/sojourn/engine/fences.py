@@ -43,16 +43,17 @@ class Fence:
             return fences
         return Fences(authenticated.auth_epoch, fences.realm, fences.engine)
 
-    async def check(self, realm: Realm, session: Session) -> Account | None:
+    async def check(self, realm: Realm, session: Session, *, begun: bool = False) -> Account | None:
         """The account of ``session`` (None without one) when no fence has moved.
 
-        Otherwise the session is ended here and now, and :class:`SessionEnded` raised.
+        Otherwise the session is ended here and now, and :class:`SessionEnded` raised. Of one that was ``begun`` just now
+        only the fences are asked: that another login has displaced it meanwhile, its next request is told.
         """
         standing = self.passed(realm, session)
         if standing is None:
             facts, key = await self._facts.current(), session.identity.user_key
             standing = facts.standing(realm, key) or await facts.read_standing(realm, key)
-            ended = self._recent.denies(session)
+            ended = None if begun else self._recent.denies(session)
             if ended is not None:
                 raise await self._end(session, ended)
             if not _passes(session, standing) or _rests_on_more(session.identity):

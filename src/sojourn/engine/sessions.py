@@ -255,7 +255,7 @@ class Sessions(Oversight):
             absolute=min(now + realm.session_lifetime if absolute is None else absolute, now + realm.bounds.lifetime),
         )
         await self._admission.create(realm, session, fields)
-        await self._fence.check(realm, session)
+        await self._fence.check(realm, session, begun=True)
         if fields and shares(realm, identity):
             await self._bags.after_login(realm, session)
         return Begun(session, handle)
