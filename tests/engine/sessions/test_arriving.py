@@ -1,6 +1,7 @@
 """One request is opened with one reading of the facts, made after it came; nothing after that is."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -8,9 +9,10 @@ from sojourn.core.errors import SessionEnded
 from sojourn.engine import epochs
 from sojourn.engine.rules import Rules
 from sojourn.model.realm import Realm
-from sojourn.model.session import Device
+from sojourn.model.session import Device, End, Session
 from sojourn.model.user import Account, account_identity
-from tests.engine.sessions.conftest import Start
+from sojourn.stores.memory import MemoryStore
+from tests.engine.sessions.conftest import Start, realm_of
 
 pytestmark = pytest.mark.anyio
 
@@ -64,3 +66,29 @@ async def test_what_was_begun_meanwhile_and_goes_on_asks_anew(rules: Rules, star
     await other.users.add("main", "eve", None)
     over.set()
     assert await task is not first
+
+
+class Displacing(MemoryStore):
+    """A store in which another login takes the place of a session right after it was written."""
+
+    act: Any = None
+
+    async def create(self, session: Session, fields: Any, now: int, *, most: int | None = None) -> None:
+        await super().create(session, fields, now, most=most)
+        await self.act(session)
+
+
+async def test_a_login_that_another_one_displaces_at_once_was_a_login(start: Start) -> None:
+    store = Displacing()
+    rules = await start(memory=store)
+    realm = realm_of(rules)
+    anna = await rules.users.add("main", "anna", None)
+
+    async def displace(session: Session) -> None:
+        await rules.ends.write(session, End("session-limit", rules.clock.now()))
+
+    store.act = displace
+    begun = await rules.sessions.begin(realm, account_identity(anna, 0), Device())
+    with pytest.raises(SessionEnded) as told:
+        await rules.sessions.open(realm, begun.handle, "cookie")
+    assert told.value.reason == "session-limit"
