@@ -58,6 +58,7 @@ def _text(schema: dict[str, Any]) -> st.SearchStrategy[str]:
 
 TYPES: dict[str, Callable[[dict[str, Any]], st.SearchStrategy[Any]]] = {
     "object": _object,
+    "array": lambda schema: st.lists(values(schema["items"]), max_size=3),
     "string": _text,
     "integer": lambda schema: st.integers(schema.get("minimum"), schema.get("maximum")),
     "boolean": lambda _: st.booleans(),
