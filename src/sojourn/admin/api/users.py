@@ -74,7 +74,7 @@ class UsersQuery(Shape, frozen=True, kw_only=True):
 
 
 class NewUser(Shape, frozen=True, kw_only=True):
-    """A new account. It has no password: its user sets one with a mailed code, or a provider lets it in."""
+    """A new account. It has no password: an identity provider lets it in, or the host gives it one."""
 
     name: Name
     directory: Directory = "main"
