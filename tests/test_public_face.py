@@ -16,7 +16,7 @@ from sojourn.bootstrap import install
 from sojourn.config.project import load_project
 from sojourn.config.scaffold import write_project
 from sojourn.core.errors import MasterKeyMissing, SessionEnded, SessionUnknown, StaleSession
-from sojourn.engine.grants import RealmUnknown
+from sojourn.engine.accounts.grants import RealmUnknown
 
 pytestmark = pytest.mark.anyio
 

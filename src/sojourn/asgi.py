@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sojourn.bootstrap import Engine
-from sojourn.engine.draft import SessionConflict
+from sojourn.engine.fields.draft import SessionConflict
 from sojourn.http.lifespan import answer_lifespan
 from sojourn.http.middleware import NotTracking, RequestSession, SessionLayer
 from sojourn.http.visit import SessionNotLoaded

@@ -17,19 +17,19 @@ from sojourn.core.crypto import write_master_key
 from sojourn.core.errors import SessionUnknown, StoreUnavailable
 from sojourn.core.ids import parse_handle
 from sojourn.core.masterkey import MasterKeyFile
-from sojourn.engine.accounts import Accounts, AccountSeal
-from sojourn.engine.adoption import adopt, mark_beside, tampered
+from sojourn.engine.accounts.adoption import adopt, mark_beside, tampered
+from sojourn.engine.accounts.grants import RealmUnknown
+from sojourn.engine.accounts.records import Accounts, AccountSeal
 from sojourn.engine.assembly import assemble
-from sojourn.engine.audit import Audit
-from sojourn.engine.bag import check_bags
-from sojourn.engine.bearers import kind_of
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.grants import RealmUnknown
+from sojourn.engine.fields.bag import check_bags
+from sojourn.engine.keys.seals import Seals
 from sojourn.engine.live import Session
 from sojourn.engine.manager import SessionManager
-from sojourn.engine.powers import check_powers
 from sojourn.engine.rules import Rules
-from sojourn.engine.seals import Seals
+from sojourn.engine.tokens.bearers import kind_of
+from sojourn.engine.watch.powers import check_powers
 from sojourn.http.affinity import ServerId
 from sojourn.http.application import Application
 from sojourn.identity.password import PasswordHasher

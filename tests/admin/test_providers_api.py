@@ -9,7 +9,7 @@ import pytest
 
 from sojourn.bootstrap import Engine
 from sojourn.core.clock import ManualClock
-from sojourn.engine.actors import HOST
+from sojourn.engine.security.actors import HOST
 from tests.admin.conftest import Hire
 from tests.http.oidc_idp import Idp
 from tests.http.wire_client import Answer, Client, Pair

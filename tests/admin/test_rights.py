@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from sojourn.admin.operation import OPERATIONS, PREFIX
-from sojourn.engine.operators import SCOPES as RIGHTS
+from sojourn.engine.security.operators import SCOPES as RIGHTS
 from tests.admin.conftest import Begin, Hire
 from tests.http.wire_client import Answer, Client, Pair
 

@@ -6,7 +6,7 @@ import pytest
 
 from sojourn.bootstrap import Engine
 from sojourn.core.errors import AuthTokenRefused
-from sojourn.engine.actors import HOST
+from sojourn.engine.security.actors import HOST
 from sojourn.model.token import AuthToken
 from tests.admin.conftest import Hire
 from tests.http.wire_client import Client

@@ -9,7 +9,7 @@ import pytest
 
 from sojourn.core import json
 from sojourn.core.errors import InvalidJson
-from sojourn.engine.draft import Draft, SessionConflict, save
+from sojourn.engine.fields.draft import Draft, SessionConflict, save
 from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Op, apply
 
 pytestmark = pytest.mark.anyio

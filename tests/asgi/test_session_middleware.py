@@ -14,7 +14,7 @@ from sojourn.asgi import NotTracking, RequestSession, SessionMiddleware
 from sojourn.bootstrap import Engine
 from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.core.errors import SojournError
-from sojourn.engine.grants import RealmUnknown
+from sojourn.engine.accounts.grants import RealmUnknown
 from sojourn.http.wire import AsgiApp, Receive, Scope, Send
 from sojourn.stores.base import Lifecycle
 from tests.http.conftest import PASSWORD

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sojourn import Engine
-from sojourn.engine.credentials import AccountUnusable
+from sojourn.engine.passwords.credentials import AccountUnusable
 from tests.cli.conftest import Line
 
 PASSWORD = "four plain words of ours"

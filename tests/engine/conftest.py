@@ -12,16 +12,16 @@ import pytest
 
 from sojourn.config.project import RealmFolder
 from sojourn.core.clock import ManualClock
-from sojourn.engine.accounts import Accounts, AccountSeal
-from sojourn.engine.apikeys import ApiKeys
-from sojourn.engine.audit import Audit
+from sojourn.engine.accounts.grants import Grants
+from sojourn.engine.accounts.records import Accounts, AccountSeal
+from sojourn.engine.accounts.users import Users
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
+from sojourn.engine.ends.journal import EndJournal
 from sojourn.engine.facts import Facts
-from sojourn.engine.grants import Grants
-from sojourn.engine.journal import EndJournal
-from sojourn.engine.password_records import PasswordRecords
+from sojourn.engine.keys.apikeys import ApiKeys
+from sojourn.engine.passwords.records import PasswordRecords
 from sojourn.engine.realms import Realms
-from sojourn.engine.users import Users
 from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.model.realm import Realm, RealmConfig
 

@@ -16,7 +16,7 @@ from typing import Any
 from sojourn.bootstrap import Engine
 from sojourn.core.masterkey import MasterKeyFile
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.seals import Seals
+from sojourn.engine.keys.seals import Seals
 from sojourn.identity.password import Cost, PasswordHasher
 
 passed = 0

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from sojourn.engine.accounts import Accounts
-from sojourn.engine.adoption import adopt, mark_beside, tampered
+from sojourn.engine.accounts.adoption import adopt, mark_beside, tampered
+from sojourn.engine.accounts.records import Accounts
+from sojourn.engine.accounts.users import Users
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.users import Users
 
 pytestmark = pytest.mark.anyio
 

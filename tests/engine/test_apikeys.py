@@ -4,9 +4,9 @@ import pytest
 
 from sojourn.core.ids import secret_hash
 from sojourn.core.prefixed import is_prefixed, new_prefixed
-from sojourn.engine.apikeys import ApiKeyExists, ApiKeys, ApiKeyUnknown, BadApiKeyName, is_api_key
-from sojourn.engine.audit import Audit
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
+from sojourn.engine.keys.apikeys import ApiKeyExists, ApiKeys, ApiKeyUnknown, BadApiKeyName, is_api_key
 from sojourn.engine.realms import Realms
 from sojourn.model.realm import Realm
 

@@ -6,7 +6,7 @@ from sojourn.core import json
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import StoreUnavailable
 from sojourn.core.json import Json
-from sojourn.engine.audit import Audit
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.model.address import address_block
 

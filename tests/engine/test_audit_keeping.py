@@ -11,9 +11,9 @@ from sojourn.core import json
 from sojourn.core.clock import DAY, ManualClock
 from sojourn.core.errors import BadRequest, StoreUnavailable
 from sojourn.core.json import Json
-from sojourn.engine import audit_keeping
-from sojourn.engine.audit import Audit
-from sojourn.engine.audit_keeping import AuditKeeping
+from sojourn.engine.audit import keeping as audit_keeping
+from sojourn.engine.audit.keeping import AuditKeeping
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
 
 pytestmark = pytest.mark.anyio

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sojourn.core import json
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import BadRequest
-from sojourn.engine.audit import Audit, AuditEvent, AuditPlace, Wanted
-from sojourn.engine.audit_query import MOST_WINDOWS, WINDOW
+from sojourn.engine.audit.log import Audit, AuditEvent, AuditPlace, Wanted
+from sojourn.engine.audit.log_types import KINDS
+from sojourn.engine.audit.query import MOST_WINDOWS, WINDOW
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.log_types import KINDS
 from sojourn.model.realm import Realm
 
 pytestmark = pytest.mark.anyio

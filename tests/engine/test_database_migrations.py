@@ -14,8 +14,8 @@ from sqlalchemy import Connection, create_engine, text
 from sojourn.core.errors import StoreVersion
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.database.migrate import HEAD, alembic_config
-from sojourn.engine.journal import EndJournal
-from sojourn.engine.marks import StoreMarks
+from sojourn.engine.ends.journal import EndJournal
+from sojourn.engine.watch.marks import StoreMarks
 
 pytestmark = pytest.mark.anyio
 

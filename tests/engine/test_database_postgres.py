@@ -24,7 +24,7 @@ from sojourn.core.errors import (
     StoreVersion,
     Unavailable,
 )
-from sojourn.engine.accounts import Accounts
+from sojourn.engine.accounts.records import Accounts
 from sojourn.engine.database import Delayed, EngineDatabase, Examined, RowConflict, TextRefused, schema
 from sojourn.engine.facts import Facts
 from sojourn.stores.libpq import connecting

@@ -12,13 +12,13 @@ from sqlalchemy import insert
 from sojourn.core.errors import StoreUnavailable
 from sojourn.core.ids import secret_hash
 from sojourn.engine import epochs
-from sojourn.engine.accounts import Accounts
-from sojourn.engine.apikeys import ApiKeys
+from sojourn.engine.accounts.grants import Grants
+from sojourn.engine.accounts.records import Accounts
+from sojourn.engine.accounts.users import Users
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.facts import Facts
-from sojourn.engine.grants import Grants
+from sojourn.engine.keys.apikeys import ApiKeys
 from sojourn.engine.realms import Realms
-from sojourn.engine.users import Users
 from sojourn.model.realm import Realm
 from sojourn.model.session import Fences
 
@@ -71,7 +71,7 @@ async def test_a_change_by_another_process_holds_at_the_next_look(
     program = """
 import asyncio, pathlib, sys
 from sojourn.core.clock import SystemClock
-from sojourn.engine.accounts import Accounts, AccountSeal
+from sojourn.engine.accounts.records import Accounts, AccountSeal
 from sojourn.engine.database import EngineDatabase
 async def main():
     accounts = Accounts(AccountSeal(b"a key of these tests"), SystemClock())

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from sojourn.config.project import RealmFolder
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import BadScope
-from sojourn.engine.accounts import Accounts, AccountSeal
-from sojourn.engine.audit import Audit
+from sojourn.engine.accounts.directory import UserUnknown
+from sojourn.engine.accounts.grants import Grant, Grants, GrantShipped, RealmUnknown
+from sojourn.engine.accounts.memberships import GroupCycle
+from sojourn.engine.accounts.records import Accounts, AccountSeal
+from sojourn.engine.accounts.users import Users
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.directory import UserUnknown
 from sojourn.engine.facts import Facts
-from sojourn.engine.grants import Grant, Grants, GrantShipped, RealmUnknown
-from sojourn.engine.memberships import GroupCycle
-from sojourn.engine.password_records import PasswordRecords
+from sojourn.engine.passwords.records import PasswordRecords
 from sojourn.engine.realms import Realms
-from sojourn.engine.users import Users
 from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.model.realm import Realm, RealmConfig
 

@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import Connection, insert, update
 
-from sojourn.engine.audit import Audit
+from sojourn.engine.accounts.directory import GroupUnknown, NameTaken, UserUnknown
+from sojourn.engine.accounts.grants import Grants
+from sojourn.engine.accounts.memberships import EveryoneFixed, GroupCycle, RoleNested
+from sojourn.engine.accounts.users import Users
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase, schema
-from sojourn.engine.directory import GroupUnknown, NameTaken, UserUnknown
 from sojourn.engine.facts import Facts
-from sojourn.engine.grants import Grants
-from sojourn.engine.memberships import EveryoneFixed, GroupCycle, RoleNested
-from sojourn.engine.users import Users
 from sojourn.model.realm import Realm
 
 pytestmark = pytest.mark.anyio

@@ -6,9 +6,9 @@ from sqlalchemy import Connection, text
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import StoreUnavailable
 from sojourn.engine.database import EngineDatabase
+from sojourn.engine.ends.journal import EndJournal
 from sojourn.engine.facts import Facts
-from sojourn.engine.journal import EndJournal
-from sojourn.engine.marks import StoreMarks
+from sojourn.engine.watch.marks import StoreMarks
 from sojourn.model.session import TOMBSTONE_FOR
 from sojourn.stores.base import Mark
 

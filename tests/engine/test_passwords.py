@@ -2,11 +2,11 @@
 
 import pytest
 
-from sojourn.engine.actors import HOST, Actor
-from sojourn.engine.audit import Audit
+from sojourn.engine.accounts.users import Users
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.password_records import PasswordRecords
-from sojourn.engine.users import Users
+from sojourn.engine.passwords.records import PasswordRecords
+from sojourn.engine.security.actors import HOST, Actor
 from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.model.user import Account
 

@@ -11,7 +11,7 @@ from sojourn import bootstrap
 from sojourn.bootstrap import Engine, install
 from sojourn.config.project import load_project
 from sojourn.core.errors import StoreUnavailable
-from sojourn.engine.powers import check_powers
+from sojourn.engine.watch.powers import check_powers
 from sojourn.stores.memory import MemoryStore
 
 

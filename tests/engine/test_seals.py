@@ -19,9 +19,9 @@ from sojourn.core.crypto import new_master_key, read_master_key
 from sojourn.core.errors import MasterKeyMissing
 from sojourn.core.masterkey import MasterKeyFile, RekeyUnderWay
 from sojourn.engine.database import schema
-from sojourn.engine.keylife import KeyLife
-from sojourn.engine.sealed import unlisted
-from sojourn.engine.seals import NoKeyFile, Seals
+from sojourn.engine.keys.life import KeyLife
+from sojourn.engine.keys.sealed import unlisted
+from sojourn.engine.keys.seals import NoKeyFile, Seals
 from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.model.session import Device
 from sojourn.model.user import account_identity

@@ -10,8 +10,8 @@ import pytest
 
 from sojourn.bootstrap import Engine
 from sojourn.core.clock import HOUR, MINUTE, ManualClock
+from sojourn.engine.accounts.grants import RealmUnknown
 from sojourn.engine.activity import ExecutionAborted
-from sojourn.engine.grants import RealmUnknown
 from sojourn.engine.manager import SessionManager, StatefulRealm
 from sojourn.model.session import Device, Identity, Session
 from tests.http.conftest import clock, engine, folder, made_project

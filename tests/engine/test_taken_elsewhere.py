@@ -8,9 +8,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from sojourn.engine.accounts.grants import Grants
+from sojourn.engine.accounts.users import Users
 from sojourn.engine.facts import Facts
-from sojourn.engine.grants import Grants
-from sojourn.engine.users import Users
 from sojourn.model.realm import Realm
 from sojourn.model.user import Account
 
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.anyio
 PROGRAM = """
 import asyncio, pathlib, sys
 from sojourn.core.clock import SystemClock
-from sojourn.engine.audit import Audit
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
-from sojourn.engine.grants import Grants
-from sojourn.engine.groups import Groups
+from sojourn.engine.accounts.grants import Grants
+from sojourn.engine.accounts.groups import Groups
 async def main():
     db, clock = await EngineDatabase.open("sqlite:///var/engine.db", pathlib.Path(sys.argv[1])), SystemClock()
     audit = Audit(db, clock)

@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from sojourn.core.errors import StoreCorrupt
-from sojourn.engine.actors import HOST, Actor
-from sojourn.engine.audit import Audit
-from sojourn.engine.directory import GroupUnknown, NameTaken, UserUnknown
+from sojourn.engine.accounts.directory import GroupUnknown, NameTaken, UserUnknown
+from sojourn.engine.accounts.grants import Grants
+from sojourn.engine.accounts.users import Users
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.facts import Facts
-from sojourn.engine.grants import Grants
-from sojourn.engine.password_records import PasswordRecords
-from sojourn.engine.users import Users
+from sojourn.engine.passwords.records import PasswordRecords
+from sojourn.engine.security.actors import HOST, Actor
 from sojourn.identity.password import WeakPassword
 from sojourn.model.realm import Realm
 from sojourn.model.user import AccountState, BadAccount

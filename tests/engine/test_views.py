@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sojourn.engine.accounts.grants import Grants
+from sojourn.engine.accounts.users import Users
 from sojourn.engine.database import schema
-from sojourn.engine.grants import Grants
-from sojourn.engine.users import Users
 from sojourn.model.realm import Realm
 
 pytestmark = pytest.mark.anyio

@@ -18,7 +18,7 @@ from sojourn.cli.attest.report import examine
 from sojourn.cli.attest.scene import Scene, Told
 from sojourn.cli.attest.visitor import NoOrigin, origin, visiting
 from sojourn.config.project import load_project
-from sojourn.engine.actors import HOST
+from sojourn.engine.security.actors import HOST
 from sojourn.http.attesting import described
 from sojourn.identity.password import Cost, PasswordHasher
 from tests.http.conftest import GOOD

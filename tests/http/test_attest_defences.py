@@ -19,10 +19,12 @@ from sojourn.cli.attest.visitor import visiting
 from sojourn.config.project import load_project
 from sojourn.core.errors import NotFound, SessionUnknown
 from sojourn.engine import attest as runs
-from sojourn.engine import credentials, sessions, tokens
-from sojourn.engine.actors import HOST
-from sojourn.engine.claims import read_claims
-from sojourn.engine.throttling import Throttling, Try
+from sojourn.engine import sessions
+from sojourn.engine.passwords import credentials
+from sojourn.engine.passwords.throttling import Throttling, Try
+from sojourn.engine.security.actors import HOST
+from sojourn.engine.tokens import access_tokens as tokens
+from sojourn.engine.tokens.claims import read_claims
 from sojourn.http import crosssite, endpoints, farewell
 from sojourn.http.attesting import described
 from sojourn.http.opening import Opener

@@ -11,8 +11,8 @@ from sojourn.bootstrap import Engine
 from sojourn.config.project import load_project
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import TooManyTries
-from sojourn.engine.actors import HOST
 from sojourn.engine.attest import LIFE, MOST_RUNS, Run
+from sojourn.engine.security.actors import HOST
 from sojourn.http.application import Application
 from sojourn.identity.password import Cost, PasswordHasher
 from tests.http.conftest import GOOD, PASSWORD, bearer

@@ -17,7 +17,7 @@ from sojourn.bootstrap import Engine
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import SojournError
 from sojourn.core.json import Json
-from sojourn.engine.audit import Wanted
+from sojourn.engine.audit.log import Wanted
 from sojourn.engine.database.sqlite.database import SqliteDatabase
 from sojourn.http.application import Application
 from sojourn.model.session import Device

@@ -14,8 +14,8 @@ from sojourn.bootstrap import Engine
 from sojourn.config.project import load_project
 from sojourn.core.clock import HOUR, MINUTE, ManualClock
 from sojourn.core.errors import InsufficientScope, Unauthorized
-from sojourn.engine.bearers import Bearers
-from sojourn.engine.session_tokens import NotStateful
+from sojourn.engine.tokens.bearers import Bearers
+from sojourn.engine.tokens.session_tokens import NotStateful
 from sojourn.http.affinity import ServerId
 from sojourn.identity.password import Cost, PasswordHasher
 from tests.http.conftest import GOOD, PASSWORD, bearer

@@ -9,7 +9,7 @@ import pytest
 
 from sojourn.bootstrap import Engine
 from sojourn.core.clock import HOUR, ManualClock
-from sojourn.engine.actors import HOST
+from sojourn.engine.security.actors import HOST
 from sojourn.model.token import AuthToken
 from tests.http.conftest import GOOD, bearer
 from tests.http.wire_client import Answer, Client, Pair

@@ -13,8 +13,8 @@ from sojourn.bootstrap import Engine
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import AuthTokenRefused
 from sojourn.core.json import encode
-from sojourn.engine.actors import HOST
-from sojourn.engine.external import IdentityTaken
+from sojourn.engine.providers.external import IdentityTaken
+from sojourn.engine.security.actors import HOST
 from sojourn.http.application import Application
 from sojourn.identity.oidc.errors import LoginNotTaken
 from sojourn.model.session import Device

@@ -14,7 +14,7 @@ import pytest
 from sojourn.bootstrap import Engine
 from sojourn.config.project import load_project
 from sojourn.core.clock import ManualClock
-from sojourn.engine.actors import HOST
+from sojourn.engine.security.actors import HOST
 from sojourn.identity.oidc.errors import LoginNotTaken
 from tests.http.test_oidc_login import SAME_ORIGIN, back, start, who
 from tests.http.wire_client import Answer, Client, Pair, cookie_of

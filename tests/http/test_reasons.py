@@ -12,7 +12,7 @@ from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.core.errors import Unavailable
 from sojourn.core.ids import parse_handle
 from sojourn.engine.access import Access
-from sojourn.engine.actors import Actor
+from sojourn.engine.security.actors import Actor
 from sojourn.http.replies import error_reply
 from tests.http.conftest import GOOD, PASSWORD
 from tests.http.wire_client import Answer, Client, Pair, cookie_of

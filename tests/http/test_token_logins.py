@@ -10,8 +10,8 @@ import pytest
 from sojourn import AuthToken, Engine, Session
 from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.core.errors import AuthTokenRefused, InsufficientScope
-from sojourn.engine.actors import Actor
-from sojourn.engine.script_scopes import BadScript, canonical
+from sojourn.engine.security.actors import Actor
+from sojourn.engine.tokens.script_scopes import BadScript, canonical
 from tests.http.conftest import PASSWORD
 from tests.http.wire_client import Client
 

@@ -12,7 +12,7 @@ from sojourn.bootstrap import Engine
 from sojourn.core import json
 from sojourn.core.json import Json
 from sojourn.engine.access import Access
-from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.keys.apikeys import ApiKey
 from sojourn.model.session import Device
 from sojourn.pipelines.deployment import Deployment
 from sojourn.pipelines.model import Plan

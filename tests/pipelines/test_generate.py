@@ -11,8 +11,8 @@ from sojourn.core.clock import DAY, HOUR, MINUTE, ManualClock
 from sojourn.core.errors import SessionEnded, SessionUnknown, TokenRefused, TooManyTries
 from sojourn.core.ids import SessionHandle
 from sojourn.core.json import Json
-from sojourn.engine.actors import HOST
-from sojourn.engine.claims import RESERVED_CLAIMS
+from sojourn.engine.security.actors import HOST
+from sojourn.engine.tokens.claims import RESERVED_CLAIMS
 from sojourn.model.session import Device
 from sojourn.pipelines.powers import TokenOrder
 from sojourn.pipelines.session_powers import Caller, SessionPowers

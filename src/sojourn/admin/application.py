@@ -21,8 +21,8 @@ from sojourn.admin.operation import OPERATIONS, PREFIX, Plane
 from sojourn.core.ids import new_execution_key
 from sojourn.core.json import encode
 from sojourn.engine.manager import SessionManager
-from sojourn.engine.operators import Operators
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.operators import Operators
 from sojourn.http.application import Application
 from sojourn.http.origin import Origins
 from sojourn.http.replies import RETRY_AFTER

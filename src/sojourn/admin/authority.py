@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from sojourn.core.errors import AmbiguousCredentials, SessionUnknown, Unauthorized
 from sojourn.engine.access import Access
-from sojourn.engine.operators import Operators
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.operators import Operators
 from sojourn.http import crosssite
 from sojourn.http.call import Call
 from sojourn.http.cookies import SessionCookie, read_session_cookie

@@ -15,7 +15,7 @@ from sojourn.admin.operation import Asked, Operation, Plane, Reply
 from sojourn.admin.shapes import Shape
 from sojourn.core.errors import BadRequest, CrossSiteWrite, NotFound, SojournError
 from sojourn.core.json import Json, encode
-from sojourn.engine.operators import Operator
+from sojourn.engine.security.operators import Operator
 from sojourn.http import crosssite, replies
 from sojourn.http.body import SMALL, check_announced
 from sojourn.http.call import Call

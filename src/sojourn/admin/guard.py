@@ -6,7 +6,7 @@ import logging
 
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_execution_key
-from sojourn.engine.audit import Audit
+from sojourn.engine.audit.log import Audit
 from sojourn.http.origin import Origins, unchecked
 from sojourn.http.replies import NO_STORE, Reply, error_reply, security_headers
 from sojourn.http.wire import AsgiApp, Event, Head, Header, Receive, Scope, Send

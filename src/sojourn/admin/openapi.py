@@ -27,7 +27,7 @@ from sojourn.core.errors import (
     TokenRefused,
     Unauthorized,
 )
-from sojourn.engine.operators import SCOPES
+from sojourn.engine.security.operators import SCOPES
 from sojourn.http.errors import BodyTooLarge, BodyTooSlow, MisdirectedRequest, UnsupportedMediaType
 
 __all__ = ["api", "openapi"]

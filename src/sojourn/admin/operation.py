@@ -10,8 +10,8 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from sojourn.admin.shapes import Nothing, Shape
 from sojourn.core.errors import SojournError
 from sojourn.engine.manager import SessionManager
-from sojourn.engine.operators import Operator, Operators, Right
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.operators import Operator, Operators, Right
 from sojourn.http.call import Call
 from sojourn.http.origin import Origins
 from sojourn.http.wire import Header

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from sojourn.admin.openapi import in_order
 from sojourn.admin.operation import PREFIX, Operation
-from sojourn.engine.declared import ANYONE, LOGGED_IN, SELF, Need
-from sojourn.engine.operators import SCOPES
-from sojourn.engine.security import NEEDS
+from sojourn.engine.security.declared import ANYONE, LOGGED_IN, SELF, Need
+from sojourn.engine.security.methods import NEEDS
+from sojourn.engine.security.operators import SCOPES
 
 _HEAD = """\
 # Rights
@@ -25,7 +25,7 @@ none of these rights. *anyone* needs no account, *logged-in* any account, *self*
 
 ## Security
 
-`sojourn.engine.security.Security`, the methods of the product that scripts were written for. *Fresh*: where a client asks, its login is not older than the realm's
+`sojourn.engine.security.methods.Security`, the methods of the product that scripts were written for. *Fresh*: where a client asks, its login is not older than the realm's
 `freshLogin`.
 
 | method | there | needs | and | fresh login |

@@ -9,7 +9,7 @@ import typer
 from sojourn.bootstrap import Engine
 from sojourn.cli.engine import ACTOR, PipelineUnknown, known_realm, wanted_realms, with_engine
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply, reply_rows
-from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.keys.apikeys import ApiKey
 
 app = typer.Typer(help="Gateway keys of the pipelines: add, list, revoke.", no_args_is_help=True)
 

@@ -17,8 +17,8 @@ from sojourn.cli.users import MAIN, DirectoryOption
 from sojourn.core.clock import parse_iso
 from sojourn.core.errors import SojournError
 from sojourn.core.json import encode_text
-from sojourn.engine.audit import AuditPlace, Wanted
-from sojourn.engine.audit_query import described
+from sojourn.engine.audit.log import AuditPlace, Wanted
+from sojourn.engine.audit.query import described
 
 app = typer.Typer(help="The audit log: list, export, erase a person.", no_args_is_help=True)
 

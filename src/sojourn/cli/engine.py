@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from sojourn.bootstrap import Engine
 from sojourn.core.errors import NotFound
-from sojourn.engine.directory import UserUnknown
-from sojourn.engine.grants import RealmUnknown
+from sojourn.engine.accounts.directory import UserUnknown
+from sojourn.engine.accounts.grants import RealmUnknown
 from sojourn.engine.listing import Found
 from sojourn.model.realm import Realm
 from sojourn.model.user import Account

@@ -10,9 +10,9 @@ from sojourn.bootstrap import Engine
 from sojourn.cli.engine import with_engine
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply, reply_record, reply_rows
 from sojourn.cli.users import MAIN
-from sojourn.engine.actors import HOST
-from sojourn.engine.directory import GroupUnknown
-from sojourn.engine.memberships import Group
+from sojourn.engine.accounts.directory import GroupUnknown
+from sojourn.engine.accounts.memberships import Group
+from sojourn.engine.security.actors import HOST
 from sojourn.model.user import fold
 
 app = typer.Typer(help="Groups and roles: add, list, show, join, leave, delete.", no_args_is_help=True)

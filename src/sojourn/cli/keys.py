@@ -10,7 +10,7 @@ from sojourn.bootstrap import Engine
 from sojourn.cli.engine import ACTOR, known_realm, wanted_realms, with_engine
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, note, refusals, reply, reply_rows
 from sojourn.core.clock import iso
-from sojourn.engine.keylife import Listed
+from sojourn.engine.keys.life import Listed
 from sojourn.engine.realms import OPERATORS
 from sojourn.model.realm import Realm
 

@@ -10,9 +10,9 @@ from sojourn.bootstrap import Engine
 from sojourn.cli.engine import known_account, with_engine
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, read_password, refusals, reply, reply_record, reply_rows
 from sojourn.core.clock import iso
-from sojourn.engine.actors import HOST
-from sojourn.engine.external import ExternalIdentity
-from sojourn.engine.providers import Provider
+from sojourn.engine.providers.external import ExternalIdentity
+from sojourn.engine.providers.providers import Provider
+from sojourn.engine.security.actors import HOST
 
 app = typer.Typer(help="Identity providers: list, show, test, enable, disable, secret; links.", no_args_is_help=True)
 

@@ -20,8 +20,8 @@ from sojourn.cli.output import note, refusals
 from sojourn.cli.server import serve_project
 from sojourn.cli.tour import END, Guest, tour
 from sojourn.config.project import Project, load_project
-from sojourn.engine.actors import HOST
-from sojourn.engine.apikeys import ApiKeyUnknown
+from sojourn.engine.keys.apikeys import ApiKeyUnknown
+from sojourn.engine.security.actors import HOST
 
 EXAMPLE = Path(sojourn.__file__).parent / "examples" / "shop"
 

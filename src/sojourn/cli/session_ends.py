@@ -14,7 +14,7 @@ from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply,
 from sojourn.cli.users import MAIN, DirectoryOption
 from sojourn.core.clock import iso
 from sojourn.core.errors import NotFound, SessionUnknown
-from sojourn.engine.drops import DropRequest
+from sojourn.engine.ends.drops import DropRequest
 from sojourn.model.realm import Realm
 from sojourn.model.session import ANONYMOUS_KEY
 

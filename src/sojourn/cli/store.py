@@ -16,7 +16,7 @@ from sojourn.config.settings import Settings
 from sojourn.core.clock import StoreClock, SystemClock
 from sojourn.core.errors import MasterKeyMissing, SojournError
 from sojourn.engine.database import EngineDatabase, Examined
-from sojourn.engine.storetime import MOST_ERROR, StoreTime
+from sojourn.engine.watch.storetime import MOST_ERROR, StoreTime
 from sojourn.stores.base import Contract, Described, Finding, Lifecycle, SessionStore, Timed
 
 app = typer.Typer(help="The stores: check what they promise, migrate their schemas.", no_args_is_help=True)

@@ -11,9 +11,9 @@ from sojourn.cli.durations import parse_duration
 from sojourn.cli.engine import ACTOR, known_account, known_realm, with_engine
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply, reply_rows
 from sojourn.core.clock import iso
-from sojourn.engine.actors import HOST
-from sojourn.engine.authtokens import Listed
 from sojourn.engine.lookups import EVERYWHERE
+from sojourn.engine.security.actors import HOST
+from sojourn.engine.tokens.authtokens import Listed
 from sojourn.model.token import AuthToken
 
 app = typer.Typer(help="AuthTokens: issue, list, revoke.", no_args_is_help=True)

@@ -10,8 +10,8 @@ from sojourn.bootstrap import Engine
 from sojourn.cli.engine import known_account, with_engine
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply
 from sojourn.cli.users import MAIN, DirectoryOption, NameArgument, described
-from sojourn.engine.actors import HOST
-from sojourn.engine.adoption import tampered
+from sojourn.engine.accounts.adoption import tampered
+from sojourn.engine.security.actors import HOST
 
 
 @refusals

@@ -21,7 +21,7 @@ from sojourn.cli.output import (
     reply_record,
     reply_rows,
 )
-from sojourn.engine.actors import HOST
+from sojourn.engine.security.actors import HOST
 from sojourn.model.scope import parse_scopes
 from sojourn.model.user import Account, AccountState, fold
 

@@ -22,8 +22,8 @@ from sojourn.contrib.django_values import DjangoDraft, SerializedJson
 from sojourn.contrib.portal import Portal, portal_of
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import SessionReplaced, StaleSession, Unauthorized
-from sojourn.engine import draft
 from sojourn.engine.access import Access
+from sojourn.engine.fields import draft
 from sojourn.model.field import Changed, Op
 from sojourn.model.realm import Realm
 from sojourn.model.session import Identity
@@ -48,7 +48,7 @@ class SessionStore(SessionBase):
     """The session of one request.
 
     What was read and changed is saved in one atomic act that loses nothing of other requests; see
-    :mod:`sojourn.engine.draft`. :meth:`save` raises Django's ``UpdateError`` when the session has ended or changed hands
+    :mod:`sojourn.engine.fields.draft`. :meth:`save` raises Django's ``UpdateError`` when the session has ended or changed hands
     meanwhile, and :class:`SessionConflict` when another request changed the same item.
     """
 

@@ -11,7 +11,7 @@ from sojourn.bootstrap import Engine
 from sojourn.core.errors import SessionReplaced, SessionUnknown, StaleSession, Unauthorized
 from sojourn.core.ids import SessionHandle, parse_handle
 from sojourn.engine.access import Access
-from sojourn.engine.draft import remember
+from sojourn.engine.fields.draft import remember
 from sojourn.model import field
 from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm

@@ -7,7 +7,7 @@ import re
 from typing import Any, Protocol
 
 from sojourn.core import json
-from sojourn.engine.draft import Draft
+from sojourn.engine.fields.draft import Draft
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -56,7 +56,7 @@ class DjangoDraft(Draft):
         super().__delitem__(_name(name))
 
     def setdefault(self, name: object, default: Any = None) -> Any:
-        """See :meth:`sojourn.engine.draft.Draft.setdefault`."""
+        """See :meth:`sojourn.engine.fields.draft.Draft.setdefault`."""
         return super().setdefault(_name(name), default)
 
 

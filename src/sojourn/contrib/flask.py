@@ -18,7 +18,7 @@ from sojourn.contrib.portal import Portal, portal_of
 from sojourn.contrib.wsgi import scope_of
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_execution_key
-from sojourn.engine.draft import SessionConflict
+from sojourn.engine.fields.draft import SessionConflict
 from sojourn.http.crosssite import SAFE_METHODS
 from sojourn.http.middleware import FAILED, NotTracking
 from sojourn.http.origin import Origins

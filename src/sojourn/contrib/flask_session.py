@@ -10,8 +10,8 @@ from flask.sessions import SessionMixin, session_json_serializer
 from sojourn.bootstrap import Engine
 from sojourn.contrib.portal import Portal
 from sojourn.core import json
-from sojourn.engine.draft import Draft
-from sojourn.engine.drafted import Drafted
+from sojourn.engine.fields.draft import Draft
+from sojourn.engine.fields.drafted import Drafted
 from sojourn.engine.live import Fields
 from sojourn.http.errors import ResponseAlreadySent
 from sojourn.http.visit import SessionNotLoaded, Visit
@@ -40,7 +40,7 @@ class SojournSession(Drafted, SessionMixin):
     """``flask.session``: a mapping that is loaded when it is first read, and saved before the answer goes out.
 
     Changes inside a value are noticed without ``modified = True``. What happens when two requests change the same item
-    says :mod:`sojourn.engine.draft`.
+    says :mod:`sojourn.engine.fields.draft`.
     """
 
     def __init__(self, portal: Portal, begin: Callable[[Engine], Visit]) -> None:

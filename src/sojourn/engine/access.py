@@ -9,8 +9,8 @@ import msgspec
 
 from sojourn.core.errors import CrossSiteWrite, DelegatedHandle, FreshLoginRequired, TransientSession
 from sojourn.core.json import Json
-from sojourn.engine.claims import Claims
-from sojourn.engine.token_records import TokenRecord
+from sojourn.engine.tokens.claims import Claims
+from sojourn.engine.tokens.records import TokenRecord
 from sojourn.model.field import Field
 from sojourn.model.realm import Realm
 from sojourn.model.scope import NO_SCOPE, ScopeSet, is_condition, narrow

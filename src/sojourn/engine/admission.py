@@ -15,9 +15,9 @@ from sojourn.config.addresses import is_loopback
 from sojourn.config.settings import SessionSettings
 from sojourn.core.clock import Clock
 from sojourn.core.errors import LoginBusy, StaleSession, Unavailable
-from sojourn.engine.audit import Audit
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.ceilings import AnonymousLimit, CeilingReached, Ceilings
-from sojourn.engine.ends import Ends
+from sojourn.engine.ends.ends import Ends
 from sojourn.engine.realms import Realms
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, End, Identity, Rotation, Session, owner_of

@@ -22,14 +22,14 @@ from sojourn.core.errors import BadRequest, NotFound, SojournError, TooManyTries
 from sojourn.core.ids import new_token, secret_hash
 from sojourn.core.json import Json
 from sojourn.engine import epochs
-from sojourn.engine.actors import Actor
-from sojourn.engine.audit import Audit
+from sojourn.engine.accounts.directory import UserUnknown
+from sojourn.engine.accounts.users import Users
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase, schema
-from sojourn.engine.directory import UserUnknown
-from sojourn.engine.ends import Ends
-from sojourn.engine.keys import KeyRings
-from sojourn.engine.tokens import Tokens
-from sojourn.engine.users import Users
+from sojourn.engine.ends.ends import Ends
+from sojourn.engine.keys.rings import KeyRings
+from sojourn.engine.security.actors import Actor
+from sojourn.engine.tokens.access_tokens import Tokens
 from sojourn.identity.compact import read, sign
 from sojourn.model.realm import Realm, RealmConfig
 from sojourn.model.session import End

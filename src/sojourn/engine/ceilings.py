@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sojourn.config.settings import SessionSettings
 from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import StaleSession, Unavailable
-from sojourn.engine.ends import Ends
+from sojourn.engine.ends.ends import Ends
 from sojourn.engine.realms import OPERATORS, Realms
 from sojourn.model.realm import Realm
 from sojourn.model.session import End, Identity, Session

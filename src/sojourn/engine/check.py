@@ -6,10 +6,10 @@ from sojourn.core.clock import Clock
 from sojourn.core.errors import SessionReplaced, SessionUnknown, SojournError, StaleSession, TokenRefused
 from sojourn.core.ids import SessionHandle, same, secret_hash
 from sojourn.engine.access import Access, Via, effective_scope
-from sojourn.engine.claims import Claims
-from sojourn.engine.ends import Ends
+from sojourn.engine.ends.ends import Ends
 from sojourn.engine.fences import Fence
-from sojourn.engine.watch import StoreWatch
+from sojourn.engine.tokens.claims import Claims
+from sojourn.engine.watch.watch import StoreWatch
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
 from sojourn.model.session import REPLACED_FOR, End, IssuedToken, Loaded, Tombstone, listed_token

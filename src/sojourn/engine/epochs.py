@@ -1,6 +1,6 @@
 """The fences: ``authEpoch`` of one realm, of the engine. To raise one is to end all sessions made before.
 
-That of an account is part of its signed record: :meth:`sojourn.engine.accounts.Accounts.end`.
+That of an account is part of its signed record: :meth:`sojourn.engine.accounts.records.Accounts.end`.
 
 Each function is one UPDATE within the caller's transaction, see ``EngineDatabase.write``. The reason, and by whom and
 under which rule, stays beside the number: whoever meets a session of before tells these.

@@ -12,12 +12,13 @@ from contextvars import ContextVar, Token
 from typing import NamedTuple, TypeVar
 
 from sojourn.core.clock import Clock, Ms
-from sojourn.engine import lookups, token_records
-from sojourn.engine.accounts import AccountSeal
-from sojourn.engine.apikeys import ApiKey
+from sojourn.engine import lookups
+from sojourn.engine.accounts.records import AccountSeal
 from sojourn.engine.database import EngineDatabase, Generation
+from sojourn.engine.keys.apikeys import ApiKey
 from sojourn.engine.lookups import EVERYWHERE, UNKNOWN_EPOCH, ProviderState, Raised, SigningKeyRow, Why
-from sojourn.engine.token_records import TokenRecord
+from sojourn.engine.tokens import records as token_records
+from sojourn.engine.tokens.records import TokenRecord
 from sojourn.model.realm import Realm
 from sojourn.model.scope import NO_SCOPE, ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, Fences, Identity, Session

@@ -11,10 +11,10 @@ import msgspec
 
 from sojourn.core.clock import Clock
 from sojourn.core.errors import SessionEnded, SessionReplaced, SessionUnknown, StaleSession
-from sojourn.engine.ends import Ends
+from sojourn.engine.ends.ends import Ends
 from sojourn.engine.facts import LIVE_STATES, Facts, Snapshot, Standing
 from sojourn.engine.lookups import UNKNOWN_EPOCH, Why
-from sojourn.engine.watch import StoreWatch
+from sojourn.engine.watch.watch import StoreWatch
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, REPLACED_FOR, End, Fences, Identity, Session

@@ -14,11 +14,11 @@ from sojourn.core.clock import Clock
 from sojourn.core.errors import AuthTokenRefused, SessionEnded, TokenRefused, TransientSession
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
-from sojourn.engine.audit import Audit, Kind
+from sojourn.engine.audit.log import Audit, Kind
 from sojourn.engine.login import Logins
-from sojourn.engine.provider_login import ProviderLogins
+from sojourn.engine.providers.login import ProviderLogins
 from sojourn.engine.sessions import Sessions
-from sojourn.engine.token_uses import TokenUses
+from sojourn.engine.tokens.uses import TokenUses
 from sojourn.model.scope import NO_SCOPE
 from sojourn.model.session import Identity
 from sojourn.model.user import Account, account_identity, account_principal

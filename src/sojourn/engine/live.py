@@ -13,11 +13,11 @@ from sojourn.core.clock import DAY, HOUR, MINUTE
 from sojourn.core.errors import BadRequest, Unauthorized
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
-from sojourn.engine.fields import Bag, Batch, Batched, Fields, Versioned
+from sojourn.engine.fields.fields import Bag, Batch, Batched, Fields, Versioned
 from sojourn.engine.identities import NewIdentity
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Sessions
-from sojourn.engine.token_rules import NoAccountToDelegate
+from sojourn.engine.tokens.rules import NoAccountToDelegate
 from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet

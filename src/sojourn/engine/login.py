@@ -8,10 +8,10 @@ from sojourn.core.clock import Clock
 from sojourn.core.errors import SessionEnded, StaleSession
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
-from sojourn.engine.audit import Audit
-from sojourn.engine.credentials import AccountUnusable, Admit, Credentials, Shown
+from sojourn.engine.audit.log import Audit
+from sojourn.engine.passwords.credentials import AccountUnusable, Admit, Credentials, Shown
+from sojourn.engine.passwords.throttling import NO_DEVICE, ShownDevice
 from sojourn.engine.sessions import Begun, Sessions
-from sojourn.engine.throttling import NO_DEVICE, ShownDevice
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, Identity, Session
 from sojourn.model.user import Account, account_identity, account_principal

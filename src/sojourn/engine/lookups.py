@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, cast
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, Table, bindparam, func, or_, select
 
-from sojourn.engine.accounts import AccountSeal, selected
-from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.accounts.reach import reach_of_account, reach_of_group
+from sojourn.engine.accounts.records import AccountSeal, selected
 from sojourn.engine.database import schema
-from sojourn.engine.reach import reach_of_account, reach_of_group
+from sojourn.engine.keys.apikeys import ApiKey
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, EndReason, Fences

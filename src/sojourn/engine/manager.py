@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import BadRequest, SojournError
 from sojourn.core.json import Json
+from sojourn.engine.accounts.grants import RealmUnknown
 from sojourn.engine.activity import Running
-from sojourn.engine.grants import RealmUnknown
 from sojourn.engine.listing import Found, Kind, Listing, Page, Place, Row, Wanted
 from sojourn.engine.rules import Rules
 from sojourn.model.realm import Realm

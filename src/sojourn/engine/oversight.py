@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from sojourn.core.clock import Clock
 from sojourn.core.errors import StaleSession
 from sojourn.core.ids import SessionHandle
-from sojourn.engine.bag import SharedBags
 from sojourn.engine.check import Check
-from sojourn.engine.ends import Ends
+from sojourn.engine.ends.ends import Ends
+from sojourn.engine.fields.bag import SharedBags
 from sojourn.model.realm import Realm
 from sojourn.model.session import End, EndReason, Loaded, Session, Tombstone
 from sojourn.model.user import Account, account_principal

@@ -16,20 +16,20 @@ from sojourn.core.errors import BadRequest, SessionUnknown, SojournError
 from sojourn.core.ids import SessionHandle, new_handle, new_token, secret_hash
 from sojourn.engine.access import Access, Via
 from sojourn.engine.admission import Admission
-from sojourn.engine.audit import Audit
-from sojourn.engine.bag import SharedBags, check_scope, shares
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.check import Check
-from sojourn.engine.claims import Claims
-from sojourn.engine.ends import Ends
+from sojourn.engine.ends.ends import Ends
 from sojourn.engine.facts import Facts
 from sojourn.engine.fences import Fence
+from sojourn.engine.fields.bag import SharedBags, check_scope, shares
+from sojourn.engine.keys.session_keys import SessionKeys
 from sojourn.engine.oversight import Oversight
 from sojourn.engine.realms import Realms
-from sojourn.engine.script_scopes import ScriptFiles
-from sojourn.engine.session_keys import SessionKeys
-from sojourn.engine.session_tokens import SessionTokens
-from sojourn.engine.transients import Transients
-from sojourn.engine.watch import StoreWatch
+from sojourn.engine.tokens.claims import Claims
+from sojourn.engine.tokens.script_scopes import ScriptFiles
+from sojourn.engine.tokens.session_tokens import SessionTokens
+from sojourn.engine.tokens.transients import Transients
+from sojourn.engine.watch.watch import StoreWatch
 from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.session import (

@@ -8,9 +8,9 @@ import time
 
 from sojourn.core.clock import Clock
 from sojourn.core.errors import SojournError
-from sojourn.engine.journal import EndJournal
+from sojourn.engine.ends.journal import EndJournal
 from sojourn.engine.leases import Lease
-from sojourn.engine.storetime import StoreTime
+from sojourn.engine.watch.storetime import StoreTime
 from sojourn.stores.base import SessionStore
 
 _log = logging.getLogger(__name__)

@@ -19,13 +19,13 @@ from sojourn.core.clock import SECOND, Clock
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_token
 from sojourn.engine.database import EngineDatabase, schema
-from sojourn.engine.delay import WriteToRead
-from sojourn.engine.drops import Drops
-from sojourn.engine.ends import Ends
+from sojourn.engine.ends.drops import Drops
+from sojourn.engine.ends.ends import Ends
 from sojourn.engine.leases import Lease, Leases
 from sojourn.engine.sweeper import Sweeper
-from sojourn.engine.token_uses import TokenUses
-from sojourn.engine.watch import StoreWatch
+from sojourn.engine.tokens.uses import TokenUses
+from sojourn.engine.watch.delay import WriteToRead
+from sojourn.engine.watch.watch import StoreWatch
 
 _log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import Any
 from sojourn.core.clock import iso
 from sojourn.core.errors import BadRequest, DelegatedHandle, InsufficientScope, NotFound, Unauthorized
 from sojourn.engine.access import Access
-from sojourn.engine.actors import Actor
 from sojourn.engine.attest import PREFIX, SCOPE, Run, check_change
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import Actor
 from sojourn.http.call import Call
 from sojourn.http.handles import bearer_token
 from sojourn.http.opening import Opener

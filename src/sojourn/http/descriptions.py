@@ -7,7 +7,7 @@ from typing import Any
 
 from sojourn.core.clock import iso
 from sojourn.engine.access import Access
-from sojourn.engine.drops import DropRequest
+from sojourn.engine.ends.drops import DropRequest
 from sojourn.http.replies import OPERATOR
 from sojourn.model.session import Session
 

@@ -11,7 +11,7 @@ import re
 
 from sojourn.core.clock import DAY, SECOND
 from sojourn.core.ids import new_token
-from sojourn.engine.throttling import MOST_MARKS, NO_DEVICE, ShownDevice
+from sojourn.engine.passwords.throttling import MOST_MARKS, NO_DEVICE, ShownDevice
 from sojourn.http.call import Call
 from sojourn.http.cookies import read_cookie_value
 from sojourn.http.errors import InsecureCookie

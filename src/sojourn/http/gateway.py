@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from sojourn.core.errors import AmbiguousCredentials, InsufficientScope, Unauthorized
 from sojourn.core.ids import secret_hash
 from sojourn.engine.access import Access
-from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.keys.apikeys import ApiKey
 from sojourn.engine.rules import Rules
 from sojourn.http import gateway_replies as refusals
 from sojourn.http import handles

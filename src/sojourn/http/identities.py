@@ -7,9 +7,9 @@ from typing import Any
 from sojourn.core.clock import iso
 from sojourn.core.errors import DelegatedHandle
 from sojourn.engine.access import Access
-from sojourn.engine.actors import Actor
-from sojourn.engine.external import ExternalIdentity
+from sojourn.engine.providers.external import ExternalIdentity
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import Actor
 from sojourn.http.call import Call
 from sojourn.http.opening import Opener
 from sojourn.http.replies import Reply, json_reply

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_execution_key
-from sojourn.engine.draft import Draft
-from sojourn.engine.drafted import Drafted
+from sojourn.engine.fields.draft import Draft
+from sojourn.engine.fields.drafted import Drafted
 from sojourn.engine.live import Fields
 from sojourn.engine.rules import Rules
 from sojourn.http.errors import ResponseAlreadySent
@@ -34,7 +34,7 @@ class RequestSession(Drafted):
     and ``scope`` say what :meth:`load`, or any other call, has found.
 
     ``fields`` acts on the store at once. As a mapping the session notes what is read and changed, and saves it in one
-    atomic act before the first byte of the answer goes out; see :mod:`sojourn.engine.draft` for what that means when two
+    atomic act before the first byte of the answer goes out; see :mod:`sojourn.engine.fields.draft` for what that means when two
     requests change the same item. Items are read only after :meth:`load` (or with ``preload=True``); setting one needs
     nothing.
     """

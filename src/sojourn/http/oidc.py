@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 
 from sojourn.core.errors import BadRequest, CrossSiteWrite, TokenRefused
 from sojourn.core.ids import is_id, new_token
-from sojourn.engine.provider_login import ProviderLogins
-from sojourn.engine.provider_pending import Browser, Way
+from sojourn.engine.providers.login import ProviderLogins
+from sojourn.engine.providers.pending import Browser, Way
 from sojourn.engine.rules import Rules
 from sojourn.http import crosssite
 from sojourn.http.body import SMALL, check_announced, read_body

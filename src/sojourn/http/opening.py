@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from sojourn.core.errors import AmbiguousCredentials, CrossSiteWrite, TokenRefused, Unauthorized
 from sojourn.engine.access import Access
-from sojourn.engine.bearers import BearerKind, kind_of
 from sojourn.engine.rules import Rules
+from sojourn.engine.tokens.bearers import BearerKind, kind_of
 from sojourn.http import crosssite, handles
 from sojourn.http.call import Call
 from sojourn.http.cookies import SessionCookie

@@ -8,7 +8,7 @@ from typing import Any
 
 from sojourn.core.clock import iso
 from sojourn.engine.access import Access
-from sojourn.engine.passwords import Changed
+from sojourn.engine.passwords.passwords import Changed
 from sojourn.engine.rules import Rules
 from sojourn.http.call import Call
 from sojourn.http.devices import device_cookie, shown_device

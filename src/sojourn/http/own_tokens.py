@@ -8,10 +8,10 @@ from typing import Any, Final
 from sojourn.core.clock import iso
 from sojourn.core.errors import BadRequest, NotFound, Unauthorized
 from sojourn.engine.access import Access
-from sojourn.engine.authtokens import Listed
 from sojourn.engine.lookups import EVERYWHERE
 from sojourn.engine.rules import Rules
-from sojourn.engine.token_rules import AuthTokenUnknown, NoAccountToDelegate, as_token
+from sojourn.engine.tokens.authtokens import Listed
+from sojourn.engine.tokens.rules import AuthTokenUnknown, NoAccountToDelegate, as_token
 from sojourn.http.call import Call
 from sojourn.http.opening import Opener
 from sojourn.http.replies import Reply, json_reply

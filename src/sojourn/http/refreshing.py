@@ -6,9 +6,9 @@ from typing import Any
 
 from sojourn.core.clock import iso
 from sojourn.core.errors import Unauthorized
-from sojourn.engine.refresh import RefreshToken
 from sojourn.engine.rules import Rules
-from sojourn.engine.tokens import Issued
+from sojourn.engine.tokens.access_tokens import Issued
+from sojourn.engine.tokens.refresh import RefreshToken
 from sojourn.http import handles
 from sojourn.http.call import Call
 from sojourn.http.opening import Opener

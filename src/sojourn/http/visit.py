@@ -14,7 +14,7 @@ from sojourn.core.clock import SECOND
 from sojourn.core.errors import CrossSiteWrite, SessionReplaced, SessionUnknown, SojournError, Unauthorized
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
-from sojourn.engine.draft import Draft, remember, save
+from sojourn.engine.fields.draft import Draft, remember, save
 from sojourn.engine.rules import Rules
 from sojourn.http import crosssite
 from sojourn.http.call import device

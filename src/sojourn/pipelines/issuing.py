@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sojourn.core import json
 from sojourn.core.json import Json
-from sojourn.engine.tokens import check_claims
+from sojourn.engine.tokens.access_tokens import check_claims
 from sojourn.model.realm import RealmConfig
 from sojourn.model.session import Identity
 from sojourn.model.user import Account, account_identity, external_identity

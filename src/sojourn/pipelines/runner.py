@@ -11,7 +11,7 @@ from sojourn.core.errors import SojournError
 from sojourn.core.json import Json
 from sojourn.engine.access import Access
 from sojourn.engine.activity import ExecutionAborted
-from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.keys.apikeys import ApiKey
 from sojourn.engine.rules import Rules
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device

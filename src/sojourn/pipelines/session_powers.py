@@ -9,9 +9,9 @@ from sojourn.core.clock import SECOND
 from sojourn.core.errors import SojournError, TooManyTries
 from sojourn.core.json import Json
 from sojourn.engine.access import Access
-from sojourn.engine.apikeys import ApiKey
+from sojourn.engine.keys.apikeys import ApiKey
 from sojourn.engine.rules import Rules
-from sojourn.engine.tokens import Issued
+from sojourn.engine.tokens.access_tokens import Issued
 from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, EndReason, Session

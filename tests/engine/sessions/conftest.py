@@ -13,7 +13,7 @@ from sojourn.core.clock import ManualClock
 from sojourn.core.crypto import MasterKey
 from sojourn.engine.access import Access
 from sojourn.engine.assembly import assemble as build
-from sojourn.engine.audit import Audit
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun

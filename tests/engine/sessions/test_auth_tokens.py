@@ -20,13 +20,13 @@ from sojourn.core.errors import (
     TransientSession,
     Unauthorized,
 )
-from sojourn.engine import authtokens
-from sojourn.engine.actors import HOST, Actor
-from sojourn.engine.credentials import AccountUnusable
 from sojourn.engine.live import Session
+from sojourn.engine.passwords.credentials import AccountUnusable
 from sojourn.engine.rules import Rules
-from sojourn.engine.token_records import TokenRecord
-from sojourn.engine.token_rules import (
+from sojourn.engine.security.actors import HOST, Actor
+from sojourn.engine.tokens import authtokens
+from sojourn.engine.tokens.records import TokenRecord
+from sojourn.engine.tokens.rules import (
     AuthTokenExpiry,
     AuthTokenFixed,
     AuthTokenUnknown,
@@ -189,7 +189,7 @@ async def test_padding_a_wrong_checksum_and_every_other_form_are_unknown(
 async def test_an_account_has_so_many_live_tokens_at_most(
     face: Face, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
 ) -> None:
-    monkeypatch.setattr("sojourn.engine.token_issuing.MOST_LIVE", 2)
+    monkeypatch.setattr("sojourn.engine.tokens.issuing.MOST_LIVE", 2)
     owner = await face()
     for _ in range(2):
         await owner.authorize_token(AuthToken("", expires=clock.now() + MINUTE))

@@ -6,7 +6,7 @@ import pytest
 
 from sojourn.core.clock import DAY, MINUTE, ManualClock
 from sojourn.core.errors import BadRequest, SessionEnded, StoreUnavailable
-from sojourn.engine.drops import NOTICE
+from sojourn.engine.ends.drops import NOTICE
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
 from sojourn.model.realm import Realm

@@ -10,9 +10,9 @@ import pytest
 
 from sojourn.core.clock import DAY, MINUTE, ManualClock
 from sojourn.core.errors import NotFound, SessionEnded, SojournError, StoreUnavailable
-from sojourn.engine import ends
 from sojourn.engine.access import Access
-from sojourn.engine.audit import Audit
+from sojourn.engine.audit.log import Audit
+from sojourn.engine.ends import ends
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
 from sojourn.model import field

@@ -4,8 +4,8 @@ import pytest
 
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import SessionEnded
-from sojourn.engine.actors import HOST
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import HOST
 from sojourn.model.field import put
 from sojourn.model.session import Device, EndReason
 from sojourn.model.user import Account

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from sojourn.core.errors import SessionEnded, Unavailable
-from sojourn.engine import watch as watching
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
+from sojourn.engine.watch import watch as watching
 from sojourn.model.session import Device
 from sojourn.model.user import Account, account_identity
 from sojourn.stores.postgres import PostgresStore

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from sojourn.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from sojourn.core.errors import SessionEnded, StoreUnavailable, TokenRefused
 from sojourn.engine.database import schema
-from sojourn.engine.keys import UnknownKey
+from sojourn.engine.keys.rings import UnknownKey
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
 from sojourn.model.realm import MAX_TOKEN_LIFETIME, Realm

@@ -11,10 +11,10 @@ from sojourn.config.project import RealmFolder
 from sojourn.core.clock import HOUR, SECOND, ManualClock
 from sojourn.core.errors import MasterKeyMissing, TokenRefused
 from sojourn.engine import lookups
-from sojourn.engine import tokens as tokens_module
-from sojourn.engine.keys import UnknownKey
+from sojourn.engine.keys.rings import UnknownKey
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
+from sojourn.engine.tokens import access_tokens as tokens_module
 from sojourn.identity.compact import check_signature
 from sojourn.model.realm import Realm, RealmConfig
 from sojourn.model.session import Device

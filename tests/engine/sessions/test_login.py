@@ -16,9 +16,9 @@ from sojourn.core.errors import (
     TokenRefused,
 )
 from sojourn.engine.access import Access, Via
-from sojourn.engine.actors import HOST
-from sojourn.engine.audit import Audit
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import HOST
 from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.model import field
 from sojourn.model.realm import Realm

@@ -7,9 +7,9 @@ import pytest
 
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import NotFound, SessionEnded, StoreUnavailable
-from sojourn.engine import ends
-from sojourn.engine.actors import HOST, Actor
+from sojourn.engine.ends import ends
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import HOST, Actor
 from sojourn.engine.sessions import Begun
 from sojourn.model import field
 from sojourn.model.realm import Realm

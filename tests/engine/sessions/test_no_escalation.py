@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import SojournError
-from sojourn.engine.actors import Actor
-from sojourn.engine.audit import Audit
+from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.lookups import EVERYWHERE
 from sojourn.engine.rules import Rules
-from sojourn.engine.security import Security
+from sojourn.engine.security.actors import Actor
+from sojourn.engine.security.methods import Security
 from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.model.scope import NO_SCOPE, ScopeSet
 from sojourn.model.token import AuthToken

@@ -9,10 +9,11 @@ import pytest
 
 from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.core.errors import SessionEnded, SojournError, StoreCorrupt, StoreUnavailable, StoreVersion
-from sojourn.engine import sweeper, upkeep, watch
-from sojourn.engine.actors import HOST
+from sojourn.engine import sweeper, upkeep
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import HOST
 from sojourn.engine.sessions import Begun
+from sojourn.engine.watch import watch
 from sojourn.model.session import Device, Loaded
 from sojourn.model.user import account_identity
 from sojourn.stores.base import Ended

@@ -17,12 +17,12 @@ from sojourn.core.errors import (
     TooManyTries,
 )
 from sojourn.engine.access import Access
-from sojourn.engine.actors import HOST, Actor
-from sojourn.engine.credentials import PasswordExpired
 from sojourn.engine.live import Session
 from sojourn.engine.login import LoggedIn
-from sojourn.engine.passwords import WrongPassword
+from sojourn.engine.passwords.credentials import PasswordExpired
+from sojourn.engine.passwords.passwords import WrongPassword
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import HOST, Actor
 from sojourn.identity.password import WeakPassword
 from sojourn.model import field
 from sojourn.model.realm import Realm

@@ -13,11 +13,11 @@ from sojourn.core.errors import (
     SessionEnded,
     TooManyTries,
 )
-from sojourn.engine.actors import HOST, Actor
-from sojourn.engine.mailing import Mailer
-from sojourn.engine.password_reset import CODE_FOR, CodeRefused, Letter, NoMailAddress
+from sojourn.engine.passwords.mailing import Mailer
+from sojourn.engine.passwords.reset import CODE_FOR, CodeRefused, Letter, NoMailAddress
+from sojourn.engine.passwords.throttling import MAILS_AN_HOUR, OF_CODE
 from sojourn.engine.rules import Rules
-from sojourn.engine.throttling import MAILS_AN_HOUR, OF_CODE
+from sojourn.engine.security.actors import HOST, Actor
 from sojourn.identity.password import WeakPassword
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device
@@ -105,7 +105,7 @@ async def test_neither_code_nor_password_stands_in_log_or_store(
 ) -> None:
     await asked(rules, realm)
     subject = rules.throttling.account(dora.key)
-    from sojourn.engine.password_reset import _name
+    from sojourn.engine.passwords.reset import _name
 
     kept = await rules.store.look(_name(subject), rules.clock.now())  # type: ignore[attr-defined]
     assert kept
@@ -292,7 +292,7 @@ async def test_a_mail_is_tried_again_and_one_that_cannot_be_sent_is_audited(
 
 
 async def test_what_waits_is_bounded_and_what_does_not_fit_is_audited(rules: Rules, monkeypatch: Any) -> None:
-    monkeypatch.setattr("sojourn.engine.mailing.MOST_WAITING", 5)
+    monkeypatch.setattr("sojourn.engine.passwords.mailing.MOST_WAITING", 5)
     gate = asyncio.Event()
 
     class Slow(Post):
@@ -315,7 +315,7 @@ async def test_what_waits_is_bounded_and_what_does_not_fit_is_audited(rules: Rul
 
 
 async def test_what_is_left_when_the_engine_closes_is_audited(rules: Rules, monkeypatch: Any) -> None:
-    monkeypatch.setattr("sojourn.engine.mailing.PATIENCE", 0.01)
+    monkeypatch.setattr("sojourn.engine.passwords.mailing.PATIENCE", 0.01)
 
     class Stuck(Post):
         async def send(self, mail: Mail) -> None:

@@ -11,9 +11,9 @@ import pytest
 from sojourn.config.project import ProviderFile
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import SessionEnded
-from sojourn.engine.actors import HOST
-from sojourn.engine.providers import BadSecret, Provider, ProviderDisabled, ProviderUnknown, SecretMissing
+from sojourn.engine.providers.providers import BadSecret, Provider, ProviderDisabled, ProviderUnknown, SecretMissing
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import HOST
 from sojourn.engine.sessions import Begun
 from sojourn.model.provider import ProviderConfig
 from sojourn.model.session import Device

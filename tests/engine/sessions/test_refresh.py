@@ -9,9 +9,9 @@ import pytest
 
 from sojourn.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from sojourn.core.errors import OutcomeUnknown, SessionEnded, StoreUnavailable, TokenRefused
-from sojourn.engine.refresh import RefreshToken
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
+from sojourn.engine.tokens.refresh import RefreshToken
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, Identity
 from sojourn.model.user import Account, account_identity

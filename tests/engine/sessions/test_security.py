@@ -17,17 +17,17 @@ from sojourn.core.errors import (
     Unauthorized,
 )
 from sojourn.core.ids import is_id
-from sojourn.engine.actors import HOST, Actor
-from sojourn.engine.credentials import AccountUnusable
-from sojourn.engine.declared import ANYONE, LOGGED_IN, SELF, Need, declared
-from sojourn.engine.directory import MAIN, GroupUnknown, NameTaken, UserUnknown
-from sojourn.engine.grants import GrantShipped, RealmUnknown
+from sojourn.engine.accounts.directory import MAIN, GroupUnknown, NameTaken, UserUnknown
+from sojourn.engine.accounts.grants import GrantShipped, RealmUnknown
+from sojourn.engine.accounts.users import ExternalAuthorizer
+from sojourn.engine.keys.secrets import BadSecret
 from sojourn.engine.lookups import EVERYWHERE
-from sojourn.engine.passwords import WrongPassword
+from sojourn.engine.passwords.credentials import AccountUnusable
+from sojourn.engine.passwords.passwords import WrongPassword
 from sojourn.engine.rules import Rules
-from sojourn.engine.secrets import BadSecret
-from sojourn.engine.security import NEEDS, Security
-from sojourn.engine.users import ExternalAuthorizer
+from sojourn.engine.security.actors import HOST, Actor
+from sojourn.engine.security.declared import ANYONE, LOGGED_IN, SELF, Need, declared
+from sojourn.engine.security.methods import NEEDS, Security
 from sojourn.model.dbkeys import AuthPolicy, BadUserState, UserState
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device

@@ -12,8 +12,8 @@ from joserfc.jwk import OctKey
 from sojourn import jose
 from sojourn.core.clock import HOUR
 from sojourn.core.errors import SessionEnded, TokenRefused
+from sojourn.engine.keys.session_keys import SessionKeys
 from sojourn.engine.rules import Rules
-from sojourn.engine.session_keys import SessionKeys
 from sojourn.engine.sessions import Begun
 from sojourn.identity.compact import Key, decode_part, sign
 from sojourn.model.realm import Realm

@@ -21,8 +21,8 @@ from sojourn.core.errors import (
 from sojourn.core.ids import SessionHandle, new_handle
 from sojourn.engine import epochs
 from sojourn.engine.access import Access
-from sojourn.engine.actors import HOST
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import HOST
 from sojourn.engine.sessions import Begun
 from sojourn.model import field
 from sojourn.model.realm import Realm

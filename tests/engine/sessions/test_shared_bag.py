@@ -19,7 +19,7 @@ from sojourn.core.errors import (
     StoreUnavailable,
 )
 from sojourn.engine.access import Access
-from sojourn.engine.bag import check_bags
+from sojourn.engine.fields.bag import check_bags
 from sojourn.engine.rules import Rules
 from sojourn.model import field
 from sojourn.model.realm import Realm, RealmConfig
@@ -203,7 +203,7 @@ async def test_what_does_not_fit_into_the_bag_is_dropped_and_the_login_goes_on(
     before = await enter(rules, shop, anna)
     await rules.sessions.change(before, [field.put("large", f'"{"x" * 200_000}"')])
     visitor = await enter(rules, shop, Identity(), fields={"big": f'"{"y" * 100_000}"', "small": "1"})
-    with caplog.at_level(logging.WARNING, "sojourn.engine.bag"):
+    with caplog.at_level(logging.WARNING, "sojourn.engine.fields.bag"):
         mine = await login(rules, shop, visitor)
     assert set(await texts(rules, mine)) == {"large", "small"}
     assert "1 fields did not go" in caplog.text

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sojourn.core.errors import SessionEnded
-from sojourn.engine.accounts import AccountTampered
-from sojourn.engine.actors import HOST
+from sojourn.engine.accounts.records import AccountTampered
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import HOST
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device
 from sojourn.model.user import Account

@@ -7,9 +7,9 @@ import pytest
 
 from sojourn.core.clock import DAY, MINUTE, SECOND, ManualClock
 from sojourn.core.errors import LoginBusy, StoreUnavailable, TooManyTries
-from sojourn.engine.credentials import AccountUnusable
+from sojourn.engine.passwords.credentials import AccountUnusable
+from sojourn.engine.passwords.throttling import OF_ADDRESS, OF_DEVICE, OF_NAME, ShownDevice
 from sojourn.engine.rules import Rules
-from sojourn.engine.throttling import OF_ADDRESS, OF_DEVICE, OF_NAME, ShownDevice
 from sojourn.identity.password import PasswordHasher
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device

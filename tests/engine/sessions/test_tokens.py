@@ -19,11 +19,11 @@ from sojourn.core.errors import (
     TokenRefused,
     Unauthorized,
 )
-from sojourn.engine import tokens as tokens_module
 from sojourn.engine.access import Access
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
-from sojourn.engine.tokens import RESERVED_CLAIMS, ReservedClaims, TokenTooLarge
+from sojourn.engine.tokens import access_tokens as tokens_module
+from sojourn.engine.tokens.access_tokens import RESERVED_CLAIMS, ReservedClaims, TokenTooLarge
 from sojourn.identity.compact import check_signature, sign
 from sojourn.model.realm import Realm
 from sojourn.model.session import MAX_TOKENS, Device, Identity

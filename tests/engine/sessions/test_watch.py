@@ -12,10 +12,10 @@ import pytest
 
 from sojourn.core.clock import DAY, SECOND, ManualClock
 from sojourn.core.errors import SessionEnded, SessionUnknown, StoreUnavailable, Unavailable
-from sojourn.engine import watch as watching
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
-from sojourn.engine.watch import StoreRecovering
+from sojourn.engine.watch import watch as watching
+from sojourn.engine.watch.watch import StoreRecovering
 from sojourn.model import field
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device

@@ -12,9 +12,9 @@ from sojourn.admin.operation import NEXT, Asked, Needs, Reply, operation
 from sojourn.admin.shapes import Nothing
 from sojourn.core.clock import parse_iso
 from sojourn.core.errors import BadRequest
-from sojourn.engine.audit import AuditEvent, AuditPage, AuditPlace, Wanted
-from sojourn.engine.audit_query import described
-from sojourn.engine.grants import RealmUnknown
+from sojourn.engine.accounts.grants import RealmUnknown
+from sojourn.engine.audit.log import AuditEvent, AuditPage, AuditPlace, Wanted
+from sojourn.engine.audit.query import described
 
 VIEW = Needs(right="audit")
 

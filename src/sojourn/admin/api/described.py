@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sojourn.admin import answers
 from sojourn.core.clock import iso
-from sojourn.engine.drops import DropRequest
+from sojourn.engine.ends.drops import DropRequest
 from sojourn.engine.listing import Found
 from sojourn.model.field import Field
 from sojourn.model.realm import Realm

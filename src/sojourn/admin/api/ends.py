@@ -9,9 +9,9 @@ from sojourn.admin.inputs import DropOrder, EndOfUser, RealmQuery, Reason
 from sojourn.admin.operation import Asked, Needs, operation
 from sojourn.admin.shapes import Nothing
 from sojourn.core.errors import InsufficientScope, NotFound
-from sojourn.engine.directory import UserUnknown
-from sojourn.engine.drops import DropRequest
-from sojourn.engine.grants import RealmUnknown
+from sojourn.engine.accounts.directory import UserUnknown
+from sojourn.engine.accounts.grants import RealmUnknown
+from sojourn.engine.ends.drops import DropRequest
 from sojourn.engine.manager import StatefulRealm
 from sojourn.model.realm import Realm
 

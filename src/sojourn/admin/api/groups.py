@@ -12,8 +12,8 @@ from sojourn.admin.inputs import Name
 from sojourn.admin.operation import Asked, Needs, operation
 from sojourn.admin.shapes import Nothing, Shape
 from sojourn.core.errors import InsufficientScope
-from sojourn.engine.directory import GroupUnknown, NameTaken, UserUnknown, assignee_by_key
-from sojourn.engine.memberships import EveryoneFixed, Group, GroupCycle, RoleNested
+from sojourn.engine.accounts.directory import GroupUnknown, NameTaken, UserUnknown, assignee_by_key
+from sojourn.engine.accounts.memberships import EveryoneFixed, Group, GroupCycle, RoleNested
 from sojourn.model.user import BadAccount
 
 MANAGE = Needs(right="manageUsers", also="all that the group or role gives, in every realm of its directory")

@@ -11,9 +11,9 @@ from sojourn.admin.inputs import RealmQuery
 from sojourn.admin.operation import Asked, Needs, operation
 from sojourn.admin.shapes import Instant, Nothing, RealmName, Shape
 from sojourn.core.clock import iso
-from sojourn.engine.grants import RealmUnknown
-from sojourn.engine.keylife import Listed
-from sojourn.engine.keys import UnknownKey
+from sojourn.engine.accounts.grants import RealmUnknown
+from sojourn.engine.keys.life import Listed
+from sojourn.engine.keys.rings import UnknownKey
 
 KEYS = Needs(right="keys")
 

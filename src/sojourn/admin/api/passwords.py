@@ -7,8 +7,8 @@ from sojourn.admin.api.users import MANAGE, actor, seen
 from sojourn.admin.operation import Asked, operation
 from sojourn.admin.shapes import Nothing
 from sojourn.core.errors import InsufficientScope, TooManyTries
-from sojourn.engine.directory import UserUnknown
-from sojourn.engine.password_reset import NoMailAddress
+from sojourn.engine.accounts.directory import UserUnknown
+from sojourn.engine.passwords.reset import NoMailAddress
 
 
 @operation(

@@ -12,9 +12,9 @@ from sojourn.admin.operation import Asked, Needs, operation
 from sojourn.admin.shapes import Instant, Nothing, RealmName, Shape
 from sojourn.core.clock import iso
 from sojourn.core.errors import InsufficientScope
-from sojourn.engine.directory import UserUnknown
-from sojourn.engine.external import ExternalIdentity, IdentityTaken, IdentityUnknown, LastIdentity
-from sojourn.engine.providers import Provider, ProviderUnknown, SecretMissing
+from sojourn.engine.accounts.directory import UserUnknown
+from sojourn.engine.providers.external import ExternalIdentity, IdentityTaken, IdentityUnknown, LastIdentity
+from sojourn.engine.providers.providers import Provider, ProviderUnknown, SecretMissing
 from sojourn.identity.oidc.errors import ProviderFailed
 from sojourn.model.user import Account
 from sojourn.outbound.errors import OutboundFailed

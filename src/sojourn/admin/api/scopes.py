@@ -11,8 +11,8 @@ from sojourn.admin.inputs import Name
 from sojourn.admin.operation import Asked, Needs, operation
 from sojourn.admin.shapes import Nothing, Shape
 from sojourn.core.errors import BadScope, InsufficientScope
-from sojourn.engine.directory import UserUnknown
-from sojourn.engine.grants import GrantShipped, RealmUnknown
+from sojourn.engine.accounts.directory import UserUnknown
+from sojourn.engine.accounts.grants import GrantShipped, RealmUnknown
 from sojourn.engine.lookups import EVERYWHERE
 
 PERMISSIONS = Needs(right="permissions", also="the scope itself, where it is granted or revoked")

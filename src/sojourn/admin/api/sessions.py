@@ -14,7 +14,7 @@ from sojourn.admin.shapes import Nothing
 from sojourn.core.errors import BadRequest, InvalidJson, SessionUnknown
 from sojourn.core.ids import is_id
 from sojourn.core.json import decode, encode
-from sojourn.engine.grants import RealmUnknown
+from sojourn.engine.accounts.grants import RealmUnknown
 from sojourn.engine.listing import Found, Place, Wanted
 from sojourn.model.field import Field
 from sojourn.model.realm import Realm

@@ -10,9 +10,9 @@ from sojourn.admin.inputs import Name
 from sojourn.admin.operation import Asked, Needs, operation
 from sojourn.admin.shapes import Instant, Nothing, RealmName, Shape
 from sojourn.core.clock import iso
-from sojourn.engine.authtokens import Listed
 from sojourn.engine.lookups import EVERYWHERE
-from sojourn.engine.token_rules import AuthTokenUnknown
+from sojourn.engine.tokens.authtokens import Listed
+from sojourn.engine.tokens.rules import AuthTokenUnknown
 
 TOKENS = Needs(right="tokens")
 

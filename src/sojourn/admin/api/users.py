@@ -11,10 +11,10 @@ from sojourn.admin.inputs import MOST_IN_A_PAGE, Name
 from sojourn.admin.operation import Asked, Needs, operation
 from sojourn.admin.shapes import Nothing, Shape
 from sojourn.core.errors import InsufficientScope
-from sojourn.engine.accounts import AccountTampered
-from sojourn.engine.actors import Actor
-from sojourn.engine.directory import GroupUnknown, NameTaken, UserUnknown
-from sojourn.engine.users import ExternalAuthorizer
+from sojourn.engine.accounts.directory import GroupUnknown, NameTaken, UserUnknown
+from sojourn.engine.accounts.records import AccountTampered
+from sojourn.engine.accounts.users import ExternalAuthorizer
+from sojourn.engine.security.actors import Actor
 from sojourn.model.user import Account, AccountState, AccountType, BadAccount
 
 VIEW = Needs(right="viewUsers")

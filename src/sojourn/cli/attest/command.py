@@ -21,7 +21,7 @@ from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply
 from sojourn.config.addresses import is_loopback
 from sojourn.config.project import load_project
 from sojourn.core.errors import SojournError
-from sojourn.engine.actors import HOST
+from sojourn.engine.security.actors import HOST
 from sojourn.http.attesting import described
 
 _WIDTHS = {"pass": "pass", "fail": "FAIL", "not applicable": "n/a "}

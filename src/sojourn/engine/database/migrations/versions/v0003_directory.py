@@ -1,7 +1,7 @@
 """One number sequence for accounts, groups and roles; everyone; account types; signatures; shipped grants; views.
 
 Accounts keep their keys. A group whose key an account has too gets a new one, and its memberships and grants follow.
-No account is signed here: that takes the master key, see ``sojourn.engine.adoption``.
+No account is signed here: that takes the master key, see ``sojourn.engine.accounts.adoption``.
 """
 
 from __future__ import annotations

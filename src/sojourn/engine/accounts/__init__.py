@@ -1,0 +1,1 @@
+"""Accounts, groups and roles, and what was granted to them."""

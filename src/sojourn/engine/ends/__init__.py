@@ -1,0 +1,1 @@
+"""How sessions end, for good: journal, announced drops, and what is repeated after a fault."""

@@ -1,0 +1,1 @@
+"""Signing keys, API keys, and all that is sealed under the master key."""
