@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sojourn.core.clock import SECOND, ManualClock
-from tests.http.conftest import GOOD
+from tests.http.conftest import GOOD, PASSWORD
 from tests.http.wire_client import Client, Pair, cookie_of
 
 pytestmark = pytest.mark.anyio
@@ -135,3 +135,17 @@ async def test_after_a_logout_it_says_why(client: Client) -> None:
     assert (await client.post("/realms/fresh/logout", ("authorization", f"Bearer {access}"))).status == 200
     status, body = await refresh(client, "fresh", token)
     assert (status, body["code"], body["reason"]) == (401, "session.ended", "logout")
+
+
+async def test_a_change_of_the_password_hands_out_a_new_one_and_the_old_one_is_dead(client: Client) -> None:
+    token, access, _ = await login(client, "fresh")
+    change = {"oldPassword": PASSWORD, "newPassword": "eight loud otters at dusk"}
+    answer = await client.post("/realms/fresh/password", ("authorization", f"Bearer {access}"), value=change)
+    body = answer.json()
+    assert set(body) == {"token", "sessionId", "expiresAt", "refreshToken", "refreshExpiresAt", "tokens"}
+    status, refused = await refresh(client, "fresh", token)
+    assert (status, refused["code"]) == (401, "token.refused")
+    status, again = await refresh(client, "fresh", body["refreshToken"])
+    assert (status, again["sessionId"]) == (200, body["sessionId"])
+    bearer = ("authorization", f"Bearer {again['token']}")
+    assert (await client.get("/realms/fresh/session", bearer)).status == 200

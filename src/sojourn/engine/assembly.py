@@ -49,6 +49,7 @@ from sojourn.engine.tokens.access_tokens import Tokens
 from sojourn.engine.tokens.authtokens import AuthTokens
 from sojourn.engine.tokens.bearers import Bearers
 from sojourn.engine.tokens.inspection import Inspection
+from sojourn.engine.tokens.keeping import TokenKeeping
 from sojourn.engine.tokens.refresh import Refreshes
 from sojourn.engine.tokens.uses import TokenUses
 from sojourn.engine.upkeep import Chore, Upkeep
@@ -137,6 +138,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
     rings = KeyRings(db, facts, ground.seals, time)
     life = KeyLife(rings=rings, realms=ground.realms, ends=ending.ends, audit=log, db=db, clock=time)
     keeping = AuditKeeping(db=db, audit=log, settings=ground.settings.audit, clock=time)
+    token_keeping = TokenKeeping(db=db, settings=ground.settings.audit, clock=time)
     keys = SessionKeys(ground.seals)
     sessions, tokens, uses = _sessions(ground, ending, keys), _tokens(ground, rings, keys), TokenUses(db, log, time)
     actors = Actors(facts)
@@ -174,6 +176,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         tokens=tokens,
         auth_tokens=auth_tokens,
         token_uses=uses,
+        token_keeping=token_keeping,
         bearers=Bearers(tokens=tokens, sessions=sessions, uses=uses, logins=logins, facts=facts, clock=time),
         refreshes=refreshes,
         inspection=Inspection(
@@ -200,7 +203,7 @@ def _rules(ground: _Ground, ending: _Ends) -> Rules:
         ends=ending.ends,
         watch=ending.watch,
         drops=ending.drops,
-        upkeep=_upkeep(ground, ending, (keeping.round, life.tend, attest.tidy), uses),
+        upkeep=_upkeep(ground, ending, (keeping.round, token_keeping.tend, life.tend, attest.tidy), uses),
     )
 
 

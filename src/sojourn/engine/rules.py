@@ -40,6 +40,7 @@ from sojourn.engine.tokens.access_tokens import Tokens
 from sojourn.engine.tokens.authtokens import AuthTokens
 from sojourn.engine.tokens.bearers import Bearers
 from sojourn.engine.tokens.inspection import Inspection
+from sojourn.engine.tokens.keeping import TokenKeeping
 from sojourn.engine.tokens.refresh import Refreshes
 from sojourn.engine.tokens.uses import TokenUses
 from sojourn.engine.upkeep import Upkeep
@@ -75,6 +76,7 @@ class Rules:
     tokens: Tokens
     auth_tokens: AuthTokens
     token_uses: TokenUses
+    token_keeping: TokenKeeping
     bearers: Bearers
     identities: Identities
     providers: Providers

@@ -1,5 +1,5 @@
 """What an engine does by itself while it is open: it watches its store, sweeps, drops with notice, finishes ends,
-forgets old events of the audit log, rotates keys.
+forgets old events of the audit log and dead tokens, rotates keys.
 
 The watch runs in every process. The rest is done by one process of all nodes, the holder of the lease ``sweeper``; when
 that process dies, another one takes over within half a minute.
