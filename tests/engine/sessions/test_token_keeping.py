@@ -96,6 +96,7 @@ async def test_its_key_is_never_given_to_another_token(
     await keeping.round()
     assert (await counts(rules))[0] == 0
     account = await rules.users.find("main", "anna")
+    assert account is not None
     begun = await rules.sessions.begin(owner.access.realm, account_identity(account, clock.now()), Device())
     access = await rules.sessions.open(owner.access.realm, begun.handle, "python")
     await Session(rules, access, begun.handle).authorize_token(again)
