@@ -460,6 +460,68 @@ async def test_a_link_ends_in_the_session_that_asked_for_it_or_nowhere(
     assert await engine.rules.federation.external.find("main", ISSUER, "s-1") is None
 
 
+@pytest.mark.parametrize("act", ["reset", "logout"])
+async def test_what_ends_the_session_while_the_code_is_exchanged_ends_the_link_too(
+    client: Client, idp: Idp, engine: Engine, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """Who holds a stolen session keeps no way in by a link that was under way when the owner took the account back."""
+    session = await password_login(client)
+    asked = await ask_link(client, session)
+    ana = await engine.rules.users.find("main", "ana")
+    assert ana is not None
+    exchange = idp.fetch
+
+    async def fetch(method: str, url: str, **options: Any) -> Any:
+        if url == ISSUER + "/token":
+            if act == "reset":
+                await engine.rules.passwords.set(HOST, ana.key, "another seven quiet otters")
+            else:
+                await client.post("/realms/web/logout", SAME_ORIGIN, session)
+        return await exchange(method, url, **options)
+
+    monkeypatch.setattr(idp, "fetch", fetch)
+    done = await back(client, idp.authorize(asked.json()["redirect"]), cookie_of(asked), session)
+    assert done.status == 401, done
+    assert await engine.rules.federation.external.find("main", ISSUER, "s-1") is None
+
+
+async def test_a_link_by_id_token_is_asked_again_when_it_is_written(
+    client: Client, idp: Idp, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await password_login(client)
+    ana = await engine.rules.users.find("main", "ana")
+    assert ana is not None
+    look = idp.fetch
+
+    async def fetch(method: str, url: str, **options: Any) -> Any:
+        if url == ISSUER + "/jwks":
+            await engine.rules.passwords.set(HOST, ana.key, "another seven quiet otters")
+        return await look(method, url, **options)
+
+    monkeypatch.setattr(idp, "fetch", fetch)
+    assert (await ask_link(client, session, idToken=idp.id_token())).status == 401
+    assert await engine.rules.federation.external.find("main", ISSUER, "s-1") is None
+
+
+async def test_an_identity_that_is_unlinked_while_its_login_is_under_way_opens_nothing(
+    client: Client, linked: Idp, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await password_login(client)
+    (identity,) = (await client.get("/realms/web/identities", session, SAME_ORIGIN)).json()["identities"]
+    begun = await start(client)
+    enter = engine.rules.logins.enter
+
+    async def entered_after_the_unlinking(*arguments: Any, **options: Any) -> Any:
+        gone = await client.post(f"/realms/web/identities/{identity['key']}/unlink", SAME_ORIGIN, session)
+        assert gone.json()["sessionsEnded"] == 0
+        return await enter(*arguments, **options)
+
+    monkeypatch.setattr(type(engine.rules.logins), "enter", lambda _self, *a, **o: entered_after_the_unlinking(*a, **o))
+    done = await back(client, linked.authorize(begun.header("location")), cookie_of(begun))
+    assert (done.status, done.cookies) == (401, [])
+    assert len(await engine.rules.sessions.list(engine.realm("web"))) == 1
+
+
 async def test_an_identity_belongs_to_one_account(client: Client, linked: Idp) -> None:
     ben = await password_login(client, "ben")
     answer = await ask_link(client, ben, idToken=linked.id_token())

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, insert, select
 
 from sojourn.core.clock import Clock
-from sojourn.core.errors import Conflict, NotFound
+from sojourn.core.errors import Conflict, NotFound, StaleSession
 from sojourn.core.json import Json
+from sojourn.engine.access import Access
 from sojourn.engine.accounts.directory import UserUnknown
 from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase, RowConflict, schema
@@ -131,6 +132,27 @@ class ExternalIdentities:
         detail: dict[str, Json] = {"act": act, "userName": account.name, "issuer": issuer, "subject": subject}
         row = self._audit.row("IDENTITY_CHANGE", realm="", outcome="ok", detail=detail, **actor.audited)
         connection.execute(row)
+
+
+def held_by(connection: Connection, directory: str, issuer: str, subject: str) -> int | None:
+    """The key of the account to which an identity is linked; until the transaction ends, nobody unlinks it."""
+    wanted = select(_table.c.account).where(_is(directory, issuer, subject)).with_for_update()
+    return connection.execute(wanted).scalar_one_or_none()
+
+
+def as_it_was(access: Access) -> Guard:
+    """Let a session link to its account only while nothing has ended all sessions of that account.
+
+    A link is a way in that outlives its session, so who has lost the account keeps none by one that was under way. The
+    guard raises ``StaleSession``.
+    """
+
+    def guard(connection: Connection) -> None:
+        epoch = select(_account.c.auth_epoch).where(_account.c.key == access.session.identity.user_key)
+        if connection.execute(epoch).scalar_one_or_none() != access.session.fences.account:
+            raise StaleSession(access.session.epoch)
+
+    return guard
 
 
 def _check_alive(connection: Connection, key: int) -> None:

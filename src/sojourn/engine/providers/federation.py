@@ -59,6 +59,7 @@ def federate(
         providers=providers,
         accounts=ProviderAccounts(external=external, users=users, grants=grants, facts=facts),
         external=external,
+        sessions=sessions,
         bound_sessions=bound,
         pending=PendingLogins(store, seals, clock),
         logins=logins,

@@ -14,11 +14,12 @@ from sojourn.engine.audit.log import Audit
 from sojourn.engine.login import LoggedIn, Logins
 from sojourn.engine.passwords.credentials import Credentials
 from sojourn.engine.providers.accounts import MoreClaims, ProviderAccounts, no_more
-from sojourn.engine.providers.external import ExternalIdentities
+from sojourn.engine.providers.external import ExternalIdentities, as_it_was
 from sojourn.engine.providers.pending import Browser, Pending, PendingLogins, Way, bound
 from sojourn.engine.providers.providers import Provider, Providers
 from sojourn.engine.providers.sessions import Proof, ProviderSessions
 from sojourn.engine.security.actors import Actor
+from sojourn.engine.sessions import Sessions
 from sojourn.identity.claims import check_issuer, decode_claims
 from sojourn.identity.compact import read
 from sojourn.identity.oidc.errors import LoginNotTaken
@@ -60,6 +61,7 @@ class ProviderLogins:
         providers: Providers,
         accounts: ProviderAccounts,
         external: ExternalIdentities,
+        sessions: Sessions,
         bound_sessions: ProviderSessions,
         pending: PendingLogins,
         logins: Logins,
@@ -70,6 +72,7 @@ class ProviderLogins:
         self._providers = providers
         self._accounts = accounts
         self._external = external
+        self._sessions = sessions
         self._bound = bound_sessions
         self._pending = pending
         self._logins = logins
@@ -272,8 +275,10 @@ class ProviderLogins:
 
     async def _linked(self, access: Access, token: IdToken, address: str) -> None:
         assert access.account is not None
+        # The provider was asked meanwhile, which takes as long as it likes.
+        await self._sessions.check(access)
         actor = Actor(access.account.name, access.account.key, session=access.session.id, address=address)
-        await self._external.link(access.account, token.issuer, token.subject, actor)
+        await self._external.link(access.account, token.issuer, token.subject, actor, as_it_was(access))
 
     async def _failed(self, realm: Realm, provider: Provider, device: Device, reason: str) -> None:
         await self._audit.record(

@@ -17,7 +17,7 @@ from sojourn.core.clock import DAY, Clock
 from sojourn.core.json import Json
 from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase, schema
-from sojourn.engine.providers.external import ExternalIdentity
+from sojourn.engine.providers.external import ExternalIdentity, held_by
 from sojourn.engine.providers.providers import Provider
 from sojourn.engine.realms import Realms
 from sojourn.engine.sessions import Sessions
@@ -45,6 +45,17 @@ class Proof(NamedTuple):
     begun: int = 0
 
 
+class _Against(NamedTuple):
+    """What stands against a login that has just begun its session."""
+
+    end: EndReason
+    cause: str
+
+
+_LOGGED_OUT = _Against("provider-logout", "logged-out")
+_UNLINKED = _Against("dropped", "no-account")
+
+
 class ProviderSessions:
     """Binds sessions to what their providers call them."""
 
@@ -63,14 +74,18 @@ class ProviderSessions:
     async def settle(self, proof: Proof, realm: Realm, session: Session) -> None:
         """Bind a session that has just begun; one that the provider ended meanwhile is ended, and the error raised.
 
-        Nobody may have its handle before this returns. Raises as :meth:`check`.
+        So is one whose identity was unlinked meanwhile (``no-account``): who unlinks it ends what was bound before. Nobody
+        may have its handle before this returns. Raises as :meth:`check`.
         """
+        token, directory = proof.token, realm.config.directory
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> _Against | None:
             _hold(connection, proof.provider.key)
             self._clear(connection)
             if _ended(connection, proof):
-                return True
+                return _LOGGED_OUT
+            if held_by(connection, directory, token.issuer, token.subject) != session.identity.user_key:
+                return _UNLINKED
             for table in (_session, _end):
                 connection.execute(delete(table).where(table.c.session == session.id))
             connection.execute(
@@ -83,11 +98,12 @@ class ProviderSessions:
                     keep_until=session.absolute + REMEMBERED,
                 )
             )
-            return False
+            return None
 
-        if await self._db.write(work):
-            await self._sessions.end_by_id(realm, session.id, "provider-logout", actor="")
-            raise LoginNotTaken("logged-out")
+        against = await self._db.write(work)
+        if against is not None:
+            await self._sessions.end_by_id(realm, session.id, against.end, actor="")
+            raise LoginNotTaken(against.cause)
 
     async def logout(self, provider: Provider, token: LogoutToken) -> int:
         """End what a verified logout token names: the provider's session, or all of its subject; how many lived.
