@@ -7,13 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from sojourn.bootstrap import Engine
+from sojourn.core.errors import AuthTokenRefused, TooManyTries
 from sojourn.engine.fields.draft import SessionConflict
+from sojourn.engine.passwords.credentials import PasswordExpired
 from sojourn.http.lifespan import answer_lifespan
 from sojourn.http.middleware import NotTracking, RequestSession, SessionLayer
 from sojourn.http.visit import SessionNotLoaded
 from sojourn.http.wire import Event, Receive, Scope, Send
+from sojourn.identity.password import WeakPassword
+from sojourn.stores.base import SessionLimit
 
-__all__ = ["NotTracking", "RequestSession", "SessionConflict", "SessionMiddleware", "SessionNotLoaded"]
+__all__ = [
+    "AuthTokenRefused",
+    "NotTracking",
+    "PasswordExpired",
+    "RequestSession",
+    "SessionConflict",
+    "SessionLimit",
+    "SessionMiddleware",
+    "SessionNotLoaded",
+    "TooManyTries",
+    "WeakPassword",
+]
 
 #: Any ASGI application, whatever its framework calls the types of scope and events.
 AnyAsgiApp = Callable[[Any, Any, Any], Awaitable[None]]

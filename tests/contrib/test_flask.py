@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import TestResponse
 
+from sojourn import AuthToken
 from sojourn.bootstrap import Engine
 from sojourn.contrib.flask import SessionConflict, SojournSession, SojournSessions
 from sojourn.contrib.portal import Portal
@@ -261,6 +262,42 @@ def test_an_account_of_the_realm_can_log_in(site: Site, browser: FlaskClient, po
     assert site.do(browser, lambda: ours().login("ana", "wrong")) is False
     assert site.do(browser, lambda: ours().login("ana", PASSWORD)) is True
     assert [found.identity.user_name for found in records(portal)] == ["ana"]
+
+
+def test_a_browser_that_the_account_knows_gets_in_while_others_guess(site: Site, browser: FlaskClient) -> None:
+    assert site.do(browser, lambda: ours().login("ana", PASSWORD)) is True
+    known = browser.get_cookie("sojourn_dev.main")
+    assert known is not None
+    guesser = site.browser()
+    answers = [site.do(guesser, lambda: ours().login("ana", "wrong")) for _ in range(12)]
+    assert answers[0] is False
+    assert answers[-1].status_code == 429
+    assert site.do(guesser, lambda: ours().login("ana", PASSWORD)).status_code == 429
+    assert site.do(browser, lambda: ours().login("ana", PASSWORD)) is True
+
+
+def test_what_a_user_changes_and_hands_on_is_as_behind_the_middleware(site: Site, browser: FlaskClient) -> None:
+    assert site.do(browser, lambda: ours().user_name) == "anonymous"
+    assert site.do(browser, lambda: ours().login("ana", PASSWORD)) is True
+    before, token = copy_of(site, browser), AuthToken([], description="nightly")
+    text = site.do(browser, lambda: ours().authorize_token(token))
+    job = site.browser()
+
+    def by_token() -> Any:
+        ours().login_by_auth_token(text)
+        return [ours().user_name, sorted(ours().scope), ours().actor, ours().identity_provider_key]
+
+    assert site.do(job, by_token) == ["ana", [], "", None]
+    token.description = "weekly"
+    site.do(browser, lambda: ours().update_auth_token(token))
+    site.do(browser, lambda: ours().revoke_auth_token_by_key(token.key or 0))
+    assert site.get(job, lambda: ours().lost).get_json()["value"] == "session.ended"
+    site.do(browser, lambda: ours().set_password("nine loud herons at noon", PASSWORD))
+    assert site.get(browser, lambda: ours().user_name).get_json()["value"] == "ana"
+    assert site.get(before, lambda: ours().lost).get_json()["value"] == "session.replaced"
+    assert site.do(browser, lambda: ours().new_session_token("")).status_code >= 400
+    site.do(browser, lambda: ours().logout())
+    assert site.get(browser, lambda: [ours().user_name, ours().lost]).get_json()["value"] == ["anonymous", ""]
 
 
 def test_clear_ends_the_session_so_that_a_copy_of_its_cookie_opens_nothing(

@@ -10,13 +10,17 @@ from flask.sessions import SessionMixin, session_json_serializer
 from sojourn.bootstrap import Engine
 from sojourn.contrib.portal import Portal
 from sojourn.core import json
+from sojourn.engine.access import Access
 from sojourn.engine.fields.draft import Draft
 from sojourn.engine.fields.drafted import Drafted
-from sojourn.engine.live import Fields
+from sojourn.engine.live import Fields, Session
+from sojourn.http import visit_identity as identity
 from sojourn.http.errors import ResponseAlreadySent
 from sojourn.http.visit import SessionNotLoaded, Visit
+from sojourn.http.who import Who
 from sojourn.http.wire import Header
 from sojourn.model.field import Field
+from sojourn.model.token import AuthToken
 
 T = TypeVar("T")
 
@@ -36,7 +40,7 @@ class TaggedJson:
 _TAGGED = TaggedJson()
 
 
-class SojournSession(Drafted, SessionMixin):
+class SojournSession(Who, Drafted, SessionMixin):
     """``flask.session``: a mapping that is loaded when it is first read, and saved before the answer goes out.
 
     Changes inside a value are noticed without ``modified = True``. What happens when two requests change the same item
@@ -98,15 +102,43 @@ class SojournSession(Drafted, SessionMixin):
         """Add ``by`` to a number at once, whatever other requests do, and return the sum."""
         return self._act(lambda visit: Fields(visit).increment(name, by))
 
-    def login(self, user_name: str, password: str, *, end_session: str = "") -> bool:
+    def login(self, user_name: str, password: str, *, end_session: str = "", new_password: str | None = None) -> bool:
         """Log in with an account of the realm; see :meth:`sojourn.asgi.RequestSession.login`."""
-        self.save()
-        return self._act(lambda visit: visit.login(user_name, password, end_session))
+        return self._as(
+            lambda visit: identity.login(visit, user_name, password, end_session=end_session, new_password=new_password)
+        )
+
+    def login_by_auth_token(self, text: str) -> None:
+        """Log in with a token; see :meth:`sojourn.asgi.RequestSession.login_by_auth_token`."""
+        self._as(lambda visit: identity.login_by_auth_token(visit, text))
+
+    def logout(self) -> None:
+        """End the identity, not the session; see :meth:`sojourn.asgi.RequestSession.logout`."""
+        self._as(identity.logout)
+
+    def set_password(self, new: str, old: str | None = None) -> None:
+        """Change the password of the user; see :meth:`sojourn.asgi.RequestSession.set_password`."""
+        self._as(lambda visit: identity.set_password(visit, new, old))
 
     def rotate(self, user: str | None = None) -> None:
         """Give the session a new secret; see :meth:`sojourn.asgi.RequestSession.rotate`."""
-        self.save()
-        self._act(lambda visit: visit.rotate(user))
+        self._as(lambda visit: visit.rotate(user))
+
+    def authorize_token(self, token: AuthToken) -> str:
+        """Hand the login on; see :meth:`sojourn.asgi.RequestSession.authorize_token`."""
+        return self._live(lambda live: live.authorize_token(token))
+
+    def update_auth_token(self, token: AuthToken) -> None:
+        """See :meth:`sojourn.asgi.RequestSession.update_auth_token`."""
+        self._live(lambda live: live.update_auth_token(token))
+
+    def revoke_auth_token_by_key(self, key: int) -> None:
+        """See :meth:`sojourn.asgi.RequestSession.revoke_auth_token_by_key`."""
+        self._live(lambda live: live.revoke_auth_token_by_key(key))
+
+    def new_session_token(self, scope: str | Sequence[str]) -> str:
+        """See :meth:`sojourn.asgi.RequestSession.new_session_token`."""
+        return self._live(lambda live: live.new_session_token(scope))
 
     def end(self) -> None:
         """End the session for good, at once."""
@@ -154,6 +186,19 @@ class SojournSession(Drafted, SessionMixin):
     def _act(self, act: Callable[[Visit], Awaitable[T]]) -> T:
         visit = self.visit
         return self._portal.call(lambda _engine: act(visit))
+
+    def _opened(self) -> Access | None:
+        self._known()
+        return self.visit.access
+
+    def _as(self, act: Callable[[Visit], Awaitable[T]]) -> T:
+        return self._act(lambda visit: identity.saved_before(visit, self._draft, lambda: act(visit)))
+
+    def _live(self, act: Callable[[Session], Awaitable[T]]) -> T:
+        async def found(visit: Visit) -> T:
+            return await act(await identity.live(visit))
+
+        return self._act(found)
 
     async def _start(self, engine: Engine) -> Visit:
         visit = self._begin(engine)

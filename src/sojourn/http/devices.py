@@ -8,16 +8,18 @@ realm tracks clients, the device is the client, and the value is good only besid
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 from sojourn.core.clock import DAY, SECOND
 from sojourn.core.ids import new_token
-from sojourn.engine.passwords.throttling import MOST_MARKS, NO_DEVICE, ShownDevice
-from sojourn.http.call import Call
+from sojourn.engine.passwords.throttling import MOST_MARKS, NO_DEVICE, ShownDevice, Throttling
+from sojourn.http.clients import Client
 from sojourn.http.cookies import read_cookie_value
 from sojourn.http.errors import InsecureCookie
-from sojourn.http.origin import Origins
-from sojourn.http.wire import Header
+from sojourn.http.origin import Arrival, Origins
+from sojourn.http.wire import Head, Header
 from sojourn.model.realm import Realm
+from sojourn.model.user import Account
 
 #: How long a browser keeps the cookie, in seconds: the most that browsers grant.
 MAX_AGE = 400 * DAY // SECOND
@@ -28,12 +30,28 @@ ADMIN = b"sojourn_admin_dev"
 _VALUE = re.compile(rb"[A-Za-z0-9_-]{43}(?:\.[A-Za-z0-9_-]{22}){1,%d}" % MOST_MARKS)
 
 
+class Arrived(Protocol):
+    """A request, whoever answers it."""
+
+    @property
+    def head(self) -> Head:
+        """Its headers."""
+
+    @property
+    def arrival(self) -> Arrival:
+        """How it arrived."""
+
+    @property
+    def client(self) -> Client:
+        """The client that it comes from, where the realm tracks clients."""
+
+
 def device_cookie(realm: str) -> bytes:
     """The name of the device cookie of ``realm`` on plain loopback; on HTTPS it has the ``__Host-`` prefix."""
     return b"sojourn_dev." + realm.encode()
 
 
-def shown_device(call: Call, name: bytes) -> ShownDevice:
+def shown_device(call: Arrived, name: bytes) -> ShownDevice:
     """What a request says of its device in the cookie ``name``; nothing where it is not certain which one is ours."""
     value = read_cookie_value(call.head.all(b"cookie"), _full(name, secure=call.arrival.https)).value
     if value is None or not _VALUE.fullmatch(value):
@@ -49,7 +67,7 @@ def named(device: ShownDevice) -> ShownDevice:
     return device if device.id else ShownDevice(new_token())
 
 
-def remembering(call: Call, origins: Origins, name: bytes, device: ShownDevice) -> tuple[Header, ...]:
+def remembering(call: Arrived, origins: Origins, name: bytes, device: ShownDevice) -> tuple[Header, ...]:
     """``Set-Cookie`` of the device; none where it could be read on the way."""
     try:
         secure = origins.secure_cookie(call.arrival)
@@ -58,6 +76,17 @@ def remembering(call: Call, origins: Origins, name: bytes, device: ShownDevice) 
     value = ".".join((device.id, *device.marks)).encode()
     attributes = b"; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s" % (MAX_AGE, b"; Secure" if secure else b"")
     return ((b"set-cookie", b"%s=%s%s" % (_full(name, secure=secure), value, attributes)),)
+
+
+async def remember(
+    throttling: Throttling, origins: Origins, realm: Realm, call: Arrived, account: Account
+) -> tuple[Header, ...]:
+    """The device cookie, with the account that has just proved itself on this device; none where no cookie can be set."""
+    if not remembers(realm):
+        return ()
+    name = device_cookie(realm.name)
+    device = await throttling.mark(account.directory, account.key, named(shown_device(call, name)))
+    return remembering(call, origins, name, device)
 
 
 def remembers(realm: Realm) -> bool:

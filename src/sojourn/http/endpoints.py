@@ -15,7 +15,7 @@ from sojourn.engine.rules import Rules
 from sojourn.http.call import Call
 from sojourn.http.cookies import cookie_name, set_session_cookie
 from sojourn.http.descriptions import listed_session, own_session, transient_session
-from sojourn.http.devices import device_cookie, named, remembering, remembers, shown_device
+from sojourn.http.devices import device_cookie, remember, shown_device
 from sojourn.http.errors import LoginRefused
 from sojourn.http.farewell import farewell
 from sojourn.http.handles import takes_parameters
@@ -156,11 +156,7 @@ class Endpoints:
 
     async def remembered(self, call: Call, realm: Realm, account: Account) -> tuple[Header, ...]:
         """The device cookie, with the account that has just proved itself on this device."""
-        if not remembers(realm):
-            return ()
-        name = device_cookie(realm.name)
-        device = await self._rules.throttling.mark(account.directory, account.key, named(shown_device(call, name)))
-        return remembering(call, self.origins, name, device)
+        return await remember(self._rules.throttling, self.origins, realm, call, account)
 
 
 def limit_reply(full: SessionLimit, execution_key: str) -> Reply:

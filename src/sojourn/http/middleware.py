@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
 from sojourn.core.errors import SojournError
 from sojourn.core.ids import new_execution_key
+from sojourn.engine.access import Access
 from sojourn.engine.fields.draft import Draft
 from sojourn.engine.fields.drafted import Drafted
 from sojourn.engine.live import Fields
 from sojourn.engine.rules import Rules
+from sojourn.http import visit_identity as identity
 from sojourn.http.errors import ResponseAlreadySent
 from sojourn.http.origin import Origins
 from sojourn.http.replies import error_reply, send_reply
 from sojourn.http.visit import Visit
+from sojourn.http.who import Who
 from sojourn.http.wire import AsgiApp, Event, Receive, Scope, Send
 from sojourn.model.realm import Realm
-from sojourn.model.scope import NO_SCOPE, ScopeSet
-from sojourn.model.session import ANONYMOUS_KEY, ANONYMOUS_NAME
+from sojourn.model.token import AuthToken
+
+T = TypeVar("T")
 
 #: From this status on an answer says that the application failed; then nothing of the mapping is saved.
 FAILED = 500
@@ -27,11 +34,11 @@ class NotTracking(SojournError):
     code = "realm.not_tracking"
 
 
-class RequestSession(Drafted):
+class RequestSession(Who, Drafted):
     """The session of one request.
 
-    Nothing is loaded before it is used, and no record begins before the first write. ``id``, ``user_name``, ``user_key``
-    and ``scope`` say what :meth:`load`, or any other call, has found.
+    Nothing is loaded before it is used, and no record begins before the first write. ``id``, ``user_name``, ``user_key``,
+    ``scope`` and the like say what :meth:`load`, or any other call, has found.
 
     ``fields`` acts on the store at once. As a mapping the session notes what is read and changed, and saves it in one
     atomic act before the first byte of the answer goes out; see :mod:`sojourn.engine.fields.draft` for what that means when two
@@ -76,6 +83,12 @@ class RequestSession(Drafted):
     def __repr__(self) -> str:
         return f"<RequestSession {self.id or 'not open'}>"
 
+    def _opened(self) -> Access | None:
+        return self._visit.access
+
+    async def _as(self, act: Callable[[], Awaitable[T]]) -> T:
+        return await identity.saved_before(self._visit, self._draft, act)
+
     def _in_time(self) -> None:
         if self._visit.answering:
             raise ResponseAlreadySent
@@ -97,36 +110,43 @@ class RequestSession(Drafted):
         """Public id, empty without a session."""
         return self._visit.access.session.id if self._visit.access else ""
 
-    @property
-    def user_name(self) -> str:
-        """Name of the account, ``anonymous`` without one."""
-        access = self._visit.access
-        if access is None:
-            return ANONYMOUS_NAME
-        return access.account.name if access.account else access.session.identity.user_name
-
-    @property
-    def user_key(self) -> int:
-        """Key of the account, -1 without one."""
-        return self._visit.access.session.identity.user_key if self._visit.access else ANONYMOUS_KEY
-
-    @property
-    def scope(self) -> ScopeSet:
-        """The effective scope."""
-        return self._visit.access.scope if self._visit.access else NO_SCOPE
-
     # --- identity: what the mapping has changed is saved first, under the old one ---
 
-    async def login(self, user_name: str, password: str, *, end_session: str = "") -> bool:
+    async def login(
+        self, user_name: str, password: str, *, end_session: str = "", new_password: str | None = None
+    ) -> bool:
         """Log in with an account of the realm: new secret, new cookie. False when refused.
 
+        The answer makes the browser known to the account, so that it gets in while others try passwords of the account.
+
         Raises ``SessionLimit`` with the account's sessions when it has as many as the realm allows (policy *deny*); then
-        ``end_session`` may name one of them by its public id, to end in favour of this one.
+        ``end_session`` may name one of them by its public id, to end in favour of this one. Raises ``PasswordExpired``
+        (of ``sojourn.asgi``: a right password that has to be changed first) until ``new_password`` is given, which
+        replaces it; ``WeakPassword`` where that cannot be one; ``TooManyTries`` with the time to wait, ``LoginBusy``.
         """
-        await self.save()
-        done = await self._visit.login(user_name, password, end_session)
-        await self._visit.read()
-        return done
+        return await self._as(
+            lambda: identity.login(self._visit, user_name, password, end_session=end_session, new_password=new_password)
+        )
+
+    async def login_by_auth_token(self, text: str) -> None:
+        """Log in with an AuthToken, or with an ID token of a registered identity provider: new secret, new cookie.
+
+        The scope is then the AuthToken's; the session ends with the token. Raises ``AuthTokenRefused`` with its reason, and
+        then nothing has changed.
+        """
+        await self._as(lambda: identity.login_by_auth_token(self._visit, text))
+
+    async def logout(self) -> None:
+        """End the identity: nobody, without scope and fields, under a new secret. :meth:`end` ends the session itself."""
+        await self._as(lambda: identity.logout(self._visit))
+
+    async def set_password(self, new: str, old: str | None = None) -> None:
+        """Change the password of the user: new secret, new cookie; all other sessions of the account end.
+
+        ``old``, where given, has to be the present password. Raises ``Unauthorized``, ``DelegatedHandle``,
+        ``FreshLoginRequired``, ``WeakPassword``, ``WrongPassword``, ``TooManyTries``.
+        """
+        await self._as(lambda: identity.set_password(self._visit, new, old))
 
     async def rotate(self, user: str | None = None) -> None:
         """Give the session a new secret; do it whenever the application itself raises a privilege.
@@ -135,9 +155,25 @@ class RequestSession(Drafted):
             user: Whom the application has logged in by its own means: its name or number there. The session is then
                 listed, ended and limited as that user's. Empty = nobody any more; None = as before.
         """
-        await self.save()
-        await self._visit.rotate(user)
-        await self._visit.read()
+        await self._as(lambda: self._visit.rotate(user))
+
+    # --- handing the login on ---
+
+    async def authorize_token(self, token: AuthToken) -> str:
+        """See :meth:`sojourn.engine.live.Session.authorize_token`: its text, which is shown once."""
+        return await (await identity.live(self._visit)).authorize_token(token)
+
+    async def update_auth_token(self, token: AuthToken) -> None:
+        """See :meth:`sojourn.engine.live.Session.update_auth_token`."""
+        await (await identity.live(self._visit)).update_auth_token(token)
+
+    async def revoke_auth_token_by_key(self, key: int) -> None:
+        """See :meth:`sojourn.engine.live.Session.revoke_auth_token_by_key`."""
+        await (await identity.live(self._visit)).revoke_auth_token_by_key(key)
+
+    async def new_session_token(self, scope: str | Sequence[str]) -> str:
+        """See :meth:`sojourn.engine.live.Session.new_session_token`."""
+        return await (await identity.live(self._visit)).new_session_token(scope)
 
     async def end(self) -> None:
         """End the session for good; raises ``StoreUnavailable`` when that cannot be promised."""

@@ -58,6 +58,8 @@ class Visit:
     lost: Unauthorized | None = None
     #: Headers for the answer.
     headers: tuple[Header, ...] = ()
+    #: The device cookie for the answer, after a proof of who is there.
+    remembered: tuple[Header, ...] = ()
     #: Whether the answer has begun: then no cookie can be set any more.
     answering = False
     #: Whether what a client without a cookie has, nothing, counts as loaded.
@@ -70,13 +72,14 @@ class Visit:
     _opened = False
 
     def __init__(self, rules: Rules, origins: Origins, realm: Realm, scope: Scope) -> None:
-        self._rules = rules
-        self._origins = origins
-        self._realm = realm
+        self.rules = rules
+        self.origins = origins
+        self.realm = realm
         server = scope.get("server")
         # ASGI lets a server give any iterable of two.
         self._scope = {**scope, "server": tuple(server)} if isinstance(server, list) else scope
-        self._head = Head(scope["headers"])
+        #: The headers of the request.
+        self.head = Head(scope["headers"])
         self._fields: dict[str, Field] | None = {}
 
     # --- what came with the request ---
@@ -91,8 +94,8 @@ class Visit:
     def cookie(self) -> SessionCookie:
         """The session cookie of the request."""
         if self._cookie is None:
-            shown = self._head.has(b"cookie")
-            self._cookie = read_cookie(self._realm, self._head, https=self.arrival.https) if shown else NO_COOKIE
+            shown = self.head.has(b"cookie")
+            self._cookie = read_cookie(self.realm, self.head, https=self.arrival.https) if shown else NO_COOKIE
         return self._cookie
 
     @property
@@ -100,15 +103,16 @@ class Visit:
         """The device that the request comes from, where the realm tracks clients."""
         if self._client is None:
             self._client = UNTRACKED
-            if self._realm.config.client_tracking_enabled:
-                head, method = self._head, self._scope["method"]
-                self._client = recognise(self._realm, head, self.arrival, method, self._origins)
+            if self.realm.config.client_tracking_enabled:
+                head, method = self.head, self._scope["method"]
+                self._client = recognise(self.realm, head, self.arrival, method, self.origins)
         return self._client
 
     async def answer_headers(self) -> Sequence[Header]:
         """What the answer carries: the cookies, and that nothing of it may be kept by a cache."""
-        tracks = self._realm.config.client_tracking_enabled
-        headers = (*self.headers, *await self._client_headers()) if tracks else self.headers
+        tracks = self.realm.config.client_tracking_enabled
+        headers = (*self.headers, *self.remembered)
+        headers = (*headers, *await self._client_headers()) if tracks else headers
         return (*headers, NO_STORE) if headers or self._opened else ()
 
     @property
@@ -123,7 +127,7 @@ class Visit:
         self._opened = True
         cookie = self.cookie
         if cookie.ambiguous:
-            await self._rules.audit.refused("cookie.ambiguous", self.arrival.address, realm=self._realm.id)
+            await self.rules.audit.refused("cookie.ambiguous", self.arrival.address, realm=self.realm.id)
         elif cookie.present:
             await self._open(cookie.handle)
         return self.access
@@ -145,7 +149,7 @@ class Visit:
             self._fields = None
         access = self.access if self._opened else await self.open()
         if self._fields is None and access is not None:
-            self._fields = dict(await self._rules.sessions.fields(access))
+            self._fields = dict(await self.rules.sessions.fields(access))
         return self._fields or {}
 
     async def write(self, ops: Sequence[Op]) -> Changed:
@@ -156,7 +160,7 @@ class Visit:
         access = self.access if self._opened else await self.open()
         if access is None:
             return await self._begin(ops)
-        changed = await self._rules.sessions.change(access, ops)
+        changed = await self.rules.sessions.change(access, ops)
         self._fields = None if self._fields is None else remember(self._fields, ops, changed)
         return changed
 
@@ -172,31 +176,20 @@ class Visit:
 
     # --- identity ---
 
-    async def login(self, user_name: str, password: str, end_session: str = "") -> bool:
-        """Log in; False when refused, for every reason alike. ``end_session`` and ``SessionLimit`` as ``Logins.login``."""
-        self._may_set_cookie()
-        current = await self.open()
-        logged = await self._rules.logins.login(
-            self._realm, user_name, password, self._device, current=current, end_session=end_session
-        )
-        if logged is not None:
-            await self._adopt(logged.handle)
-        return logged is not None
-
     async def rotate(self, user: str | None = None) -> None:
         """A new secret and epoch for the same session; all its fields stay. Begins one where there is none.
 
         ``user``: whom the application itself has logged in, empty = nobody any more, None = as before.
         """
-        self._may_set_cookie()
+        self.may_set_cookie()
         access = await self.open()
         before = access.session.identity if access else _NOBODY
         identity = before if user is None else self._user(user)
         if access is None:
             await self._begin((), identity)
             return
-        begun = await self._rules.sessions.rotate(access, identity, self._device, keep=None)
-        await self._adopt(begun.handle)
+        begun = await self.rules.sessions.rotate(access, identity, self.device, keep=None)
+        await self.adopt(begun.handle)
 
     async def end(self) -> None:
         """End the session for good and let the browser forget it, a dead one too, but never for another site."""
@@ -204,11 +197,11 @@ class Visit:
         if isinstance(self.lost, SessionReplaced):
             raise self.lost  # it lives on, with the secret of another answer
         if access is not None:
-            await self._rules.sessions.end(access)
+            await self.rules.sessions.end(access)
             self.access, self._fields = None, {}
         self.lost = None
         if self.cookie.present and not self.answering and self._ours():
-            name = cookie_name(self._realm.name, secure=self.arrival.https)
+            name = cookie_name(self.realm.name, secure=self.arrival.https)
             self.headers = (expire_session_cookie(name), _CLEAR)
 
     def keep_cookie(self, seconds: int) -> None:
@@ -219,9 +212,9 @@ class Visit:
         access, handle = self.access, self.cookie.handle
         if access is None or (handle is None and not self.headers):
             return
-        name = cookie_name(self._realm.name, secure=self.arrival.https)
+        name = cookie_name(self.realm.name, secure=self.arrival.https)
         kind, value = self.headers[0] if self.headers or handle is None else set_session_cookie(name, handle)
-        left = max(0, access.session.absolute - self._rules.clock.now()) // SECOND
+        left = max(0, access.session.absolute - self.rules.clock.now()) // SECOND
         self.headers = ((kind, b"%s; Max-Age=%d" % (value, min(seconds, left))),)
 
     # --- parts ---
@@ -230,8 +223,8 @@ class Visit:
     def arrival(self) -> Arrival:
         """How the request arrived; raises ``MisdirectedRequest`` where no session can be on this host."""
         if self._arrival is None:
-            arrival = self._origins.arrival(self._scope, self._head)
-            check_realm_host(self._realm, arrival)
+            arrival = self.origins.arrival(self._scope, self.head)
+            check_realm_host(self.realm, arrival)
             self._arrival = arrival
         return self._arrival
 
@@ -242,32 +235,33 @@ class Visit:
             # Not our host: no cookie of ours belongs there, and what the application answers is its own affair.
             return ()
         if client.ambiguous:
-            await self._rules.audit.refused("cookie.ambiguous", self.arrival.address, realm=self._realm.id)
+            await self.rules.audit.refused("cookie.ambiguous", self.arrival.address, realm=self.realm.id)
         return client.headers
 
     @property
-    def _device(self) -> Device:
-        return device(self._head, self.arrival, self.client.id)
+    def device(self) -> Device:
+        """The client, as a session that it begins remembers it."""
+        return device(self.head, self.arrival, self.client.id)
 
     def _user(self, name: str) -> Identity:
-        return external_identity(_SPACE, name, (), "", self._rules.clock.now()) if name else _NOBODY
+        return external_identity(_SPACE, name, (), "", self.rules.clock.now()) if name else _NOBODY
 
     def _ours(self) -> bool:
         if self._is_ours is None:
-            self._is_ours = crosssite.is_ours(self._head, self.arrival)
+            self._is_ours = crosssite.is_ours(self.head, self.arrival)
         return self._is_ours
 
     async def _open(self, handle: SessionHandle | None) -> None:
         try:
             if handle is None:
                 raise SessionUnknown
-            access = await self._rules.sessions.open(self._realm, handle, "cookie")
+            access = await self.rules.sessions.open(self.realm, handle, "cookie")
         except Unauthorized as error:
             self.lost = error
-            await self._rules.audit.refused(error.code, self.arrival.address, realm=self._realm.id)
+            await self.rules.audit.refused(error.code, self.arrival.address, realm=self.realm.id)
             return
-        if self._rules.sessions.touch_due(access):
-            await self._rules.sessions.touch(access)
+        if self.rules.sessions.touch_due(access):
+            await self.rules.sessions.touch(access)
         self._hold(access if self._ours() else replace(access, read_only=True))
 
     def _hold(self, access: Access) -> None:
@@ -277,24 +271,25 @@ class Visit:
     async def _begin(self, ops: Sequence[Op], identity: Identity = _NOBODY) -> Changed:
         if self.lost is not None:
             raise self.lost
-        self._may_set_cookie()
-        applied = apply(ops, {}, self._realm.limits)
+        self.may_set_cookie()
+        applied = apply(ops, {}, self.realm.limits)
         first = {name: text for name, text in applied.writes.items() if text is not None}
-        begun = await self._rules.sessions.begin(self._realm, identity, self._device, fields=first)
-        await self._adopt(begun.handle)
+        begun = await self.rules.sessions.begin(self.realm, identity, self.device, fields=first)
+        await self.adopt(begun.handle)
         return Changed(_FIRST_VERSION, applied.values)
 
-    async def _adopt(self, handle: SessionHandle) -> None:
+    async def adopt(self, handle: SessionHandle) -> None:
         """Go on with the session that ``handle`` opens, and tell the browser."""
-        secure = self._origins.secure_cookie(self.arrival)
-        name = cookie_name(self._realm.name, secure=secure)
+        secure = self.origins.secure_cookie(self.arrival)
+        name = cookie_name(self.realm.name, secure=secure)
         self.headers = (set_session_cookie(name, handle),)
         self.lost = None
-        self._hold(await self._rules.sessions.open(self._realm, handle, "cookie"))
+        self._hold(await self.rules.sessions.open(self.realm, handle, "cookie"))
 
-    def _may_set_cookie(self) -> None:
+    def may_set_cookie(self) -> None:
+        """Raise ``ResponseAlreadySent``, ``CrossSiteWrite`` or ``InsecureCookie`` where the answer can set no cookie."""
         if self.answering:
             raise ResponseAlreadySent
         if not self._ours():
             raise CrossSiteWrite
-        self._origins.secure_cookie(self.arrival)
+        self.origins.secure_cookie(self.arrival)

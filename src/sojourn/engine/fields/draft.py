@@ -158,6 +158,11 @@ class Draft(MutableMapping[str, Any]):
         self._items.clear()
         self.cleared = True
 
+    def forget(self) -> None:
+        """Know nothing any more, neither what was read nor what was changed."""
+        self._items.clear()
+        self._iterated = self.cleared = False
+
     def peek(self, name: str) -> Any:
         """The value or None, without noting that it was read; it must not be changed."""
         item = self._items.get(name)
