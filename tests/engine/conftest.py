@@ -21,6 +21,7 @@ from sojourn.engine.ends.journal import EndJournal
 from sojourn.engine.facts import Facts
 from sojourn.engine.keys.apikeys import ApiKeys
 from sojourn.engine.passwords.records import PasswordRecords
+from sojourn.engine.providers.external import ExternalIdentities
 from sojourn.engine.realms import Realms
 from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.model.realm import Realm, RealmConfig
@@ -131,6 +132,11 @@ def users(
     db: EngineDatabase, accounts: Accounts, passwords: PasswordRecords, audit: Audit, clock: ManualClock
 ) -> Users:
     return Users(db, accounts, passwords, audit, clock)
+
+
+@pytest.fixture
+def identities(db: EngineDatabase, audit: Audit, clock: ManualClock) -> ExternalIdentities:
+    return ExternalIdentities(db, audit, clock)
 
 
 @pytest.fixture

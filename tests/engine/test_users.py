@@ -12,6 +12,7 @@ from sojourn.engine.accounts.users import Users
 from sojourn.engine.audit.log import Audit
 from sojourn.engine.facts import Facts
 from sojourn.engine.passwords.records import PasswordRecords
+from sojourn.engine.providers.external import ExternalIdentities
 from sojourn.engine.security.actors import HOST, Actor
 from sojourn.identity.password import WeakPassword
 from sojourn.model.realm import Realm
@@ -98,6 +99,17 @@ async def test_a_deleted_account_is_gone_and_its_key_is_never_used_again(
     reborn = await (await facts.current()).account(realm, again.key)
     assert reborn is not None
     assert reborn.scopes == frozenset()
+
+
+async def test_nothing_is_kept_of_who_a_deleted_account_was_elsewhere(
+    users: Users, identities: ExternalIdentities
+) -> None:
+    ann, bob = await users.add("main", "ann", GOOD), await users.add("main", "bob", GOOD)
+    for account, subject in ((ann, "4711"), (bob, "4712")):
+        await identities.link(account, "https://id.example", subject, HOST)
+    await users.delete(ann.key)
+    assert list(await identities.of(ann.key)) == []
+    assert [one.subject for one in await identities.of(bob.key)] == ["4712"]
 
 
 async def test_what_is_asked_of_an_unknown_or_deleted_account_is_refused(

@@ -46,6 +46,16 @@ class ExternalAuthorizer(Conflict):
     code = "user.external"
 
 
+#: What an account has beside its record, and nobody needs when it is gone.
+_PERSONAL = (
+    schema.membership,
+    schema.scope_grant,
+    schema.password_mark,
+    schema.password_history,
+    schema.external_identity,
+)
+
+
 class Users:
     """The accounts of all directories. Accounts given back here carry no scopes: those depend on the realm.
 
@@ -206,7 +216,7 @@ class Users:
         return await self._db.write(work)
 
     async def delete(self, key: int, actor: Actor | str = "", *, guard: Guard = unguarded) -> None:
-        """Delete the account: sessions end, grants and memberships go, the name is free again, the key stays used.
+        """Delete the account: sessions end, grants, memberships and identities go, the name is free, the key stays used.
 
         Raises ``UserUnknown``.
         """
@@ -215,7 +225,7 @@ class Users:
         def work(connection: Connection) -> None:
             guard(connection)
             account = self._accounts.known(connection, key).account
-            for table in (schema.membership, schema.scope_grant, schema.password_mark, schema.password_history):
+            for table in _PERSONAL:
                 connection.execute(delete(table).where(table.c.account == key))
             erased = {"state": "deleted", "live_name": None, "email": "", "live_email": None, "password": None}
             self._accounts.end(connection, key, "user-deleted", values=erased, actor=who.name)
