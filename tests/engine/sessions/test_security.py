@@ -271,6 +271,43 @@ async def test_an_old_login_of_a_client_changes_nothing_of_its_own(rules: Rules,
     assert await security.get_user_status(anna.key) == UserState.ACTIVE
 
 
+async def test_with_its_password_a_token_of_another_account_is_authorized_from_within_a_session(
+    rules: Rules, realm: Realm, anna: Account, op: Account
+) -> None:
+    # The two accounts differ in how often everything of theirs was ended.
+    await rules.passwords.set(HOST, op.key, NEW)
+    begun = await rules.logins.login(realm, "op", NEW, Device())
+    assert begun is not None
+    access = await rules.sessions.open(realm, begun.handle, "cookie")
+    security = Security(rules, await rules.actors.of(access), realm, access=access)
+    text = await security.authorize_token(AuthToken("cart.read"), "anna", PASSWORD)
+    assert (await security.authenticate_auth_token(text)).user_key == anna.key
+
+
+@pytest.mark.parametrize("whose", ["anna", "op"])
+async def test_a_token_that_is_authorized_while_the_password_is_reset_is_not_written(
+    rules: Rules, realm: Realm, anna: Account, op: Account, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    """The old password was right a moment ago, and the session of who asks was alive; the reset revoked what there was."""
+    await rules.passwords.set(HOST, op.key, NEW)
+    begun = await rules.logins.login(realm, "op", NEW, Device())
+    assert begun is not None
+    access = await rules.sessions.open(realm, begun.handle, "cookie")
+    security = Security(rules, await rules.actors.of(access), realm, access=access)
+    authenticate = rules.logins.authenticate
+
+    async def authenticated_before_the_reset(*arguments: object, **options: object) -> Account | None:
+        found = await authenticate(*arguments, **options)  # type: ignore[arg-type]
+        await rules.passwords.set(HOST, {"anna": anna, "op": op}[whose].key, "yet another battery of words")
+        return found
+
+    monkeypatch.setattr(rules.logins, "authenticate", authenticated_before_the_reset)
+    with pytest.raises(SojournError) as refused:
+        await security.authorize_token(AuthToken("cart.read"), "anna", PASSWORD)
+    assert refused.value.code == "session.stale"
+    assert await rules.auth_tokens.list(anna.key) == []
+
+
 # --- what the methods do ---
 
 

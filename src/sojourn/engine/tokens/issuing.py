@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Insert, func, insert, select
@@ -191,15 +192,29 @@ def _inherited_actor(parent: TokenRecord | None) -> int | None:
     return parent.actor if parent else None
 
 
+def _asked_as(order: Order) -> Iterator[tuple[int, int]]:
+    """Keys of the accounts on whose word the token is made, each with the ``auth_epoch`` under which that was checked."""
+    account, access = order.account, order.access
+    if order.authenticated:
+        yield account.key, account.auth_epoch
+    if access is None or access.account is None:
+        return
+    if access.transient is None:
+        yield access.account.key, access.session.fences.account
+    elif access.via == "basic":
+        yield access.account.key, access.account.auth_epoch
+
+
 def _check_now(connection: Connection, order: Order, parent: TokenRecord | None, expires: int | None, now: int) -> None:
     """What must still be so when the token is written: a change of the account, or an end, may have been quicker."""
     table, access, key = schema.account, order.access, order.account.key
-    row = connection.execute(select(table.c.state, table.c.auth_epoch).where(table.c.key == key)).one_or_none()
-    if row is None or row.state not in LIVE_STATES:
+    state = connection.execute(select(table.c.state).where(table.c.key == key)).scalar_one_or_none()
+    if state not in LIVE_STATES:
         raise UserUnknown
-    recorded = access is not None and access.transient is None and order.own
-    if recorded and access is not None and row.auth_epoch != access.session.fences.account:
-        raise StaleSession(access.session.epoch)
+    for account, epoch in _asked_as(order):
+        wanted = select(table.c.auth_epoch).where(table.c.key == account)
+        if connection.execute(wanted).scalar_one_or_none() != epoch:
+            raise StaleSession(access.session.epoch) if access is not None else Unauthorized
     if parent is not None:
         again = token_records.by_key(connection, parent.key)
         if again is None or again.dead(now):
