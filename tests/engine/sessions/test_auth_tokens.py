@@ -108,6 +108,19 @@ async def test_for_ever_and_for_more_than_a_year_need_the_scope_for_it(face: Fac
         await owner.authorize_token(AuthToken("cart.read", expires=clock.now()))
 
 
+async def test_for_ever_in_one_realm_is_not_for_ever_in_another(face: Face, rules: Rules, clock: ManualClock) -> None:
+    token = AuthToken("cart.read")
+    await (await face(realm="beta")).authorize_token(token)
+    await rules.grants.grant("anna", "security.permanentToken", realm_of(rules, "acme").id)
+    token.expires = None
+    for elsewhere in (await face(realm="acme"), await face(realm="beta")):
+        with pytest.raises(InsufficientScope, match=r"security\.permanentToken"):
+            await elsewhere.update_auth_token(token)
+    await rules.grants.grant("anna", "security.permanentToken", realm_of(rules, "beta").id)
+    await (await face(realm="beta")).update_auth_token(token)
+    assert (await rules.auth_tokens.get(token.key or 0)).expires is None
+
+
 async def test_nothing_is_handed_on_that_who_asks_has_not(face: Face) -> None:
     owner = await face()
     with pytest.raises(InsufficientScope):

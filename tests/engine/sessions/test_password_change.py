@@ -74,6 +74,25 @@ async def test_21_49_the_old_password_logs_nobody_in_and_the_change_is_audited(
     assert NEW not in repr(await rules.audit.recent())
 
 
+async def test_a_session_that_begins_while_the_password_is_changed_keeps_no_token(
+    rules: Rules, realm: Realm, anna: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever knows the old password logs in and hands on, between the look at the other sessions and their end."""
+    done, access = await logged(rules, realm)
+    mine = await authorized(rules, access)
+    write, theirs = rules.db.write, []
+
+    async def written_after_a_login(work: Any) -> Any:
+        monkeypatch.undo()
+        _, other = await logged(rules, realm)
+        theirs.append(await authorized(rules, other))
+        return await write(work)
+
+    monkeypatch.setattr(rules.db, "write", written_after_a_login)
+    await Session(rules, access, done.handle).set_password(NEW)
+    assert [await alive(rules, text) for text in (mine, *theirs)] == [True, False]
+
+
 async def test_the_session_that_changes_it_goes_on_with_its_fields_and_every_old_handle_is_dead(
     rules: Rules, realm: Realm, anna: Account
 ) -> None:

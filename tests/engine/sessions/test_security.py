@@ -286,9 +286,10 @@ async def test_with_its_password_a_token_of_another_account_is_authorized_from_w
 
 @pytest.mark.parametrize("whose", ["anna", "op"])
 async def test_a_token_that_is_authorized_while_the_password_is_reset_is_not_written(
-    rules: Rules, realm: Realm, anna: Account, op: Account, monkeypatch: pytest.MonkeyPatch, whose: str
+    rules: Rules, anna: Account, op: Account, monkeypatch: pytest.MonkeyPatch, whose: str
 ) -> None:
     """The old password was right a moment ago, and the session of who asks was alive; the reset revoked what there was."""
+    realm = acme(rules)
     await rules.passwords.set(HOST, op.key, NEW)
     begun = await rules.logins.login(realm, "op", NEW, Device())
     assert begun is not None

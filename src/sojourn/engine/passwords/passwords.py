@@ -14,12 +14,13 @@ from sojourn.engine.access import Access
 from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.passwords.notices import Notices
-from sojourn.engine.passwords.records import Kept, PasswordRecords
+from sojourn.engine.passwords.records import Kept, Others, PasswordRecords
 from sojourn.engine.passwords.reset import OURS, Letter, PasswordResets
 from sojourn.engine.passwords.throttling import NO_DEVICE, ShownDevice, Throttling
 from sojourn.engine.realms import Realms
 from sojourn.engine.security.actors import Actor, Actors
 from sojourn.engine.sessions import Sessions
+from sojourn.engine.tokens.authtokens import newest
 from sojourn.identity.rules import PasswordRule
 from sojourn.model.realm import Realm
 from sojourn.model.session import Session
@@ -123,10 +124,11 @@ class Passwords:
         session, account = access.session, access.account
         actor = Actor(account.name, account.key, session=session.id, address=address)
 
-        ended = await self._others(account, session.id)
+        last = await self._db.read(newest)
+        others = Others(session.id, last, await self._others(account, session.id))
 
         def work(connection: Connection) -> Account:
-            changed = self._records.replace(connection, order, actor, keep=session.id, ended=ended)
+            changed = self._records.replace(connection, order, actor, others)
             self._records.audited(connection, changed, actor, "changed", access.realm.id)
             return changed
 

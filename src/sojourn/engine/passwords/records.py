@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
@@ -57,6 +57,17 @@ class Order(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Order({self.key}, …)"
+
+
+class Others(NamedTuple):
+    """The sessions that a change of the own password ends, seen from the one that goes on."""
+
+    #: Public id of the session that goes on.
+    kept: str
+    #: Key of the AuthToken that was the newest before the others were listed.
+    newest: int
+    #: Public ids of the others.
+    listed: Collection[str]
 
 
 class PasswordRecords:
@@ -151,12 +162,10 @@ class PasswordRecords:
         await self.clear(key, actor)
         return changed
 
-    def replace(
-        self, connection: Connection, order: Order, actor: Actor, *, keep: str = "", ended: Iterable[str] | None = None
-    ) -> Account:
-        """Write the new password within the caller's transaction, and end all sessions; ``keep`` names one that goes on.
+    def replace(self, connection: Connection, order: Order, actor: Actor, others: Others | None = None) -> Account:
+        """Write the new password within the caller's transaction, and end all sessions but the one that ``others`` spares.
 
-        With it all AuthTokens are revoked, or where ``ended`` names sessions only those that these have asked for.
+        With it all AuthTokens are revoked; with ``others`` only those that these sessions have asked for.
         Raises ``UserUnknown``, and ``PasswordMoved`` when the one that it replaces is not the one that was checked.
         """
         before, now = self._accounts.known(connection, order.key), self._clock.now()
@@ -166,11 +175,15 @@ class PasswordRecords:
         self._accounts.end(connection, order.key, "password-changed", actor=_by(actor, order.key))
         _remember(connection, order, before.password, now)
         connection.execute(delete(_mark).where(_mark.c.account == order.key))
-        connection.execute(insert(_mark).values(account=order.key, set_at=now, kept_session=keep))
-        if ended is None:
+        connection.execute(
+            insert(_mark).values(account=order.key, set_at=now, kept_session=others.kept if others else "")
+        )
+        if others is None:
             revoke_all_of(connection, order.key, now, "password-changed")
         else:
-            revoke_of_sessions(connection, order.key, ended, now, "password-changed")
+            revoke_of_sessions(
+                connection, order.key, others.listed, now, "password-changed", but=others.kept, after=others.newest
+            )
         return self._accounts.known(connection, order.key).account
 
     def audited(self, connection: Connection, account: Account, actor: Actor, act: str, realm: str = "") -> None:

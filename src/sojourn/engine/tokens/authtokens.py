@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Insert, delete, insert, select, update
+from sqlalchemy import Connection, Insert, delete, false, func, insert, select, update
 
 from sojourn.core.clock import Clock
 from sojourn.core.errors import AuthTokenRefused, DelegatedHandle
@@ -39,7 +39,7 @@ from sojourn.model.session import End
 from sojourn.model.token import AuthToken
 from sojourn.model.user import Account
 
-__all__ = ["AuthTokens", "Authorized", "Listed", "Used", "revoke_all_of", "revoke_of_sessions"]
+__all__ = ["AuthTokens", "Authorized", "Listed", "Used", "newest", "revoke_all_of", "revoke_of_sessions"]
 
 _table, _scripts, _uses = schema.auth_token, schema.auth_token_script, schema.auth_token_use
 
@@ -145,8 +145,9 @@ class AuthTokens:
         await self._check_may(actor, record, access, itself=False)
         check_fixed(token, record)
         now, expires = self._clock.now(), token.expires
-        scope = actor.in_realm.get(record.realm, actor.everywhere) if access is None else access.scope
-        permanent = actor.host or PERMANENT in scope
+        # Where the token holds, and within what the handle that asks may do.
+        there = PERMANENT in actor.in_realm.get(record.realm, actor.everywhere)
+        permanent = actor.host or (there and (access is None or PERMANENT in access.scope))
         files = await self._files.digests(record.scope) if confirm else {}
         # What is not changed is not written: somebody else may have shortened it meanwhile.
         moved = expires != record.expires
@@ -242,13 +243,33 @@ def revoke_all_of(connection: Connection, account_key: int, now: int, reason: st
     return token_records.revoke_with_descendants(connection, keys, now, reason)
 
 
+def newest(connection: Connection) -> int:
+    """The key of the token that was authorized last, 0 when there is none; later ones have greater keys."""
+    key: int = connection.execute(select(func.coalesce(func.max(_table.c.key), 0))).scalar_one()
+    return key
+
+
 def revoke_of_sessions(
-    connection: Connection, account_key: int, sids: Iterable[str] | None, now: int, reason: str = "session-ended"
+    connection: Connection,
+    account_key: int,
+    sids: Iterable[str] | None,
+    now: int,
+    reason: str = "session-ended",
+    *,
+    but: str = "",
+    after: int | None = None,
 ) -> Sequence[int]:
-    """Revoke the tokens of an account that these sessions asked for, None = any session; in the caller's transaction."""
-    wanted = [_table.c.account == account_key, _table.c.revoked.is_(None), _table.c.session != ""]
+    """Revoke the tokens that these sessions of an account asked for, None = any session; in the caller's transaction.
+
+    Those that it made in the name of others are among them. ``after``: also what any session but the one with the id
+    ``but`` has asked for since :func:`newest` said this, because it may have begun after ``sids`` were listed.
+    """
+    mine = (_table.c.account == account_key) | (_table.c.actor == account_key)
+    wanted = [mine, _table.c.revoked.is_(None), _table.c.session != ""]
     if sids is not None:
-        wanted.append(_table.c.session.in_(sorted(sids)))
+        listed = _table.c.session.in_(sorted(sids))
+        later = (_table.c.key > after) & (_table.c.session != but) if after is not None else false()
+        wanted.append(listed | later)
     keys = connection.execute(select(_table.c.key).where(*wanted)).scalars().all()
     return token_records.revoke_with_descendants(connection, keys, now, reason)
 
