@@ -74,14 +74,14 @@ async def _prepare(project: Project) -> str:
     """Fresh passwords and a fresh API key for the example; gives the tour that uses them."""
     await install(project.settings)
     async with Engine.open(project, recover=False) as engine:
-        guests = [await _fresh_guest(engine, name) for name in _GUESTS]
+        first, second = [await _fresh_guest(engine, name) for name in _GUESTS]
         realm = engine.realm(_REALM)
         try:
             await engine.rules.api_keys.revoke(realm, _KEY, actor=ACTOR)
         except ApiKeyUnknown:
             note("first start of the example")
         key = (await engine.rules.api_keys.add(_KEY, realm, actor=ACTOR)).text
-    return tour(project.settings.server.public_url, key, *guests)
+    return tour(project.settings.server.public_url, key, first, second, project.settings.project.absolute())
 
 
 async def _fresh_guest(engine: Engine, name: str) -> Guest:
