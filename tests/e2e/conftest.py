@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 import sojourn
+from tests.e2e.house import House, housing
 from tests.e2e.pair import Pair, furnish, serving, two_engines
 from tests.e2e.process import Answer, EngineProcess, running
 from tests.e2e.process import sojourn as cli
@@ -108,6 +111,19 @@ def pair(
         furnish(shop, url)
         with two_engines(shop) as engines:
             yield Pair(shop, engines, server, url)
+
+
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Two processes with an account and handles for each test, and a provider; on files, and all on PostgreSQL."""
+    with ExitStack() as stack:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # those of the libraries of the provider
+            from oidc_provider_mock import run_server_in_thread
+
+            server = stack.enter_context(run_server_in_thread())
+        issuer = f"http://localhost:{server.server_port}"
+        yield stack.enter_context(housing(tmp_path_factory.mktemp("house"), request.param, issuer))
 
 
 @pytest.fixture

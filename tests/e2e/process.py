@@ -101,7 +101,7 @@ class EngineProcess:
             payload = None if body is None else json.dumps(body)
             connection.request(method, path, payload, sent | dict(headers or {}))
             response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            return Answer(response.status, _headers(response), response.read())
         finally:
             connection.close()
 
@@ -141,3 +141,11 @@ def sojourn(
         env=environment(home) | dict(variables or {}),
         check=False,
     )
+
+
+def _headers(response: http.client.HTTPResponse) -> Mapping[str, str]:
+    """By their names in small letters; several of one name are lines of one text."""
+    found: dict[str, str] = {}
+    for name, value in response.getheaders():
+        found[name.lower()] = f"{found[name.lower()]}\n{value}" if name.lower() in found else value
+    return found
