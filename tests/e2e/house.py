@@ -166,6 +166,12 @@ class House(NamedTuple):
         done = _program(self.home, _KILLED, str(self.folder), act, name, value)
         assert done.returncode == -signal.SIGKILL, done.stderr
 
+    def counted(self, program: str, what: str) -> int:
+        """The number that a program beside the processes prints."""
+        done = _program(self.home, program, str(self.folder), what)
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout)
+
     def at_once(self, acts: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """Requests at the same moment, every other one at the other process."""
         together = Barrier(len(acts))

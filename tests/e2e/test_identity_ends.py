@@ -117,7 +117,7 @@ def test_a_login_under_way_gives_nothing_that_outlives_the_change(house: House, 
     name, stop = f"under-{act}", Event()
 
     def log_in_again_and_again(at: int) -> list[Answer]:
-        found = []
+        found: list[Answer] = []
         while not stop.is_set():
             found.append(house.login(name, at=at % 2, headers=coming_from(f"198.51.{at}.{len(found) % 250}")))
         return found

@@ -118,15 +118,17 @@ class PasswordRecords:
         The ``auth_epoch`` of the answer is of the moment before the check: a session made under it is dead when the
         password was changed meanwhile. ``known``: a device tries that the account knows. Raises ``LoginBusy``.
         """
-        return await self._checked(
-            await self._db.read(lambda connection: self._found(connection, directory, user_id)), password, known=known
-        )
+        return await self._checked(await self.find(directory, user_id), password, known=known)
 
     async def check_of(self, key: int, password: str) -> Kept | None:
         """The same for the account with ``key``."""
         return await self._checked(
             await self._db.read(lambda connection: self._get(connection, key)), password, known=True
         )
+
+    async def find(self, directory: str, user_id: str) -> Kept | None:
+        """What is kept for the account of a name or mail address, None without one: one read in either case."""
+        return await self._db.read(lambda connection: self._found(connection, directory, user_id))
 
     async def get(self, key: int) -> Kept:
         """What is kept for the account with ``key``. Raises ``UserUnknown``."""

@@ -16,7 +16,6 @@ from sojourn.core.clock import MINUTE, Clock
 from sojourn.core.errors import Conflict, Forbidden, StoreUnavailable, TooManyTries
 from sojourn.core.ids import same
 from sojourn.core.json import Json
-from sojourn.engine.accounts.directory import account_key
 from sojourn.engine.audit.log import Audit, Outcome
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.keys.seals import Seals
@@ -107,7 +106,7 @@ class PasswordResets:
         await self._audit.record("PASSWORD_RESET_REQUEST", realm=realm.id, outcome="ok", address=address, detail=detail)
 
         async def compose() -> Mail | None:
-            kept = await self._found(realm.config.directory, user_name)
+            kept = await self._records.find(realm.config.directory, user_name)
             # Who has no password here has another way in, which nobody but an operator changes.
             if kept is None or kept.stored is None or not _may(kept.account):
                 return None
@@ -147,7 +146,7 @@ class PasswordResets:
         admitted = await self._throttling.admit_code(subject)
         name = _name(subject)
         text = await self._one_time().look(name, self._clock.now())
-        kept = await self._found(realm.config.directory, user_name)
+        kept = await self._records.find(realm.config.directory, user_name)
         right = await self._fits(subject, text, code, kept)
         if not (admitted and right) or kept is None or not _may(kept.account):
             await self._confirmed(realm, user_name, address, "failed")
@@ -209,10 +208,6 @@ class PasswordResets:
         key = await self._seals.secret("mailed codes")
         text = "\0".join(("password reset", subject, str(epoch), email, code))
         return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
-
-    async def _found(self, directory: str, user_name: str) -> Kept | None:
-        key = await self._db.read(lambda connection: account_key(connection, directory, user_name))
-        return None if key is None else await self._records.get(key)
 
     async def _counted(self, kind: Kind, realm: Realm, user_name: str, address: str) -> Try:
         try:
