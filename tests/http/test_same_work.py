@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sojourn.bootstrap import Engine
+from sojourn.model.user import AccountState
 from tests.http.conftest import PASSWORD
 from tests.http.wire_client import Answer, Client
 
@@ -47,7 +48,8 @@ async def work(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         for name in names:
             if not name.startswith("__"):
                 count(owner, name)
-    for name, state in (("locked", "locked"), ("shut", "disabled")):
+    states: dict[str, AccountState] = {"locked": "locked", "shut": "disabled"}
+    for name, state in states.items():
         account = await rules.users.add("main", name, PASSWORD, f"{name}@example.org")
         await rules.users.set_state(account.key, state)
     return counts
