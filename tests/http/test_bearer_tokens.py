@@ -18,6 +18,7 @@ from sojourn.engine.tokens.bearers import Bearers
 from sojourn.engine.tokens.session_tokens import NotStateful
 from sojourn.http.affinity import ServerId
 from sojourn.identity.password import Cost, PasswordHasher
+from sojourn.model.session import Device
 from tests.http.conftest import GOOD, PASSWORD, bearer
 from tests.http.wire_client import Answer, Client, Pair, cookie_of
 
@@ -425,3 +426,22 @@ async def test_a_browser_of_another_site_cannot_use_the_password_that_it_remembe
 async def test_a_password_is_taken_only_where_a_pipeline_says_so(client: Client) -> None:
     assert (await client.get("/pipeline/acme/v1/jwt-only", basic("acme", "ana"))).status == 401
     assert (await client.get("/realms/acme/tokens", basic("acme", "ana"))).status == 401
+
+
+async def test_a_delegated_handle_sees_its_own_token_and_its_children_only(client: Client, engine: Engine) -> None:
+    """What was handed to one application is nothing for another one."""
+    mine = await authorized(client, "", data="mine")
+    other = await authorized(client, "", data="of another application")
+    handle = authorization(mine["token"])
+    child = (await client.post("/realms/acme/tokens", handle, value={"scope": ""})).json()
+    grandchild = await client.post("/realms/acme/tokens", authorization(child["token"]), value={"scope": ""})
+    listed = (await client.get("/realms/acme/tokens", handle)).json()["tokens"]
+    assert [one["key"] for one in listed] == [mine["key"], child["key"], grandchild.json()["key"]]
+    (own,) = (await client.get("/realms/acme/tokens", authorization(other["token"]))).json()["tokens"]
+    assert (own["key"], own["data"]) == (other["key"], "of another application")
+    session = await engine.rules.logins.login(engine.realm("acme"), "ana", PASSWORD, Device())
+    assert session is not None
+    until = engine.rules.clock.now() + 60_000
+    narrow = await engine.rules.tokens.issue(engine.realm("acme"), session.session, scope=(), expires_at=until)
+    refused = await client.get("/realms/acme/tokens", authorization(narrow.token))
+    assert (refused.status, refused.json()["code"]) == (403, "auth.delegated_handle")

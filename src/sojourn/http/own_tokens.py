@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from sojourn.engine.access import Access
 from sojourn.engine.lookups import EVERYWHERE
 from sojourn.engine.rules import Rules
 from sojourn.engine.tokens.authtokens import Listed
-from sojourn.engine.tokens.rules import AuthTokenUnknown, NoAccountToDelegate, as_token
+from sojourn.engine.tokens.rules import AuthTokenUnknown, NoAccountToDelegate, as_token, asking_token
 from sojourn.http.call import Call
 from sojourn.http.opening import Opener
 from sojourn.http.replies import Reply, json_reply
@@ -35,11 +36,16 @@ class OwnTokens:
         self._opener = opener
 
     async def list(self, call: Call, realm: Realm) -> Reply:
-        """``GET …/tokens``: those that were not revoked and hold in this realm, the oldest first."""
+        """``GET …/tokens``: those that were not revoked and hold in this realm, the oldest first.
+
+        To a delegated handle only its own token is shown, and what that has authorized itself: the ``data`` of the others
+        was not handed to it.
+        """
         access, account = await self._open(call, realm)
         await self._rules.sessions.touch(access)
         now, found = self._rules.clock.now(), await self._rules.auth_tokens.list(account.key)
-        here = [one for one in found if one.record.realm in (realm.id, EVERYWHERE)]
+        shown = _kin(found, asking_token(access)) if access.delegated else found
+        here = [one for one in shown if one.record.realm in (realm.id, EVERYWHERE)]
         return json_reply(200, {"tokens": [described(one, now) for one in here]})
 
     async def authorize(self, call: Call, realm: Realm) -> Reply:
@@ -102,6 +108,15 @@ class OwnTokens:
             if one.record.key == key:
                 return key
         raise AuthTokenUnknown
+
+
+def _kin(tokens: Sequence[Listed], key: int) -> Sequence[Listed]:
+    """The token with ``key`` and its descendants; a child is never older than its parent."""
+    keys = {key}
+    for one in tokens:
+        if one.record.parent in keys:
+            keys.add(one.record.key)
+    return [one for one in tokens if one.record.key in keys]
 
 
 def described(one: Listed, now: int) -> dict[str, Any]:
