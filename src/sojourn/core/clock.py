@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import NewType, Protocol
+from typing import Protocol, TypeAlias
 
 #: An instant: milliseconds since 1970-01-01 UTC. Durations are plain ``int`` milliseconds.
-Ms = NewType("Ms", int)
+Ms: TypeAlias = int
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -28,7 +28,7 @@ class SystemClock:
 
     def now(self) -> Ms:
         """The present instant."""
-        return Ms(time.time_ns() // 1_000_000)
+        return time.time_ns() // 1_000_000
 
 
 class StoreClock:
@@ -42,7 +42,7 @@ class StoreClock:
 
     def now(self) -> Ms:
         """The present instant of the store, as well as it is known here."""
-        return Ms(self.system.now() + self.offset)
+        return self.system.now() + self.offset
 
     def adjust(self, offset: int) -> None:
         """From now on the store's clock is ``offset`` milliseconds ahead."""
@@ -57,7 +57,7 @@ class ManualClock:
 
     def now(self) -> Ms:
         """The present instant."""
-        return Ms(self._now)
+        return self._now
 
     def advance(self, milliseconds: int) -> None:
         """Move on by ``milliseconds``, which may be negative."""

@@ -59,6 +59,8 @@ class Acting(NamedTuple):
 class Arrival:
     """What one request was opened with; a context of :meth:`Facts.arriving`."""
 
+    __slots__ = ("_token", "facts", "over", "snapshot")
+
     def __init__(self, facts: Facts) -> None:
         #: Whose facts; another engine in the same process has its own.
         self.facts = facts

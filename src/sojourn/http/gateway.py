@@ -72,7 +72,7 @@ class Gateway:
             raise AmbiguousCredentials
         body = await _body(call, realm, trigger, access) if has_body(call.scope, head) else b""
         request = _request(call, match, body, consumed=access is not None)
-        if access is not None and trigger.touch:
+        if access is not None and trigger.touch and self._rules.sessions.touch_due(access):
             await self._rules.sessions.touch(access)
         reply = await self._runner.run(match.plan, request, realm, access, consumer, call.device)
         return pipeline_reply(reply, realm.name, personal=trigger.api_key or trigger.authenticates)
@@ -89,6 +89,8 @@ class Gateway:
 
     async def _open(self, call: Call, realm: Realm, match: Match) -> tuple[ApiKey | None, Access | None]:
         trigger = match.plan.trigger
+        if not (trigger.api_key or trigger.authenticates):
+            return None, None
         if trigger.basic_auth:  # a password takes its time; what is asked for after it is asked anew
             consumer = await self._consumer(call, realm, match) if trigger.api_key else None
             return consumer, await self._access(call, realm, trigger)

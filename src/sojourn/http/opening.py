@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
 
 from msgspec.structs import replace
 
-from sojourn.core.errors import AmbiguousCredentials, CrossSiteWrite, TokenRefused, Unauthorized
+from sojourn.core.errors import AmbiguousCredentials, CrossSiteWrite, Unauthorized
 from sojourn.engine.access import Access
 from sojourn.engine.rules import Rules
-from sojourn.engine.tokens.bearers import BearerKind, kind_of
+from sojourn.engine.tokens.bearers import ANY_BEARER, BearerKind
 from sojourn.http import crosssite, handles
 from sojourn.http.call import Call
 from sojourn.http.cookies import SessionCookie
 from sojourn.http.handles import Shown
 from sojourn.model.realm import Realm
-
-#: Every kind of bearer token.
-ANY_BEARER: Final[frozenset[BearerKind]] = frozenset({"jwt", "auth", "session"})
 
 
 class Opener:
@@ -53,10 +49,7 @@ class Opener:
         Raises ``TokenRefused``, ``type`` for a kind that is not among ``admits``; ``AuthTokenRefused``, ``SessionEnded``,
         ``AmbiguousCredentials``.
         """
-        text = shown.token()
-        if kind_of(text) not in admits:
-            raise TokenRefused("type")
-        access = await self._rules.bearers.open(realm, text, call.arrival.address)
+        access = await self._rules.bearers.open(realm, shown.token(), call.arrival.address, admits)
         if shown.cookie.handle is not None:
             await self._check_beside(realm, access, shown.cookie)
         return access

@@ -231,6 +231,19 @@ async def test_a_signature_is_checked_once_and_the_time_always(
     assert len(checks) == 1
 
 
+async def test_what_was_verified_is_recalled_without_waiting_while_it_holds(
+    rules: Rules, realm: Realm, begun: Begun, clock: ManualClock
+) -> None:
+    token = await issue(rules, realm, begun)
+    assert rules.tokens.recall(realm, token) is None
+    claims = await rules.tokens.verify(realm, token)
+    assert rules.tokens.recall(realm, token) is claims
+    assert rules.tokens.recall(realm, token[:-2]) is None
+    clock.advance(HOUR + 5 * 60 * SECOND)
+    with pytest.raises(TokenRefused, match="expired"):
+        rules.tokens.recall(realm, token)
+
+
 async def test_the_memory_of_signatures_is_bounded(
     start: Any, realm: Realm, begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

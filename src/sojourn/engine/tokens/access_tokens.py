@@ -45,8 +45,14 @@ _NO_CLAIMS: Mapping[str, Json] = {}
 
 
 @lru_cache(maxsize=1_000)
-def _quoted(space: str) -> str:
-    return quote(space, safe="")
+def _issuer(public_url: str, realm: str, space: str) -> str:
+    base = f"{public_url}/realms/{realm}"
+    return f"{base}/external/{quote(space, safe='')}" if space else base
+
+
+@lru_cache(maxsize=1_000)
+def _audience(installation: str, realm_id: str) -> str:
+    return f"sojourn:{installation}:{realm_id}"
 
 
 class ReservedClaims(BadRequest):
@@ -107,12 +113,11 @@ class Tokens:
 
     def issuer(self, realm: Realm, space: str = "") -> str:
         """``iss`` of the tokens of accounts, or of the external principals of ``space``."""
-        base = f"{self._public_url}/realms/{realm.name}"
-        return f"{base}/external/{_quoted(space)}" if space else base
+        return _issuer(self._public_url, realm.name, space)
 
     def audience(self, realm: Realm) -> str:
         """``aud`` of all tokens of ``realm``."""
-        return f"sojourn:{self._installation}:{realm.id}"
+        return _audience(self._installation, realm.id)
 
     async def issue(
         self,
@@ -224,14 +229,24 @@ class Tokens:
         ``form``, ``algorithm``, ``issuer-missing``, ``issuer``, ``key``, ``signature``, ``type``, ``claims``,
         ``audience``, ``expired`` or ``not-yet``; the first that is found.
         """
-        facts = self._facts.glance()
-        claims = self._remembered(realm, token, facts) if facts else None
-        if claims is None:
-            facts = await self._facts.current()
-            await self._rings.refresh(realm, facts)
-            claims = self._remembered(realm, token, facts)
+        facts = await self._facts.current()
+        await self._rings.refresh(realm, facts)
+        claims = self._remembered(realm, token, facts)
         if claims is None:
             claims = await self._check_signature(realm, token)
+        return self._holding(realm, claims)
+
+    def recall(self, realm: Realm, token: str) -> Claims | None:
+        """As :meth:`verify` for a token that was verified before, where that takes no waiting; raises the same.
+
+        None leaves everything open: then :meth:`verify` finds out.
+        """
+        facts = self._facts.glance()
+        claims = self._remembered(realm, token, facts) if facts else None
+        return None if claims is None else self._holding(realm, claims)
+
+    def _holding(self, realm: Realm, claims: Claims) -> Claims:
+        """``claims`` whose signature is right, when they are for ``realm`` and this instant."""
         if claims.issuer != self.issuer(realm, claims.space):
             raise TokenRefused("issuer")
         if claims.audience != self.audience(realm):

@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Final, Literal, NamedTuple
 
 from sojourn.core.clock import MINUTE, Clock
-from sojourn.core.errors import Unauthorized
+from sojourn.core.errors import TokenRefused, Unauthorized
 from sojourn.engine.access import Access
 from sojourn.engine.database import Generation
 from sojourn.engine.facts import Facts
@@ -26,6 +27,9 @@ REMEMBERED_FOR: Final = MINUTE
 MOST_REMEMBERED: Final = 10_000
 
 BearerKind = Literal["jwt", "auth", "session"]
+
+#: Every kind of bearer token.
+ANY_BEARER: Final[frozenset[BearerKind]] = frozenset({"jwt", "auth", "session"})
 
 
 def kind_of(text: str) -> BearerKind:
@@ -53,14 +57,18 @@ class Bearers:
         self._uses = uses
         self._pairs = _Pairs(logins, facts, clock)
 
-    async def open(self, realm: Realm, text: str, address: str = "") -> Access:
-        """The session of a bearer token of whatever kind.
+    async def open(
+        self, realm: Realm, text: str, address: str = "", admits: Collection[BearerKind] = ANY_BEARER
+    ) -> Access:
+        """The session of a bearer token.
 
-        A JWT opens the session that it names; what another token opens has no record. Raises ``TokenRefused``,
-        ``AuthTokenRefused``, ``SessionEnded`` and the other kinds of ``Unauthorized``, and ``Unavailable`` when the first
+        A JWT opens the session that it names; what another token opens has no record. Raises ``TokenRefused``, ``type``
+        for a kind that is not among ``admits``; ``AuthTokenRefused``, ``SessionEnded`` and the other kinds of ``Unauthorized``, and ``Unavailable`` when the first
         use of an AuthToken from where it comes cannot be audited.
         """
         kind = kind_of(text)
+        if kind not in admits:
+            raise TokenRefused("type")
         if kind == "auth":
             access = await self._transients.open_token(realm, text, address)
             assert access.transient is not None
@@ -71,7 +79,8 @@ class Bearers:
             return access
         if kind == "session":
             return await self._transients.session_tokens.open(realm, text, address)
-        return await self._sessions.open_token(realm, await self._tokens.verify(realm, text))
+        claims = self._tokens.recall(realm, text) or await self._tokens.verify(realm, text)
+        return await self._sessions.open_token(realm, claims)
 
     async def basic(self, realm: Realm, pair: bytes, address: str = "") -> Access:
         """The account of ``{realm}-{user}:{password}``, as ``Authorization: Basic`` spells it after Base64.

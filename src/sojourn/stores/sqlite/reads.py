@@ -28,7 +28,7 @@ class Reads:
     def load(self, realm: str, sid: str, now: int) -> Loaded | None:
         """The session when it lives."""
         found = self._db.execute(SQL.load, (sid, realm, now)).fetchall()
-        return rows.loaded(found[0]) if found else None
+        return rows.loaded(sid, realm, found[0]) if found else None
 
     def is_due(self, realm: str, sid: str, now: int) -> bool:
         """Whether it is past its limits without a tombstone."""

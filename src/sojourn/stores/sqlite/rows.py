@@ -74,9 +74,9 @@ def record(row: Row) -> Session:
     )
 
 
-def loaded(row: Row) -> Loaded:
-    """A row of statement ``load``: record, doc, large values."""
-    return Loaded(record(row), fields_of(row[_RECORD], row[_RECORD + 1]))
+def loaded(sid: str, realm: str, row: Row) -> Loaded:
+    """A row of statement ``load``: the record without its first two columns, doc, large values."""
+    return Loaded(record((sid, realm, *row)), fields_of(row[-2], row[-1]))
 
 
 def fields_of(doc: str, values: str | None) -> dict[str, Field]:

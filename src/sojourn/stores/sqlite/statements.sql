@@ -2,8 +2,9 @@
 -- ended IS NULL AND :now < dies, and the epoch where a handle acts.
 
 -- name: load
--- id, realm, now. Large values come with the row: one statement, hence one snapshot.
-SELECT id, realm, secret, created, last, idle, absolute, epoch, version, about, doc,
+-- id, realm, now. Large values come with the row: one statement, hence one snapshot. What the caller knows is not read:
+-- sqlite3 makes a text and a description of every column, which costs as much as finding the row.
+SELECT secret, created, last, idle, absolute, epoch, version, about, doc,
        CASE large WHEN 0 THEN NULL
                   ELSE (SELECT json_group_object(name, value) FROM field WHERE field.n = session.n) END
   FROM session

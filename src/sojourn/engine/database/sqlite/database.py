@@ -42,6 +42,8 @@ class SqliteDatabase(EngineDatabase):
             self.installation = self._transact(prepare, Deadline(patience))
             self._reader = connections.connect(path, "reader")
             made.callback(connections.disconnect, self._reader)
+            #: The driver's connection of the reader: the generation is asked for too often to look for it each time.
+            self._generations = connections.raw(self._reader)
             self._gate.release()
             self._made = made.pop_all()
 
@@ -91,11 +93,10 @@ class SqliteDatabase(EngineDatabase):
     def _look(self) -> Generation:
         self._check_open()
         try:
-            driver = connections.raw(self._reader)
-            version = driver.execute("PRAGMA data_version").fetchone()[0]
+            version = self._generations.execute("PRAGMA data_version").fetchone()[0]
             if version != self._seen[0]:
                 # Version first: a commit between the two statements makes the next call read the number again.
-                number = driver.execute("SELECT number FROM generation").fetchone()[0]
+                number = self._generations.execute("SELECT number FROM generation").fetchone()[0]
                 self._seen = (version, Generation(0, number))
         except (sqlite3.Error, TypeError) as error:
             raise StoreUnavailable("the engine database cannot be read") from error
