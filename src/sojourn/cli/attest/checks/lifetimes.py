@@ -29,10 +29,13 @@ async def absolute(scene: Scene) -> str:
     """In the realm of seconds, with a request each half of the idle limit."""
     began = time.monotonic()
     known = await scene.login("two", realm=scene.run.brief)
-    while (lasted := time.monotonic() - began) < _LIFETIME + _SLACK:
+    # It began somewhere in between, late when the machine is busy with the password: it is dead counted from here.
+    opened = time.monotonic()
+    while (lasted := time.monotonic() - opened) < _LIFETIME + _SLACK:
         seen = await scene.who(known.cookie.shown, OURS, realm=known.realm)
         if seen.status == 401:  # noqa: PLR2004
-            need(lasted >= _LIFETIME - 2 * _SLACK, f"dead after {lasted:.1f} s of {_LIFETIME:.0f}: {seen}")
+            lived = time.monotonic() - began
+            need(lived >= _LIFETIME - 2 * _SLACK, f"dead after {lived:.1f} s of {_LIFETIME:.0f}: {seen}")
             return f"limit {_LIFETIME:.0f} s: 401 {seen.member('reason')}"
         await asyncio.sleep(min(_IDLE / 4, max(0.0, _LIFETIME + _SLACK - lasted)))
     seen = await scene.who(known.bearer, realm=known.realm)
