@@ -347,6 +347,16 @@ class TestEmailAuthority:
         done = await back(client, idp.authorize(begun.header("location")), cookie_of(begun))
         assert (done.status, done.json()["reason"]) == (401, "no-account")
 
+    async def test_that_one_address_is_verified_says_nothing_of_another(
+        self, client: Client, idp: Idp, engine: Engine
+    ) -> None:
+        await engine.rules.users.add("main", "cleo", None, "cleo@corp.example")
+        idp.claims["email"] = "cleo@corp.example"
+        idp.user_info |= {"email": "mallory@corp.example", "email_verified": True}
+        begun = await start(client)
+        done = await back(client, idp.authorize(begun.header("location")), cookie_of(begun))
+        assert (done.status, done.json()["reason"]) == (401, "no-account")
+
 
 class TestCreateUsers:
     @pytest.fixture

@@ -28,6 +28,7 @@ from sojourn.engine.rules import Rules
 from sojourn.engine.security.actors import HOST, Actor
 from sojourn.engine.security.declared import ANYONE, LOGGED_IN, SELF, Need, declared
 from sojourn.engine.security.methods import NEEDS, Security
+from sojourn.identity.password import PasswordHasher
 from sojourn.model.dbkeys import AuthPolicy, BadUserState, UserState
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device
@@ -450,6 +451,23 @@ async def test_a_target_that_gets_more_before_the_act_is_safe(
     monkeypatch.setattr(security, "admit", slow)
     with pytest.raises(InsufficientScope):
         await security.delete_user(place.target.key)
+    assert await rules.users.get(place.target.key) == place.target
+
+
+async def test_a_target_that_gets_more_while_its_new_password_is_hashed_is_safe(
+    rules: Rules, fresh: Fresh, op: Account, hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await fresh()
+    security = Security(rules, acting(op, "security.changeUserPassword"), acme(rules))
+    hash_of = hasher.hash
+
+    async def hashed_slowly(password: str) -> str:
+        await rules.grants.grant("anna", "security.root")
+        return await hash_of(password)
+
+    monkeypatch.setattr(hasher, "hash", hashed_slowly)
+    with pytest.raises(InsufficientScope):
+        await security.set_password(place.target.key, NEW)
     assert await rules.users.get(place.target.key) == place.target
 
 

@@ -175,7 +175,8 @@ async def link_identity(asked: Asked[Nothing, LinkOrder]) -> Identity:
     account = await _account(asked, body.directory, body.user)
     actor = asked.acting.actor(asked.call.arrival.address)
     await rules.actors.check_over(actor, "security.manageUsers", account.key)
-    return _identity(await rules.federation.external.link(account, provider.config.issuer, body.subject, actor))
+    guard = rules.rights.over_account(actor, account.key)
+    return _identity(await rules.federation.external.link(account, provider.config.issuer, body.subject, actor, guard))
 
 
 @operation(
@@ -192,7 +193,8 @@ async def unlink_identity(asked: Asked[Nothing, UserQuery]) -> Done:
     account = await _account(asked, asked.body.directory, asked.body.user)
     actor = asked.acting.actor(asked.call.arrival.address)
     await rules.actors.check_over(actor, "security.manageUsers", account.key)
-    gone = await rules.federation.external.unlink(account, int(asked.path["identity"]), actor)
+    guard = rules.rights.over_account(actor, account.key)
+    gone = await rules.federation.external.unlink(account, int(asked.path["identity"]), actor, guard)
     await rules.federation.sessions.end_of(
         await rules.providers.all(), gone, "", actor=asked.acting.name, rule="identity unlinked"
     )

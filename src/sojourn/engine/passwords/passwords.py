@@ -18,7 +18,8 @@ from sojourn.engine.passwords.records import Kept, Others, PasswordRecords
 from sojourn.engine.passwords.reset import OURS, Letter, PasswordResets
 from sojourn.engine.passwords.throttling import NO_DEVICE, ShownDevice, Throttling
 from sojourn.engine.realms import Realms
-from sojourn.engine.security.actors import Actor, Actors
+from sojourn.engine.security.actors import Actor, Actors, Guard, unguarded
+from sojourn.engine.security.rights import Rights
 from sojourn.engine.sessions import Sessions
 from sojourn.engine.tokens.authtokens import newest
 from sojourn.identity.rules import PasswordRule
@@ -97,9 +98,12 @@ class Passwords:
         one, :meth:`change` keeps the session. Raises ``InsufficientScope``, ``DelegatedHandle``, ``UserUnknown``,
         ``WeakPassword``, ``LoginBusy``.
         """
+        guard: Guard = unguarded
         if actor.key != key or actor.delegated:
             await self._actors.check_over(actor, CHANGE_SCOPE, key)
-        account = await self._records.set(actor, key, password)
+            if not actor.host:
+                guard = Rights(self._realms).over_account(actor, key, CHANGE_SCOPE)
+        account = await self._records.set(actor, key, password, guard=guard)
         await self._notices.password_changed(account)
         return account
 

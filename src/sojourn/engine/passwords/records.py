@@ -16,7 +16,7 @@ from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.ends.ends import Ends
 from sojourn.engine.realms import Realms
-from sojourn.engine.security.actors import Actor
+from sojourn.engine.security.actors import Actor, Guard, unguarded
 from sojourn.engine.tokens.authtokens import revoke_all_of, revoke_of_sessions
 from sojourn.identity.password import PasswordHasher, WeakPassword
 from sojourn.identity.rules import PasswordRule
@@ -148,14 +148,17 @@ class PasswordRecords:
             raise WeakPassword("used", "this password was used for this account before; choose another one")
         return Order(account.key, await self._hasher.hash(password), rule.history)
 
-    async def set(self, actor: Actor, key: int, password: str, *, act: str = "set") -> Account:
+    async def set(
+        self, actor: Actor, key: int, password: str, *, act: str = "set", guard: Guard = unguarded
+    ) -> Account:
         """Set the password of an account, which ends all its sessions and revokes its tokens.
 
-        Raises ``UserUnknown``, ``WeakPassword``, ``LoginBusy``.
+        ``guard`` is asked in the same transaction, after the password has been hashed, which takes its time. Raises ``UserUnknown``, ``WeakPassword``, ``LoginBusy``.
         """
         order = await self.order(await self.get(key), password, same=True)
 
         def work(connection: Connection) -> Account:
+            guard(connection)
             changed = self.replace(connection, order, actor)
             self.audited(connection, changed, actor, act)
             return changed

@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 MoreClaims = Callable[[], Awaitable[Mapping[str, Json]]]
 
 
+_VERIFIED = "email_verified"
+
+
 async def no_more() -> Mapping[str, Json]:
     """Where the ID token is all there is."""
     return {}
@@ -52,8 +55,10 @@ class ProviderAccounts:
         config = provider.config
         if not config.email_authority and not config.create_users:
             raise LoginNotTaken("no-account")
-        claims = {**await more(), **token.claims}
-        email = _verified_email(claims, config.email_authority)
+        further = await more()
+        claims = {**further, **token.claims}
+        # Of one source: that the provider has verified one address says nothing of another.
+        email = _verified_email(token.claims if _VERIFIED in token.claims else further, config.email_authority)
         account = await self._users.find(realm.config.directory, email) if email else None
         if account is None and config.create_users:
             account = await self._made(realm, provider, claims, email)
@@ -112,7 +117,7 @@ def _actor(provider: Provider) -> Actor:
 def _verified_email(claims: Mapping[str, Json], domains: tuple[str, ...]) -> str:
     """The mail address that the provider has verified and may speak for, else empty."""
     email = claims.get("email")
-    if not isinstance(email, str) or claims.get("email_verified") is not True or not email.isascii():
+    if not isinstance(email, str) or claims.get(_VERIFIED) is not True or not email.isascii():
         return ""
     try:
         check_email(email)
