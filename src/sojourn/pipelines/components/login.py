@@ -53,6 +53,10 @@ def login(p: Login, message: Json, view: View) -> Outcome:
     On success the message passes on without both, plus `user: {key, name, scopes}`, and a later `jwt` step of this
     execution makes a session of that account. On failure the flow ends with `{timestamp, error: "Invalid credentials",
     code: 401}`, whatever was wrong.
+
+    The answer of a pipeline is its own: it neither reads nor sets the cookie by which an account knows a device again.
+    While others try passwords of the account its user waits here as they do, and gets in by `POST /realms/{realm}/login`
+    from a device that was logged in there before.
     """
     if not p.user_name or not p.password:
         raise InvalidCredentials
