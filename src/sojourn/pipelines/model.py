@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -42,7 +43,7 @@ class Step(NamedTuple):
 Flow = tuple[Step, ...]
 
 
-class Trigger(msgspec.Struct, frozen=True, kw_only=True):
+class Trigger(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What starts a pipeline, and who may."""
 
     type: TriggerType
@@ -80,12 +81,12 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether a request extends the idle time of its session.
     touch: bool = True
 
-    @property
+    @cached_property
     def authenticates(self) -> bool:
         """Whether it is known who acts."""
         return self.token_jwt or self.basic_auth or bool(self.tokens)
 
-    @property
+    @cached_property
     def bearers(self) -> frozenset[Literal["jwt", "auth", "session"]]:
         """The kinds of bearer tokens that it takes."""
         return self.tokens | {"jwt"} if self.token_jwt else self.tokens
