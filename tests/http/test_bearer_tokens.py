@@ -14,6 +14,7 @@ from sojourn.bootstrap import Engine
 from sojourn.config.project import load_project
 from sojourn.core.clock import HOUR, MINUTE, ManualClock
 from sojourn.core.errors import InsufficientScope, Unauthorized
+from sojourn.engine.security.actors import HOST
 from sojourn.engine.tokens.bearers import Bearers
 from sojourn.engine.tokens.session_tokens import NotStateful
 from sojourn.http.affinity import ServerId
@@ -286,7 +287,7 @@ async def test_21_15_a_stateful_session_makes_session_tokens_and_a_stateless_one
         await session.new_session_token("cart.admin")
 
 
-@pytest.mark.parametrize("how", ["end", "logout", "login", "expire"])
+@pytest.mark.parametrize("how", ["end", "logout", "login", "expire", "password", "disable"])
 async def test_21_16_a_session_token_dies_with_its_session_and_with_each_rotation(
     client: Client, engine: Engine, clock: ManualClock, how: str
 ) -> None:
@@ -299,6 +300,10 @@ async def test_21_16_a_session_token_dies_with_its_session_and_with_each_rotatio
         clock.advance(24 * HOUR)
     elif how == "login":
         await session.login("ana", PASSWORD)
+    elif how == "password":
+        await engine.rules.passwords.set(HOST, session.user_key, "eight loud otters at dusk")
+    elif how == "disable":
+        await engine.rules.users.set_state(session.user_key, "disabled")
     else:
         await getattr(session, how)()
     assert (await client.get("/realms/desk/session", header)).status == 401
