@@ -72,6 +72,8 @@ def naming(*addresses: str) -> Callable[[str, int], Awaitable[Sequence[str]]]:
         ("fd00:ec2::254", "private"),
         ("fc00::1", "private"),
         ("169.254.169.254", "link-local"),
+        ("168.63.129.16", "metadata"),
+        ("192.0.0.192", "metadata"),
         ("fe80::1", "link-local"),
         ("fe80::1%eth0", "link-local"),
         ("fec0::1", "link-local"),

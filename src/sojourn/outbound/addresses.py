@@ -27,6 +27,10 @@ _CARRIERS = tuple(
     IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16")
 )
 
+# Services of clouds for their own machines, metadata among them, at addresses that look public. All of 192.0.0.0/24 is for
+# special purposes [RFC 6890], whatever this version of Python takes for global there.
+_SERVICES = tuple(ip_network(text) for text in ("168.63.129.16", "192.0.0.0/24"))
+
 
 def parse_networks(words: Iterable[str]) -> tuple[Network, ...]:
     """Addresses and networks as a settings file names them; raises ``ValueError``."""
@@ -88,6 +92,7 @@ def _kind(address: Address) -> str:
         ("loopback", address.is_loopback or address.is_unspecified),
         ("link-local", address.is_link_local),
         ("multicast", address.is_multicast),
+        ("metadata", any(address in network for network in _SERVICES if network.version == address.version)),
         ("private", not address.is_global),
         ("reserved", address.is_reserved),
     )
