@@ -138,7 +138,6 @@ def test_50_simultaneous_logins_never_show_more_than_5_sessions(pair: Pair, real
     together = threading.Barrier(LOGINS)
 
     def enter(number: int) -> Answer:
-        together.wait(timeout=60)
         while True:
             answer = pair.engines[number % 2].post(
                 f"/realms/{realm}/login", {"userName": "ana", "password": PASSWORD}, {"sec-fetch-site": "same-origin"}
@@ -146,16 +145,22 @@ def test_50_simultaneous_logins_never_show_more_than_5_sessions(pair: Pair, real
             if answer.status != 503:  # many passwords at once
                 return answer
 
+    def enter_together(number: int) -> Answer:
+        together.wait(timeout=60)
+        return enter(number)
+
+    # Of so many tries of one account at once only some are looked at: one place is left to them.
+    assert [enter(number).status for number in range(MOST - 1)] == [200] * (MOST - 1)
     with observed(pair, realm) as seen, ThreadPoolExecutor(LOGINS) as pool:
-        answers = list(pool.map(enter, range(LOGINS)))
+        answers = list(pool.map(enter_together, range(LOGINS)))
     assert len(seen) > 20
     assert max(seen) == MOST
     let_in = [answer.json()["token"] for answer in answers if answer.status == 200]
     others = {(answer.status, answer.json().get("reason")) for answer in answers if answer.status != 200}
     if realm == "few":
-        assert len(let_in) == MOST
+        assert len(let_in) == 1
     else:
-        assert len(let_in) > MOST, "nobody had to make room"
+        assert len(let_in) > 1, "nobody had to make room"
     # Who had to make room before it was answered is told so; so many tries at once may have to wait.
     assert others <= {(409, None), (401, "session-limit"), (429, None)}
     shown = [

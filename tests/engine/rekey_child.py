@@ -15,7 +15,6 @@ from typing import Any
 
 from sojourn.bootstrap import Engine
 from sojourn.core.masterkey import MasterKeyFile
-from sojourn.engine.database import EngineDatabase
 from sojourn.engine.keys.seals import Seals
 from sojourn.identity.password import Cost, PasswordHasher
 
@@ -59,7 +58,7 @@ async def main(project: Path, wanted: int) -> None:
         for owner, names in (
             (MasterKeyFile, ("keep", "write_next", "promote")),
             (Seals, ("_reseal",)),
-            (EngineDatabase, ("write",)),
+            (type(engine.rules.db), ("write",)),
         ):
             for name in names:
                 around(owner, name, wanted)

@@ -273,7 +273,7 @@ CHANGES = st.sampled_from(["put", "cut", "insert", "swap"])
 async def test_no_mutation_of_a_good_token_gets_in(client: Client, forge: Forge, data: st.DataObject) -> None:
     text = forge.token
     for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, len(text) - 1))
+        at = data.draw(st.integers(0, 2_000)) % len(text)
         put = data.draw(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), min_size=1, max_size=3))
         change = data.draw(CHANGES)
         if change == "cut":
@@ -283,7 +283,8 @@ async def test_no_mutation_of_a_good_token_gets_in(client: Client, forge: Forge,
         else:
             text = text[:at] + put + text[at + (change == "put") :]
     answer = await shown(client, text)
-    if text == forge.token:
+    # Blanks around the value of a header are none of it.
+    if text.strip(" \t") == forge.token:
         assert answer.status == 200
     else:
         assert answer.status == 401

@@ -16,15 +16,18 @@ _FIRST, _COUNT = 12_000, 9_600
 _PROCESSES = 12
 
 _chance = random.SystemRandom()
+#: Ports that were given away: who got one may not listen on it yet.
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens, nor on the one 10,000 above."""
+    """A port of 127.0.0.1 on which nobody listens, nor on the one 10,000 above; another one at each call."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PROCESSES
     mine = range(_FIRST + number, _FIRST + _COUNT, _PROCESSES)
     while True:
         port = _chance.choice(mine)
-        if _is_free(port) and _is_free(port + 10_000):
+        if port not in _given and _is_free(port) and _is_free(port + 10_000):
+            _given.add(port)
             return port
 
 

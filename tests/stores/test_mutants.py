@@ -130,7 +130,7 @@ SQLITE = [
     Mutant("repeats the last tombstone on the next page", "WHY-5", "list_ended", "(created, id) > ", "(created, id) >= "),
     Mutant("lets itself be adopted twice", "MRK-1", "adopt", " AND value = ''", ""),
     Mutant("counts by two", "MRK-2", "advance", "value + 1", "value + 2"),
-    Mutant("leaves a cursor half read", "DUR-1", "reads.py", "found = self._db.execute(SQL.load", "self._cursor = self._db.execute('SELECT n FROM session')\n        self._cursor.fetchone()\n        found = self._db.execute(SQL.load"),
+    Mutant("leaves a cursor half read", "DUR-1", "reads.py", "found = self._loading.execute(SQL.load", "self._cursor = self._db.execute('SELECT n FROM session')\n        self._cursor.fetchone()\n        found = self._loading.execute(SQL.load"),
     Mutant("commits a change in two parts", "ATO-1", "acts.py", "    stored.store_large(n)\n    if wanted", "    db.execute('COMMIT')\n    __import__('time').sleep(0.005)\n    db.execute('BEGIN IMMEDIATE')\n    stored.store_large(n)\n    if wanted"),
     Mutant("names the living by id", "CAP-2", "members_whole", "ORDER BY created, id", "ORDER BY id"),
     Mutant("counts the expired", "CAP-3", "owners.py", "        if end is None:\n            live += 1\n        else:", "        live += 1\n        if end is not None:"),
