@@ -749,7 +749,7 @@ async def test_an_id_token_that_is_not_right_leaves_the_session_as_it_was(
 
 async def test_twenty_uses_of_one_id_token_have_one_winner(engine: Engine, linked: Idp) -> None:
     token, logins = linked.id_token(), engine.rules.federation.logins
-    tries = (logins.login_token(engine.realm("acme"), token, Device()) for _ in range(20))
+    tries = (logins.vouch(engine.realm("acme"), token) for _ in range(20))
     done = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(one, Exception) for one in done) == 19
 
@@ -763,12 +763,12 @@ async def test_an_id_token_of_before_a_logout_is_refused_after_it(
     assert (await back_channel(client, linked.logout_token(sid=None))).status == 200
     logins, acme = engine.rules.federation.logins, engine.realm("acme")
     with pytest.raises(LoginNotTaken, match="logged-out"):
-        await logins.login_token(acme, before, Device())
+        await logins.vouch(acme, before)
     clock.advance(2_000)
-    assert (await logins.login_token(acme, linked.id_token(), Device())).account.name == "ana"
+    assert (await logins.vouch(acme, linked.id_token())).account.name == "ana"
     assert (await back_channel(client, linked.logout_token(jti="second"))).status == 200
     with pytest.raises(LoginNotTaken, match="logged-out"):
-        await logins.login_token(acme, linked.id_token(jti="x"), Device())
+        await logins.vouch(acme, linked.id_token(jti="x"))
 
 
 async def test_a_locked_account_gets_no_login_and_keeps_its_sessions(

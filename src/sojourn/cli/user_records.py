@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -11,7 +13,9 @@ from sojourn.cli.engine import known_account, with_engine
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply
 from sojourn.cli.users import MAIN, DirectoryOption, NameArgument, described
 from sojourn.engine.accounts.adoption import tampered
+from sojourn.engine.accounts.users import Users
 from sojourn.engine.security.actors import HOST
+from sojourn.model.user import Account
 
 
 @refusals
@@ -23,12 +27,8 @@ def email(
     as_json: JsonOption = False,
 ) -> None:
     """Give the account another mail address."""
-
-    async def work(engine: Engine) -> dict[str, Any]:
-        account = await known_account(engine, directory, name)
-        return await described(engine, await engine.rules.users.set_email(account.key, address, HOST))
-
-    reply(as_json, with_engine(project, work), f"mail address of {name} changed")
+    changed = _changed(name, directory, project, lambda users, key: users.set_email(key, address, HOST))
+    reply(as_json, changed, f"mail address of {name} changed")
 
 
 @refusals
@@ -57,12 +57,8 @@ def type_(
     as_json: JsonOption = False,
 ) -> None:
     """Say what the account is for."""
-
-    async def work(engine: Engine) -> dict[str, Any]:
-        account = await known_account(engine, directory, name)
-        return await described(engine, await engine.rules.users.set_type(account.key, account_type, HOST))
-
-    reply(as_json, with_engine(project, work), f"account {name} is of type {account_type}")
+    changed = _changed(name, directory, project, lambda users, key: users.set_type(key, account_type, HOST))
+    reply(as_json, changed, f"account {name} is of type {account_type}")
 
 
 @refusals
@@ -96,3 +92,15 @@ def add_to(app: typer.Typer) -> None:
     app.command()(reset)
     app.command("type")(type_)
     app.command()(sign)
+
+
+def _changed(
+    name: str, directory: str, project: Path, act: Callable[[Users, int], Awaitable[Account]]
+) -> dict[str, Any]:
+    """The account of that name after ``act``."""
+
+    async def work(engine: Engine) -> dict[str, Any]:
+        account = await known_account(engine, directory, name)
+        return await described(engine, await act(engine.rules.users, account.key))
+
+    return with_engine(project, work)

@@ -76,11 +76,6 @@ class MasterKeyFile:
         os.replace(self.next, self.path)  # noqa: PTH105 - said to be atomic
         _sync_folder(self.path.parent)
 
-    def discard_next(self) -> None:
-        """Remove a next key that a change left behind before it came into force."""
-        with suppress(FileNotFoundError):
-            self.next.unlink()
-
     def _put(self, place: Path, raw: bytes) -> None:
         partly = place.with_name(f"{place.name}.partly")
         with suppress(FileNotFoundError):

@@ -184,10 +184,6 @@ class ProviderLogins:
         """Bind the session of a login; raises ``LoginNotTaken`` ``logged-out`` as :meth:`ProviderSessions.settle`."""
         await self._bound.settle(vouched.proof, realm, session)
 
-    async def login_token(self, realm: Realm, text: str, device: Device, *, current: Access | None = None) -> LoggedIn:
-        """Log in with an ID token; raises as :meth:`vouch` and :meth:`Logins.enter`."""
-        return await self._enter(realm, await self.vouch(realm, text), device, current)
-
     async def link_token(self, access: Access, name: str, text: str, address: str) -> None:
         """Link the identity of an ID token of the provider ``name`` to the account of ``access``.
 

@@ -142,9 +142,3 @@ class Actors:
         theirs = await self.scopes(account_key)
         if not actor.covers(theirs.get(EVERYWHERE, NO_SCOPE), theirs):
             raise InsufficientScope
-
-    @staticmethod
-    def check_gives(actor: Actor, scope: str, realm_id: str | None = None) -> None:
-        """Raise ``InsufficientScope`` unless ``actor`` has the scope that it gives, where it gives it (None = everywhere)."""
-        if not actor.has(scope, realm_id):
-            raise InsufficientScope
