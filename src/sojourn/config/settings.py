@@ -174,6 +174,26 @@ class AttestSettings(Section, frozen=True, kw_only=True):
     )
 
 
+class ScriptSettings(Section, frozen=True, kw_only=True):
+    """Scripts and their environments."""
+
+    roots: Annotated[
+        tuple[Text, ...],
+        Meta(description="Folders of `ufs:` in the order of search, the first wins; relative to the project folder."),
+    ] = ("scripts",)
+    max_environments: Annotated[
+        int, Meta(ge=1, description="JavaScript environments of this node, all realms and both runtimes together.")
+    ] = 300
+    max_environments_v8: Annotated[int, Meta(ge=1, description="Of these, environments of the runtime v8.")] = 20
+    anonymous_share: Annotated[
+        int, Meta(ge=1, le=100, description="Per cent of the environments that anonymous sessions may take.")
+    ] = 20
+    warm_ije: Annotated[int, Meta(ge=0, le=64, description="Environments of `ije` that are kept ready.")] = 2
+    warm_v8: Annotated[
+        int, Meta(ge=0, le=16, description="Environments of `v8` that are kept ready once a realm uses it.")
+    ] = 1
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of one project."""
 
@@ -188,6 +208,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail: MailSettings = MailSettings()
     audit: AuditSettings = AuditSettings()
     attest: AttestSettings = AttestSettings()
+    scripts: ScriptSettings = ScriptSettings()
 
     def master_key_path(self, installation: str) -> Path:
         """The file of the master key of the installation with that id."""
@@ -216,6 +237,7 @@ SECTIONS: dict[str, type[Section]] = {
     "mail": MailSettings,
     "audit": AuditSettings,
     "attest": AttestSettings,
+    "scripts": ScriptSettings,
 }
 
 

@@ -60,6 +60,18 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cleanup_environment: Annotated[bool, Meta(description="A fresh global scope for every execution.")] = True
     max_life_time: Annotated[Millis, Meta(description="Age limit of an environment; 0 = unlimited.")] = DAY
     max_inactive_time: Annotated[Millis, Meta(description="Idle limit of an environment.")] = 15 * MINUTE
+    script_cpu: Annotated[
+        int, Meta(ge=10, le=10 * MINUTE, description="CPU time of one execution of a script.", extra=_MS)
+    ] = 2 * SECOND
+    script_timeout: Annotated[
+        int, Meta(ge=10, le=HOUR, description="Time of one execution of a script, host calls included.", extra=_MS)
+    ] = 30 * SECOND
+    script_memory: Annotated[
+        int, Meta(ge=4 << 20, le=4 << 30, description="Memory of the JavaScript values of an environment, in bytes.")
+    ] = 64 << 20
+    script_output: Annotated[
+        int, Meta(ge=1024, le=1 << 30, description="The most that one execution may give out, in bytes.")
+    ] = 8 << 20
     http_compression_enabled: Annotated[bool, Meta(description="Compress answers.")] = False
     client_tracking_enabled: Annotated[bool, Meta(description="Identify the device by a cookie.")] = False
     session_tracking_enabled: Annotated[

@@ -1,0 +1,1 @@
+"""What scripts see: one class a file, each host function with the right that it needs."""

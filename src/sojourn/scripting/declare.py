@@ -1,0 +1,200 @@
+"""How the host API is declared: a Python class for a class of scripts, a decorated method for each member.
+
+From the declarations follow what the bridge in the worker builds, the conversion and check of arguments, the right that
+is asked for before a call, ``sojourn.d.ts`` and the pages ``docs/reference/rights.md`` and ``docs/reference/scripts.md``.
+A member without a right is refused at import.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from sojourn.core.errors import BadRequest
+from sojourn.scripting.run import Run
+from sojourn.scripting.values import UNDEFINED, Value
+
+F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound="type[HostClass]")
+
+Kind = Literal["get", "set", "method", "static", "new"]
+
+_MEMBER: Final = "__script_member__"
+_SIGNATURE = re.compile(r"(?P<name>[A-Za-z_]\w*)\s*(?P<rest>[(:?].*)", re.DOTALL)
+
+
+class BadArgument(BadRequest):
+    """An argument is not what the function takes."""
+
+    code = "script.bad_argument"
+
+
+class Member(NamedTuple):
+    """One member of a class of scripts."""
+
+    kind: Kind
+    #: Its name in JavaScript.
+    name: str
+    #: As TypeScript writes it: ``login(userName: string, password: string): boolean``, ``id: string``.
+    signature: str
+    #: ``anyone``, ``logged-in``, ``self`` or a scope; see ``sojourn.engine.security.declared``.
+    right: str
+    #: What else it needs, in words for the table of rights.
+    also: str
+    #: What is used instead, where scripts should not use it any more.
+    deprecated: str
+    #: The method of the Python class.
+    python: str
+    doc: str
+
+
+class ClassSpec(NamedTuple):
+    """One class of scripts."""
+
+    name: str
+    #: Names under which ``require`` finds it, without ``@nginstack/engine/`` and ``.js``: ``lib/session/Session``.
+    modules: Sequence[str]
+    #: Global variable that holds the one instance of it, empty when scripts make their own.
+    instance: str
+    #: Whether the class itself is a global variable.
+    exported: bool
+    members: Sequence[Member]
+    doc: str
+    python: type[HostClass]
+
+
+class HostClass:
+    """What a class of scripts is made of on the host's side.
+
+    Args:
+        run: The execution that it serves. For a class that scripts make instances of, the object lives as long as its
+            handle in the environment, and :attr:`run` is the execution under way.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+
+def get(signature: str, right: str, *, also: str = "", deprecated: str = "") -> Callable[[F], F]:
+    """A property that can be read; ``signature`` is ``name: type``."""
+    return _declare("get", signature, right, also, deprecated)
+
+
+def put(name: str, right: str, *, also: str = "", deprecated: str = "") -> Callable[[F], F]:
+    """What happens when the property is assigned to; without one it refuses assignment."""
+    return _declare("set", name + ":", right, also, deprecated)
+
+
+def method(signature: str, right: str, *, also: str = "", deprecated: str = "") -> Callable[[F], F]:
+    """A method; ``signature`` is ``name(parameter: type, other?: type): type``."""
+    return _declare("method", signature, right, also, deprecated)
+
+
+def static(signature: str, right: str, *, also: str = "", deprecated: str = "") -> Callable[[F], F]:
+    """A method of the class itself; it serves :attr:`HostClass.run` like any other."""
+    return _declare("static", signature, right, also, deprecated)
+
+
+def new(signature: str, right: str, *, also: str = "") -> Callable[[F], F]:
+    """The constructor of a class that scripts make instances of; ``signature`` is ``constructor(parameter: type)``."""
+    return _declare("new", signature, right, also, "")
+
+
+#: Every class of scripts by its name; filled when ``sojourn.scripting.api`` is imported.
+CLASSES: Final[dict[str, ClassSpec]] = {}
+
+
+def exposed(name: str, *modules: str, instance: str = "", exported: bool = True) -> Callable[[C], C]:
+    """Make a Python class a class of scripts. Raises ``TypeError`` when a public method of it declares no right."""
+
+    def register(kind: C) -> C:
+        members = []
+        for python, function in inspect.getmembers(kind, inspect.isfunction):
+            if python.startswith("_"):
+                continue
+            member = getattr(function, _MEMBER, None)
+            if member is None:
+                raise TypeError(f"{kind.__name__}.{python} declares no right")
+            members.append(member._replace(python=python, doc=inspect.getdoc(function) or ""))
+        if name in CLASSES:
+            raise TypeError(f"there are two classes {name}")
+        doc = inspect.getdoc(kind) or ""
+        CLASSES[name] = ClassSpec(name, modules, instance, exported, tuple(sorted(members)), doc, kind)
+        return kind
+
+    return register
+
+
+def member_of(function: str) -> tuple[ClassSpec, Member] | None:
+    """What a wire name stands for: ``Session.login``, ``Session.trackingId=`` for an assignment; None for no member."""
+    return _by_wire_name().get(function)
+
+
+def wire_name(spec: ClassSpec, member: Member) -> str:
+    """The name by which the worker asks for a member."""
+    return f"{spec.name}.{member.name}{'=' if member.kind == 'set' else ''}"
+
+
+def arguments(function: Callable[..., Any], given: Sequence[Value]) -> list[Any]:
+    """``given`` as the parameters of ``function`` (without ``self``) say; raises :class:`BadArgument`.
+
+    Further arguments are ignored as JavaScript does; a missing or ``undefined`` one takes the default.
+    """
+    hints = typing.get_type_hints(function)
+    found: list[Any] = []
+    for place, parameter in enumerate(list(inspect.signature(function).parameters.values())[1:]):
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            found += given[place:]
+            break
+        value = given[place] if place < len(given) else UNDEFINED
+        if value == UNDEFINED:
+            if parameter.default is parameter.empty and not _takes_anything(hints[parameter.name]):
+                raise BadArgument(f"argument {place + 1} ({parameter.name}) is missing")
+            found.append(value if parameter.default is parameter.empty else parameter.default)
+            continue
+        found.append(_converted(value, hints[parameter.name], place, parameter.name))
+    return found
+
+
+def _converted(value: Value, wanted: Any, place: int, name: str) -> Any:
+    if _takes_anything(wanted):
+        return value
+    try:
+        return msgspec.convert(value, wanted, builtin_types=(bytes,), strict=True)
+    except msgspec.ValidationError as error:
+        raise BadArgument(f"argument {place + 1} ({name}): {error}") from None
+
+
+def _takes_anything(wanted: Any) -> bool:
+    return wanted is Any or wanted == Value or wanted is object
+
+
+def _declare(kind: Kind, signature: str, right: str, also: str, deprecated: str) -> Callable[[F], F]:
+    if not right:
+        raise TypeError(f"{signature} declares no right")
+    found = _SIGNATURE.fullmatch(signature)
+    if found is None:
+        raise TypeError(f"{signature!r} is no signature")
+    name = "" if kind == "new" else found["name"]
+
+    def mark(function: F) -> F:
+        setattr(function, _MEMBER, Member(kind, name, signature, right, also, deprecated, "", ""))
+        return function
+
+    return mark
+
+
+def _by_wire_name() -> Mapping[str, tuple[ClassSpec, Member]]:
+    known = sum(len(spec.members) for spec in CLASSES.values())
+    if len(_wire_names) != known:
+        _wire_names.clear()
+        _wire_names.update({wire_name(spec, one): (spec, one) for spec in CLASSES.values() for one in spec.members})
+    return _wire_names
+
+
+_wire_names: dict[str, tuple[ClassSpec, Member]] = {}

@@ -1,0 +1,108 @@
+"""Answers the host calls of one execution: finds the member, asks for its right, checks the arguments, calls it.
+
+The worker's word counts for nothing here: a name that is no member, a member of another kind, arguments of other types
+are refused like those of a stranger.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from sojourn.core.errors import BadRequest, InsufficientScope, SojournError, Unauthorized
+from sojourn.engine.security.declared import ANYONE, LOGGED_IN, SELF
+from sojourn.scripting.declare import CLASSES, ClassSpec, HostClass, Member, arguments, member_of
+from sojourn.scripting.run import Run
+from sojourn.scripting.values import UNDEFINED, Value
+
+_log = logging.getLogger(__name__)
+
+
+class NoSuchFunction(BadRequest):
+    """The host has no such function."""
+
+    code = "script.no_such_function"
+
+
+class HostFailure(SojournError):
+    """Internal error."""
+
+    code = "script.internal"
+
+
+class Dispatcher:
+    """The :class:`~sojourn.scripting.runtime.Host` of one execution."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        #: The one instance of each class that has one, made at its first use.
+        self._instances: dict[str, HostClass] = {}
+
+    async def call(self, function: str, args: Sequence[Value]) -> Value:
+        """The result of a host function.
+
+        Raises ``NoSuchFunction``, ``BadArgument``, ``Unauthorized``, ``InsufficientScope``, ``StaleSession``, what the
+        function itself raises, and :class:`HostFailure` for what it should not have raised.
+        """
+        try:
+            return await self._call(function, args)
+        except SojournError:
+            raise
+        except Exception as error:
+            _log.exception("host function %s failed", function[:100], extra={"executionKey": self._run.execution_key})
+            raise HostFailure from error
+
+    async def _call(self, function: str, args: Sequence[Value]) -> Value:
+        found = member_of(function)
+        if found is None:
+            raise NoSuchFunction
+        spec, member = found
+        self._admit(member)
+        target, rest = self._target(spec, member, args)
+        made = getattr(target, member.python)(*arguments(getattr(type(target), member.python), rest))
+        result = await made if inspect.isawaitable(made) else made
+        return self._run.keep(target) if member.kind == "new" else result
+
+    def _admit(self, member: Member) -> None:
+        """Raise ``Unauthorized`` or ``InsufficientScope`` unless the session has the right that a member needs.
+
+        ``self`` means the account of the session, which the function works on without being told whose it is.
+        """
+        access = self._run.session.access
+        if member.right == ANYONE:
+            return
+        if access.kind == "anonymous":
+            raise Unauthorized
+        if member.right not in (LOGGED_IN, SELF) and member.right not in access.scope:
+            raise InsufficientScope
+
+    def _target(self, spec: ClassSpec, member: Member, args: Sequence[Value]) -> tuple[Any, Sequence[Value]]:
+        """The object whose member is meant, and the arguments that are left for it."""
+        if member.kind == "new":
+            return spec.python(self._run), args
+        if spec.instance or member.kind == "static":
+            known = self._instances.get(spec.name)
+            if known is None:
+                known = self._instances[spec.name] = spec.python(self._run)
+            return known, args
+        held = self._run.held(args[0] if args else UNDEFINED)
+        if type(held) is not spec.python:
+            raise NoSuchFunction
+        held.run = self._run
+        return held, args[1:]
+
+
+def bridge_spec() -> list[dict[str, Any]]:
+    """All classes as the bridge in the worker builds them: name, where they are found, members with their kinds."""
+    return [
+        {
+            "name": spec.name,
+            "modules": list(spec.modules),
+            "instance": spec.instance,
+            "exported": spec.exported,
+            "members": [[one.kind, one.name, one.deprecated] for one in spec.members],
+        }
+        for spec in sorted(CLASSES.values())
+    ]

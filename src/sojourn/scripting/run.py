@@ -1,0 +1,87 @@
+"""One execution of scripts: for whom, with what, and what its host functions share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sojourn.core.errors import StaleSession
+from sojourn.engine.live import Session
+from sojourn.engine.rules import Rules
+from sojourn.model.realm import Realm
+from sojourn.scripting.values import Value
+
+
+@dataclass(slots=True)
+class HostHandle:
+    """An object of the host that a script holds by its number."""
+
+    object: Any
+    #: Epoch of the session under which it was made: it is of no use under any other.
+    epoch: int
+
+
+@dataclass(slots=True)
+class Kept:
+    """What goes with an environment from one execution to the next, beside its global scope.
+
+    In a stateful realm it lives as long as the environment; a stateless one gets a fresh one for every execution.
+    """
+
+    startup_scripts_executed: bool = False
+    tracking_id: str = ""
+    create_key_license: int = 0
+    #: How many keys the session may still make, None without a limit.
+    key_limit: int | None = None
+    last_path: str = ""
+    #: Changes of ``engine.env`` that only this session sees; None removes a variable.
+    env: dict[str, str | None] = field(default_factory=dict)
+    handles: dict[int, HostHandle] = field(default_factory=dict)
+    next_handle: int = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """What the host functions of one execution work with. It always acts as :attr:`session`, whatever the worker says."""
+
+    rules: Rules
+    #: The session that the script acts as; a login or logout gives it another identity, secret and epoch.
+    session: Session
+    #: Name of the execution in logs and answers.
+    execution_key: str
+    #: URIs of the running script and of the scripts that called it, the innermost first; only the server knows them.
+    scripts: Sequence[str]
+    kept: Kept
+    #: ``ije`` or ``v8``.
+    runtime: str
+    #: Request and response, None without a request. See ``sojourn.scripting.exchange``.
+    exchange: Any = None
+    #: Parameters of the script and of a task, by name.
+    parameters: dict[str, Value] = field(default_factory=dict)
+    #: Told what the script logs: level and text.
+    log: Callable[[str, str], object] | None = None
+    #: The services of the node: modules, files, runners. See ``sojourn.scripting.service``.
+    service: Any = None
+    #: Whether the session shall be ended when the execution is over: ``session.setTimeout(0)``.
+    ends_session: bool = False
+
+    @property
+    def realm(self) -> Realm:
+        """Where the session lives."""
+        return self.session.realm
+
+    def keep(self, thing: object) -> int:
+        """The number by which scripts hold ``thing`` from now on."""
+        number = self.kept.next_handle
+        self.kept.next_handle = number + 1
+        self.kept.handles[number] = HostHandle(thing, self.session.access.session.epoch)
+        return number
+
+    def held(self, number: object) -> Any:
+        """The object behind a number; raises ``StaleSession`` when it was made under another epoch or is gone."""
+        found = self.kept.handles.get(number) if isinstance(number, int) else None
+        epoch = self.session.access.session.epoch
+        if found is None or found.epoch != epoch:
+            raise StaleSession(epoch)
+        return found.object
