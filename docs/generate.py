@@ -16,6 +16,8 @@ from sojourn.config.reference import provider_reference, realm_reference, settin
 from sojourn.core.errors import SojournError
 from sojourn.pipelines.expressions.reference import reference as expression_reference
 from sojourn.pipelines.reference import component_reference
+from sojourn.scripting.reference.page import script_reference
+from sojourn.scripting.reference.typings import FILE, typings
 from sojourn.testing import stores
 from sojourn.testing.law import laws_of
 
@@ -150,6 +152,8 @@ def pages() -> Mapping[str, Callable[[], str]]:
         "providers.md": provider_reference,
         "realms.md": realm_reference,
         "rights.md": rights_reference,
+        "scripts.md": script_reference,
+        FILE: typings,
         "settings.md": settings_reference,
         "stores.md": store_reference,
     }

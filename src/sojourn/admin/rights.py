@@ -9,6 +9,7 @@ from sojourn.admin.operation import PREFIX, Operation
 from sojourn.engine.security.declared import ANYONE, LOGGED_IN, SELF, Need
 from sojourn.engine.security.methods import NEEDS
 from sojourn.engine.security.operators import SCOPES
+from sojourn.scripting.reference.page import script_rights
 
 _HEAD = """\
 # Rights
@@ -41,13 +42,23 @@ _ADMIN = """
 |---|---|---|---|
 """
 
+_SCRIPTS = """
+## Scripts
+
+[What scripts see](scripts.md). A host function always acts as the session of its execution, in its realm; no argument says for whom it is called.
+
+| member | needs | and |
+|---|---|---|
+"""
+
 _FOOT = "\nThis page is generated from the code (`make docs`).\n"
 
 
 def rights_reference() -> str:
     """The page."""
     methods = "".join(_method(name, need) for name, need in NEEDS.items())
-    return _HEAD + methods + _ADMIN + "".join(map(_operation, in_order())) + _FOOT
+    scripts = "".join(f"| `{member}` | {right} | {also} |\n" for member, right, also in script_rights())
+    return _HEAD + methods + _SCRIPTS + scripts + _ADMIN + "".join(map(_operation, in_order())) + _FOOT
 
 
 def _method(name: str, need: Need) -> str:

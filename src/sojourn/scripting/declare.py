@@ -23,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound="type[HostClass]")
 
 Kind = Literal["get", "set", "method", "static", "new"]
+Role = Literal["class", "functions", "internal"]
 
 _MEMBER: Final = "__script_member__"
 _SIGNATURE = re.compile(r"(?P<name>[A-Za-z_]\w*)\s*(?P<rest>[(:?].*)", re.DOTALL)
@@ -61,8 +62,8 @@ class ClassSpec(NamedTuple):
     modules: Sequence[str]
     #: Global variable that holds the one instance of it, empty when scripts make their own.
     instance: str
-    #: Whether the class itself is a global variable.
-    exported: bool
+    #: ``class``; ``functions``: its static members are global functions; ``internal``: for the bridge alone.
+    role: Role
     members: Sequence[Member]
     doc: str
     python: type[HostClass]
@@ -109,7 +110,7 @@ def new(signature: str, right: str, *, also: str = "") -> Callable[[F], F]:
 CLASSES: Final[dict[str, ClassSpec]] = {}
 
 
-def exposed(name: str, *modules: str, instance: str = "", exported: bool = True) -> Callable[[C], C]:
+def exposed(name: str, *modules: str, instance: str = "", role: Role = "class") -> Callable[[C], C]:
     """Make a Python class a class of scripts. Raises ``TypeError`` when a public method of it declares no right."""
 
     def register(kind: C) -> C:
@@ -124,7 +125,7 @@ def exposed(name: str, *modules: str, instance: str = "", exported: bool = True)
         if name in CLASSES:
             raise TypeError(f"there are two classes {name}")
         doc = inspect.getdoc(kind) or ""
-        CLASSES[name] = ClassSpec(name, modules, instance, exported, tuple(sorted(members)), doc, kind)
+        CLASSES[name] = ClassSpec(name, modules, instance, role, tuple(sorted(members)), doc, kind)
         return kind
 
     return register

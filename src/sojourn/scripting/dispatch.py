@@ -82,7 +82,7 @@ class Dispatcher:
         """The object whose member is meant, and the arguments that are left for it."""
         if member.kind == "new":
             return spec.python(self._run), args
-        if spec.instance or member.kind == "static":
+        if spec.instance or spec.role != "class" or member.kind == "static":
             known = self._instances.get(spec.name)
             if known is None:
                 known = self._instances[spec.name] = spec.python(self._run)
@@ -101,7 +101,7 @@ def bridge_spec() -> list[dict[str, Any]]:
             "name": spec.name,
             "modules": list(spec.modules),
             "instance": spec.instance,
-            "exported": spec.exported,
+            "role": spec.role,
             "members": [[one.kind, one.name, one.deprecated] for one in spec.members],
         }
         for spec in sorted(CLASSES.values())
