@@ -67,12 +67,12 @@ async def test_an_act_that_has_begun_is_finished_when_its_caller_is_cancelled(po
         done.set()
 
     waiting = asyncio.create_task(portal.acall(act))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 120)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     go.set()
-    assert await asyncio.to_thread(done.wait, 10)
+    assert await asyncio.to_thread(done.wait, 120)
 
 
 def test_many_threads_start_one_engine(folder: Path) -> None:
@@ -159,6 +159,79 @@ def test_a_forked_process_starts_an_engine_of_its_own_and_leaves_the_parents_alo
     assert (done.returncode, done.stdout, done.stderr) == (0, "4\n", "")
 
 
+def test_a_fork_in_the_middle_of_a_write_leaves_the_child_no_lock_to_wait_for(folder: Path) -> None:
+    done = _run(
+        folder,
+        """
+        import os, sys, threading
+        from pathlib import Path
+        from sojourn.contrib.portal import portal_of
+
+        writing, go = threading.Event(), threading.Event()
+
+        def change(connection):
+            connection.exec_driver_sql("UPDATE generation SET number = number + 1")
+            writing.set()
+            go.wait()
+
+        async def write(engine):
+            await engine.rules.db.write(change)
+
+        portal = portal_of(Path(sys.argv[1]))
+        beside = threading.Thread(target=portal.call, args=(write,))
+        beside.start()
+        writing.wait()
+        threading.Timer(0.3, go.set).start()
+        child = os.fork()
+        go.set()
+        if child == 0:
+            portal.call(write)
+            sys.exit(0)
+        beside.join()
+        print(os.waitpid(child, 0)[1])
+        """,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
+
+def test_what_a_child_commits_is_kept_when_its_parent_closes_the_database(folder: Path) -> None:
+    done = _run(
+        folder,
+        """
+        import os, sys
+        from pathlib import Path
+        from sojourn.contrib.portal import portal_of
+
+        def change(connection):
+            connection.exec_driver_sql("UPDATE generation SET number = number + 1000")
+
+        async def write(engine):
+            await engine.rules.db.write(change)
+
+        async def read(engine):
+            return (await engine.rules.db.generation()).number
+
+        portal = portal_of(Path(sys.argv[1]))
+        before = portal.call(read)
+        (told, tell), (asked, ask) = os.pipe(), os.pipe()
+        child = os.fork()
+        if child == 0:
+            portal.call(write)
+            os.write(tell, b".")
+            os.read(asked, 1)
+            portal.call(write)
+            os._exit(0)
+        os.read(told, 1)
+        portal.call(read)
+        portal.close()
+        os.write(ask, b".")
+        assert os.waitpid(child, 0)[1] == 0
+        assert 2000 <= portal.call(read) - before < 3000
+        """,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_the_end_of_the_process_closes_the_engine_in_silence(folder: Path) -> None:
     done = _run(
         folder,
@@ -186,4 +259,4 @@ def test_the_end_of_the_process_closes_the_engine_in_silence(folder: Path) -> No
 def _run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HOME": str(folder.parent)}
     script = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code), str(folder)]
-    return subprocess.run(script, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(script, env=environment, capture_output=True, text=True, check=False, timeout=300)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.e2e.process import Answer, EngineProcess
+from tests.e2e.process import HEARD_WITHIN, Answer, EngineProcess
 from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 Server = PostgresServer | ValkeyServer
 
-#: Seconds after which a client must have heard something, and a recovered engine must serve.
-SOON, RECOVERED = 6.0, 20.0
+#: Seconds after which a client has heard something, and after which a recovered engine serves at the latest.
+SOON, RECOVERED = 6.0, 120.0
+#: How often a client asks that was answered late: it is the machine that is slow once, and the engine that always is.
+TRIES = 5
 
 #: Fields of a shared session that one client each writes.
 MARKS = [f"w{number}" for number in range(8)]
@@ -97,7 +99,7 @@ class Line:
     """A connection to one process that stays open."""
 
     def __init__(self, engine: EngineProcess) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", engine.port, timeout=30)
+        self._connection = http.client.HTTPConnection("127.0.0.1", engine.port, timeout=HEARD_WITHIN)
 
     def request(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
         """Raises ``ConnectionError`` when nobody knows what became of the request."""
@@ -182,11 +184,16 @@ def two_engines(shop: Shop) -> Iterator[tuple[EngineProcess, EngineProcess]]:
 
 def refused(engine: EngineProcess, act: Callable[[EngineProcess], Answer]) -> None:
     """It is 503 with ``Retry-After``, soon, and without anything that would be a fresh session."""
-    began = time.monotonic()
-    answer = act(engine)
-    assert time.monotonic() - began < SOON
-    assert (answer.status, answer.headers.get("retry-after")) == (503, "1"), answer
-    assert not {"set-cookie", "authorization", "x-session-id"} & set(answer.headers)
+    took = []
+    for _ in range(TRIES):
+        began = time.monotonic()
+        answer = act(engine)
+        took.append(time.monotonic() - began)
+        assert (answer.status, answer.headers.get("retry-after")) == (503, "1"), answer
+        assert not {"set-cookie", "authorization", "x-session-id"} & set(answer.headers)
+        if took[-1] < SOON:
+            return
+    raise AssertionError(f"answered after {took} seconds")
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from tests.servers.ports import free_port
 
-READY_WITHIN = 30.0
+#: Seconds that only something that hangs takes: to start or stop, to answer, to run a command.
+READY_WITHIN = HEARD_WITHIN = 300.0
 
 
 class Answer(NamedTuple):
@@ -95,7 +96,9 @@ class EngineProcess:
     def request(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, *, admin: bool = False
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port if admin else self.port, timeout=30)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.admin_port if admin else self.port, timeout=HEARD_WITHIN
+        )
         try:
             sent = {"content-type": "application/json"} if body is not None else {}
             payload = None if body is None else json.dumps(body)
@@ -129,7 +132,11 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def sojourn(
-    home: Path, *arguments: str, stdin: str = "", variables: Mapping[str, str] | None = None, timeout: float = 60
+    home: Path,
+    *arguments: str,
+    stdin: str = "",
+    variables: Mapping[str, str] | None = None,
+    timeout: float = READY_WITHIN,
 ) -> subprocess.CompletedProcess[str]:
     """The command line, as a process."""
     return subprocess.run(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -13,14 +12,20 @@ import pytest
 
 from sojourn.bootstrap import Engine
 from sojourn.config.project import load_project
-from sojourn.core.clock import ManualClock
+from sojourn.core.clock import MINUTE, SECOND, ManualClock, Ms, SystemClock
 from sojourn.engine.security.actors import HOST
 from sojourn.identity.oidc.errors import LoginNotTaken
+from sojourn.outbound.addresses import Network
+from sojourn.outbound.guard import MOST, WITHIN, Guard
+from sojourn.outbound.guard import Answer as FetchedAnswer
 from tests.http.test_oidc_login import SAME_ORIGIN, back, start, who
 from tests.http.wire_client import Answer, Client, Pair, cookie_of
 from tests.servers.oidc import CLIENT_ID, CLIENT_SECRET, Certified, certified_provider
 
 pytestmark = pytest.mark.anyio
+
+#: Milliseconds in which a provider answers that does not hang.
+PATIENCE = 5 * MINUTE
 
 CALLBACK = "http://127.0.0.1:8420/realms/web/oidc/corp/callback"
 
@@ -30,10 +35,40 @@ def pipelines() -> Path | None:
     return None
 
 
+class GoingClock(ManualClock):
+    """The time of the day, by which the providers go, and what a test puts it ahead; unless it stands."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        #: Where it stands.
+        self.stands: Ms | None = None
+
+    def now(self) -> Ms:
+        return super().now() + SystemClock().now() if self.stands is None else self.stands
+
+
+class PatientGuard(Guard):
+    """Waits for a provider that has little of the machine."""
+
+    async def fetch(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] = {},
+        body: bytes = b"",
+        allowed: Sequence[Network] = (),
+        most: int = MOST,
+        within: int = WITHIN,
+    ) -> FetchedAnswer:
+        return await super().fetch(
+            method, url, headers=headers, body=body, allowed=allowed, most=most, within=max(within, PATIENCE)
+        )
+
+
 @pytest.fixture
-def clock() -> ManualClock:
-    """The providers go by the time of the day."""
-    return ManualClock(int(time.time() * 1_000))
+def clock() -> GoingClock:
+    return GoingClock()
 
 
 async def meet(engine: Engine, folder: Path, issuer: str, subject: str) -> None:
@@ -42,6 +77,7 @@ async def meet(engine: Engine, folder: Path, issuer: str, subject: str) -> None:
     (folder / "providers" / "corp.yaml").write_text(
         f"issuer: {issuer}\nclientId: {CLIENT_ID}\nrealms: [web]\nallowedAddresses: [127.0.0.0/8, '::1/128']\n"
     )
+    engine.rules.providers.guard = PatientGuard()
     project = load_project(folder, {})
     await engine.rules.providers.sync(project.providers, engine.rules.clock.now())
     await engine.rules.providers.set_secret("corp", CLIENT_SECRET, HOST)
@@ -59,7 +95,7 @@ async def test_a_login_through_the_mock_in_this_process(client: Client, engine: 
         issuer = f"http://localhost:{server.server_port}"
         await meet(engine, folder, issuer, "anna@corp.example")
         begun = await start(client)
-        async with httpx2.AsyncClient() as browser:
+        async with httpx2.AsyncClient(timeout=PATIENCE / SECOND) as browser:
             sent = await browser.post(begun.header("location"), data={"sub": "anna@corp.example"})
         assert sent.status_code == 302
         query = urlsplit(sent.headers["location"]).query
@@ -76,7 +112,7 @@ class Browser:
 
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
-        self._client = httpx2.AsyncClient()
+        self._client = httpx2.AsyncClient(timeout=PATIENCE / SECOND)
 
     async def log_in(self, url: str) -> str:
         """The query with which the provider sends it back."""
@@ -139,14 +175,17 @@ async def test_a_wrong_verifier_and_a_code_that_comes_again_are_refused(
 
 
 async def test_a_key_that_the_provider_changed_is_found_within_a_second(
-    client: Client, engine: Engine, folder: Path, clock: ManualClock
+    client: Client, engine: Engine, folder: Path, clock: GoingClock
 ) -> None:
     async with certified(engine, folder) as (provider, browser):
+        before = clock.now()
         await through(client, browser)
         await provider.rotate()
+        clock.stands = before
         begun = await start(client)
         refused = await back(client, await browser.log_in(begun.header("location")), cookie_of(begun))
         assert (refused.status, refused.json()["reason"]) == (401, "key")
+        clock.stands = None
         clock.advance(1_000)
         await through(client, browser)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,9 +38,7 @@ async def certified_provider(redirect_uri: str, logout_uri: str) -> AsyncIterato
     node = shutil.which("node")
     if node is None or not (HERE / "node_modules" / "oidc-provider").is_dir():
         pytest.skip("needs Node.js and the npm package oidc-provider (make test installs it where npm is)")
-    port = _free_port()
     settings = {
-        "PORT": str(port),
         "REDIRECT_URI": redirect_uri,
         "LOGOUT_URI": logout_uri,
         "CLIENT_ID": CLIENT_ID,
@@ -56,8 +53,8 @@ async def certified_provider(redirect_uri: str, logout_uri: str) -> AsyncIterato
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        await said(process, b"ready")
-        yield Certified(f"http://127.0.0.1:{port}", process)
+        port = await said(process, b"listens on ")
+        yield Certified(f"http://127.0.0.1:{port.decode()}", process)
     finally:
         process.kill()
         await process.wait()
@@ -66,13 +63,7 @@ async def certified_provider(redirect_uri: str, logout_uri: str) -> AsyncIterato
 async def said(process: asyncio.subprocess.Process, begin: bytes) -> bytes:
     """The rest of the next line that begins with ``begin``, among notices of the process's own."""
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not (line := await process.stdout.readline()).startswith(begin):
             assert line, "the provider has ended"
     return line.removeprefix(begin).strip()
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])

@@ -1,7 +1,9 @@
 """One event loop in a thread of its own, with an engine open in it: how synchronous code calls the engine.
 
-A portal starts at its first call and lives as long as the process. A process that is forked from it starts its own at
-its own first call: threads do not survive a fork, and connections must not be shared.
+A portal starts at its first call and lives as long as the process. Before the process forks it closes its engine; parent
+and child open one each at their next call. Threads do not survive a fork, and what a child inherits of an open SQLite
+database makes the child believe that it holds the locks of its parent: then it waits for ever for a writer that it does
+not have, and loses commits when the parent, which sees no lock of the child, closes the database.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any, TypeVar
 
 from sojourn.bootstrap import Engine
 
-#: Seconds that the end of the process waits for the engine to close.
+#: Seconds that a fork and the end of the process wait for the engine to close.
 CLOSES_WITHIN = 10.0
 
 T = TypeVar("T")
@@ -37,6 +39,8 @@ class Portal:
         self._opening: Opening = engine if callable(engine) else lambda: Engine.open(engine)
         self._starting = threading.Lock()
         self._running: _Running | None = None
+        #: Whether a fork holds the lock.
+        self._forking = False
         _portals.append(self)
 
     def call(self, act: Act[T]) -> T:
@@ -62,20 +66,41 @@ class Portal:
         if running is not None:
             running.close()
 
+    def before_fork(self) -> None:
+        """Close the engine, and let nobody open one until the fork is done.
+
+        Not where the thread of the engine itself forks: it cannot wait for its own end.
+        """
+        if not self._starting.acquire(timeout=CLOSES_WITHIN):
+            return
+        self._forking = True
+        if self._running is not None and not self._running.is_here:
+            running, self._running = self._running, None
+            running.close()
+
+    def after_fork(self) -> None:
+        """In the parent: go on."""
+        if self._forking:
+            self._forking = False
+            self._starting.release()
+
     def abandon(self) -> None:
-        """In a child process: forget the parent's thread and engine without touching them."""
-        self._starting = threading.Lock()
+        """In a child process: forget what is left of the parent's thread and engine without touching them."""
+        self._starting, self._forking = threading.Lock(), False
         if self._running is not None:
             # Kept, so that nothing of it is closed here: its connections are the parent's.
             _of_parent.append(self._running)
             self._running = None
 
     def _submit(self, act: Act[T]) -> Future[T]:
-        running = self._running
-        if running is None:
-            with self._starting:
-                running = self._running = self._running or _Running(self._opening)
-        return running.submit(act)
+        while True:
+            running = self._running
+            if running is None:
+                with self._starting:
+                    running = self._running = self._running or _Running(self._opening)
+            submitted = running.submit(act)
+            if submitted is not None:
+                return submitted
 
 
 class _Running:
@@ -85,14 +110,21 @@ class _Running:
         opened: Future[Engine] = Future()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
+        self._ending = False
+        self._turn = threading.Lock()
         self._under_way: set[asyncio.Task[Any] | None] = set()
         self._thread = threading.Thread(target=self._run, args=(opening, opened), name="sojourn-portal", daemon=True)
         self._thread.start()
         self._engine = opened.result()
 
-    def submit(self, act: Act[T]) -> Future[T]:
-        """Begin ``act`` in the thread."""
-        if threading.current_thread() is self._thread:
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the thread."""
+        return threading.current_thread() is self._thread
+
+    def submit(self, act: Act[T]) -> Future[T] | None:
+        """Begin ``act`` in the thread; None when that is about to end and takes no more."""
+        if self.is_here:
             raise RuntimeError("a portal cannot wait for itself: call the engine directly from its own event loop")
 
         async def acting() -> T:
@@ -103,11 +135,13 @@ class _Running:
             finally:
                 self._under_way.discard(task)
 
-        return asyncio.run_coroutine_threadsafe(acting(), self._loop)
+        with self._turn:
+            return None if self._ending else asyncio.run_coroutine_threadsafe(acting(), self._loop)
 
     def close(self) -> None:
         """Close the engine and wait for the thread."""
-        with suppress(RuntimeError):
+        with self._turn, suppress(RuntimeError):
+            self._ending = True
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(CLOSES_WITHIN)
 
@@ -142,7 +176,17 @@ def _close_all() -> None:
         portal.close()
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
+    for portal in _portals:
+        portal.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for portal in _portals:
+        portal.after_fork()
+
+
+def _after_fork_in_child() -> None:
     global _finding  # noqa: PLW0603 - a lock may be held by a thread that the child does not have
     _finding = threading.Lock()
     for portal in _portals:
@@ -156,4 +200,4 @@ _of_parent: list[Any] = []
 # Closing an engine needs executors, and they are shut down before ``atexit`` runs. The hook by which concurrent.futures
 # does that runs what was registered last first; where there is no such hook any more, the stores are durable anyway.
 getattr(threading, "_register_atexit", atexit.register)(_close_all)
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

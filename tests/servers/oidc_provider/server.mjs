@@ -5,15 +5,14 @@ import { generateKeyPairSync } from "node:crypto";
 import { createInterface } from "node:readline";
 import { Provider } from "oidc-provider";
 
-const { PORT, REDIRECT_URI, LOGOUT_URI, CLIENT_ID, CLIENT_SECRET } = process.env;
-const issuer = `http://127.0.0.1:${PORT}`;
+const { REDIRECT_URI, LOGOUT_URI, CLIENT_ID, CLIENT_SECRET } = process.env;
 
 const key = (kid) => {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   return { ...privateKey.export({ format: "jwk" }), kid, use: "sig", alg: "RS256" };
 };
 
-const provider = (kid) =>
+const provider = (issuer, kid) =>
   new Provider(issuer, {
     clients: [
       {
@@ -26,6 +25,8 @@ const provider = (kid) =>
       },
     ],
     jwks: { keys: [key(kid)] },
+    // A slow machine may take its time between the code and its exchange.
+    ttl: { AuthorizationCode: 600 },
     cookies: { keys: ["a key of tests"] },
     findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
     // The test itself carries a back-channel logout to the engine.
@@ -36,13 +37,17 @@ const provider = (kid) =>
     features: { backchannelLogout: { enabled: true }, devInteractions: { enabled: true } },
   }).callback();
 
-let answer = provider("first");
-createServer((request, response) => answer(request, response)).listen(Number(PORT), "127.0.0.1", () => {
-  process.stdout.write("ready\n");
-});
-createInterface({ input: process.stdin }).on("line", (line) => {
-  if (line === "rotate") {
-    answer = provider("second");
-    process.stdout.write("rotated\n");
-  }
+let answer;
+const server = createServer((request, response) => answer(request, response));
+server.listen(0, "127.0.0.1", () => {
+  const { port } = server.address();
+  const issuer = `http://127.0.0.1:${port}`;
+  answer = provider(issuer, "first");
+  createInterface({ input: process.stdin }).on("line", (line) => {
+    if (line === "rotate") {
+      answer = provider(issuer, "second");
+      process.stdout.write("rotated\n");
+    }
+  });
+  process.stdout.write(`listens on ${port}\n`);
 });

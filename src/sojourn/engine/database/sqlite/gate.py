@@ -63,7 +63,12 @@ class Gate:
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go of the file, and of the gate with it; may be called once."""
+        """Let go of the file, and of the gate with it; may be called once.
+
+        The gate is given back in so many words: a child process that was forked from this one has the same open file, and
+        to close it here alone would leave the gate taken for as long as the child lives.
+        """
+        self.release()
         os.close(self._file)
 
     def _try(self) -> bool:
