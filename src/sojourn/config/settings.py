@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -220,6 +221,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def session_store(self) -> StoreUrl:
         """The URL of the session store, taken apart."""
         return parse_store_url("session", self.stores.session, self.project)
+
+    @property
+    def script_roots(self) -> Sequence[Path]:
+        """The folders of ``ufs:``, the first wins."""
+        return [self.project / root for root in self.scripts.roots]
 
     @property
     def engine_store(self) -> StoreUrl:

@@ -40,6 +40,7 @@ class Realms:
         self._by_name: Mapping[str, Realm] = {}
         self._by_id: Mapping[str, Realm] = {}
         self._operators: Realm | None = None
+        self._names: frozenset[str] = frozenset()
 
     @property
     def operators(self) -> Realm:
@@ -53,6 +54,7 @@ class Realms:
         rows = await self._db.read(_live)
         if {row.live_name for row in rows} != set(folders):
             rows = await self._db.write(lambda connection: _sync(connection, folders, now))
+        self._names = await self._db.read(lambda connection: frozenset(connection.scalars(select(_table.c.name))))
         by_name = {row.live_name: _realm(row, folders[row.live_name]) for row in rows}
         self._operators = by_name.pop(OPERATORS)
         realms = by_name.values()
@@ -62,6 +64,10 @@ class Realms:
     def get(self, name: str) -> Realm | None:
         """The realm of that name, None when there is none."""
         return self._by_name.get(name)
+
+    def was(self, name: str) -> bool:
+        """Whether there is, or ever was, a realm of that name."""
+        return name in self._names
 
     def by_id(self, realm_id: str) -> Realm | None:
         """The realm with that immutable id, None when there is none or it was removed."""

@@ -18,6 +18,7 @@ from sojourn.engine.ends.drops import Drops
 from sojourn.engine.ends.ends import Ends
 from sojourn.engine.ends.journal import EndJournal
 from sojourn.engine.facts import Facts
+from sojourn.engine.files.files import Files
 from sojourn.engine.identities import Identities
 from sojourn.engine.keys.apikeys import ApiKeys
 from sojourn.engine.keys.life import KeyLife
@@ -89,6 +90,7 @@ class Rules:
     audit: Audit
     audit_keeping: AuditKeeping
     journal: EndJournal
+    files: Files
     activity: Activity
     ends: Ends
     watch: StoreWatch

@@ -7,7 +7,6 @@ the engine database as they are now.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sojourn.config.settings import SessionSettings
@@ -78,15 +77,15 @@ class Sessions(Oversight):
         realms: Realms,
         clock: Clock,
         settings: SessionSettings = SessionSettings(),  # noqa: B008 - frozen
-        scripts: Path = Path("scripts"),
+        scripts: ScriptFiles,
         keys: SessionKeys,
     ) -> None:
         self._keys = keys
         self._fence = Fence(facts, ends, clock, watch)
-        #: Handles that give identity for one execution; ``scripts`` is where the scripts of the project are.
+        #: Handles that give identity for one execution; ``scripts``: those that tokens name.
         self.transients = Transients(
             facts,
-            ScriptFiles(scripts),
+            scripts,
             SessionTokens(store=store, facts=facts, fence=self._fence, realms=realms, clock=clock),
             clock,
         )

@@ -21,6 +21,9 @@ from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.ends.journal import EndJournal
 from sojourn.engine.facts import Facts
+from sojourn.engine.files.files import Files
+from sojourn.engine.files.owners import Owners
+from sojourn.engine.files.ufs import Ufs
 from sojourn.engine.keys.apikeys import ApiKeys
 from sojourn.engine.keys.life import KeyLife
 from sojourn.engine.keys.seals import Seals
@@ -51,7 +54,7 @@ def assemble(
     """
     time = StoreClock(clock)
     log = audit(db, time)
-    accounts = Accounts(AccountSeal(), time)
+    accounts, realms = Accounts(AccountSeal(), time), Realms(db)
     ground = Ground(
         settings=settings,
         db=db,
@@ -62,8 +65,9 @@ def assemble(
         audit=log,
         accounts=accounts,
         facts=Facts(db, accounts.seal, time),
-        realms=Realms(db),
+        realms=realms,
         journal=EndJournal(db),
+        files=Files(ufs=Ufs(settings.script_roots), owners=Owners(realms)),
     )
     return _rules(ground, assemble_ending(ground))
 
@@ -93,6 +97,7 @@ def _rules(ground: Ground, ending: Ending) -> Rules:
         accounts=ground.accounts,
         seals=ground.seals,
         journal=ground.journal,
+        files=ground.files,
         audit=log,
         actors=actors,
         grants=grants,

@@ -11,6 +11,7 @@ from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.ends.journal import EndJournal
 from sojourn.engine.facts import Facts
+from sojourn.engine.files.files import Files
 from sojourn.engine.keys.seals import Seals
 from sojourn.engine.realms import Realms
 from sojourn.identity.password import PasswordHasher
@@ -32,3 +33,4 @@ class Ground:
     facts: Facts
     realms: Realms
     journal: EndJournal
+    files: Files

@@ -20,6 +20,7 @@ from sojourn.engine.tokens.authtokens import AuthTokens
 from sojourn.engine.tokens.bearers import Bearers
 from sojourn.engine.tokens.inspection import Inspection
 from sojourn.engine.tokens.refresh import Refreshes
+from sojourn.engine.tokens.script_scopes import ScriptFiles
 from sojourn.engine.tokens.uses import TokenUses
 
 
@@ -100,7 +101,7 @@ def _sessions(ground: Ground, ending: Ending, keys: SessionKeys) -> Sessions:
         realms=ground.realms,
         clock=ground.time,
         settings=ground.settings.sessions,
-        scripts=ground.settings.project / "scripts",
+        scripts=ScriptFiles(ground.files),
         keys=keys,
     )
 

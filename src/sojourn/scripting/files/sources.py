@@ -1,0 +1,120 @@
+"""The text of scripts: of the project's files and of those in the engine database, as one realm may use them.
+
+Each question looks at the file, so that a changed one is run at once. What cannot be read any more, or is no text, leaves
+the last good version in use; the log and :attr:`Sources.problems` say so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from sojourn.engine.files.file import File, FileUnreadable
+from sojourn.engine.files.files import Files
+from sojourn.model.file_path import FileKey, FilePath, parse_path, parse_reference
+from sojourn.model.realm import Realm
+from sojourn.scripting.errors import ScriptUnknown
+
+_log = logging.getLogger(__name__)
+
+#: Texts that are kept for the day on which their file cannot be read.
+_MOST: Final = 2_000
+
+_BOM = "\ufeff"
+
+
+class Source(NamedTuple):
+    """The text of one script."""
+
+    #: Its one spelling, by its path: ``ufs:/folder/name.js``, ``vfs:/folder/name.js``; escaped as in script scopes.
+    uri: str
+    code: str
+    mime: str
+    #: SHA-256 of the file.
+    digest: bytes
+    #: Key and version of its record, 0 for a file on disk.
+    key: int = 0
+    version: int = 0
+
+
+class Sources:
+    """Finds the text of scripts."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._good: OrderedDict[FilePath, Source] = OrderedDict()
+        self._problems: dict[FilePath, str] = {}
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Scripts whose last good version is in use, with the reason, by URI."""
+        return {place.uri: text for place, text in self._problems.items()}
+
+    async def find(self, reference: str | int, realm: Realm) -> Source:
+        """The script that ``ufs:/…``, ``vfs:/…``, ``vfs:ikey?KEY``, a key, or a path without a prefix names.
+
+        A path alone is looked for on disk, then in the engine database. Raises ``ScriptUnknown``, also for a script of
+        another realm; ``BadPath``; ``FileUnreadable`` for one that never could be read.
+        """
+        for place in _places(reference):
+            found = await self.at(place, realm)
+            if found is not None:
+                return found
+        raise ScriptUnknown(f"there is no script {str(reference)[:200]}")
+
+    async def at(self, place: FilePath | FileKey, realm: Realm) -> Source | None:
+        """The text at ``place``; None when there is none that ``realm`` may use. Raises as :meth:`find`."""
+        try:
+            file = await self._files.find(place, realm)
+            if file is not None:
+                return self._text(file)
+        except FileUnreadable as error:
+            known = self._good.get(place) if isinstance(place, FilePath) else None
+            if known is None or isinstance(place, FileKey):
+                raise
+            self._tell(place, error.message)
+            return known
+        if isinstance(place, FilePath) and self._files.owners.admits(realm, place):
+            self._good.pop(place, None)
+            self._problems.pop(place, None)
+        return None
+
+    async def startup(self, realm: Realm) -> Sequence[Source]:
+        """The start-up scripts that a session of ``realm`` runs, in their order. Raises ``FileUnreadable``."""
+        found = [await self.at(place, realm) for place in await self._files.startup(realm)]
+        return [source for source in found if source is not None]
+
+    def _text(self, file: File) -> Source:
+        known = self._good.get(file.place)
+        if known is not None and (known.digest, known.key, known.mime) == (file.digest, file.key, file.mime):
+            source = known._replace(version=file.version)
+        else:
+            source = _decoded(file)
+        self._good[file.place] = source
+        self._good.move_to_end(file.place)
+        if len(self._good) > _MOST:
+            self._good.popitem(last=False)
+        if self._problems.pop(file.place, None):
+            _log.info("%s is in use again as it is", file.place.uri)
+        return source
+
+    def _tell(self, place: FilePath, text: str) -> None:
+        if self._problems.get(place) != text:
+            self._problems[place] = text
+            _log.error("%s: %s; the last good version stays in use", place.uri, text)
+
+
+def _places(reference: str | int) -> Sequence[FilePath | FileKey]:
+    if isinstance(reference, str) and reference.startswith("/"):
+        return [parse_path(reference, "ufs"), parse_path(reference, "vfs")]
+    return [parse_reference(reference)]
+
+
+def _decoded(file: File) -> Source:
+    try:
+        code = file.content.decode().removeprefix(_BOM)
+    except UnicodeDecodeError:
+        raise FileUnreadable(f"{file.place.uri} is no UTF-8 text") from None
+    return Source(file.place.uri, code, file.mime, file.digest, file.key, file.version)
