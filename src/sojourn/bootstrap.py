@@ -7,7 +7,9 @@ import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 from sojourn.config.addresses import parse_store_url
 from sojourn.config.project import Project, load_project
@@ -37,6 +39,9 @@ from sojourn.model.realm import Realm
 from sojourn.model.session import Device
 from sojourn.pipelines.deployment import Deployment, load_pipelines
 from sojourn.pipelines.runner import Runner
+from sojourn.scripting.errors import RuntimeMissing
+from sojourn.scripting.runtime import Runtime
+from sojourn.scripting.service import Scripts
 from sojourn.stores.base import Lifecycle, SessionStore
 from sojourn.stores.memory import MemoryStore
 from sojourn.stores.sqlite import SqliteStore
@@ -49,12 +54,14 @@ _NO_DEVICE = Device()
 class Engine:
     """The running system of one project; open it with ``async with Engine.open(folder) as engine``."""
 
-    def __init__(self, project: Project, rules: Rules, deployment: Deployment) -> None:
+    def __init__(self, project: Project, rules: Rules, deployment: Deployment, scripts: Scripts) -> None:
         self.project = project
         #: The rules of the engine, for the layers above and for embedding.
         self.rules = rules
         #: The pipelines of the project.
         self.deployment = deployment
+        #: Executes scripts; nothing of it is started before the first one.
+        self.scripts = scripts
         #: Counts, statistics and the acts of an operator, over the sessions of all realms.
         self.session_manager = SessionManager(rules)
 
@@ -122,7 +129,7 @@ class Engine:
         """
         if server_id is not None:
             self.rules.sessions.transients.session_tokens.run = server_id.run
-        return Application(self.rules, self.deployment, Runner(self.rules), server_id)
+        return Application(self.rules, self.deployment, Runner(self.rules), server_id, scripts=self.scripts)
 
     async def deploy(self, project: Project, deployment: Deployment) -> None:
         """Go on with a changed project: its realms and pipelines; settings stay those of the start.
@@ -237,7 +244,26 @@ async def _assemble(
     await rules.providers.sync(project.providers, rules.clock.now())
     for realm in (*rules.realms.all(), rules.realms.operators):
         await rules.keys.ensure(realm)
-    return kind(project, rules, deployment)
+    scripts = Scripts(rules, {"ije": _open_ije, "v8": _open_v8})
+    stack.push_async_callback(scripts.close)
+    return kind(project, rules, deployment, scripts)
+
+
+async def _open_ije() -> Runtime:
+    return await _open_runtime("sojourn.scripting.ije")
+
+
+async def _open_v8() -> Runtime:
+    return await _open_runtime("sojourn.scripting.v8")
+
+
+async def _open_runtime(package: str) -> Runtime:
+    """Import a runtime when it is needed: most commands and many engines never run a script."""
+    try:
+        module = import_module(package)
+    except ModuleNotFoundError as error:
+        raise RuntimeMissing from error
+    return cast("Runtime", await module.open_runtime())
 
 
 @asynccontextmanager

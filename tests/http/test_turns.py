@@ -19,6 +19,7 @@ from sojourn.pipelines.deployment import Deployment
 from sojourn.pipelines.execution import Frame
 from sojourn.pipelines.model import Plan
 from sojourn.pipelines.runner import Runner
+from sojourn.scripting.service import Scripts
 from tests.http.conftest import GOOD, bearer
 from tests.http.wire_client import Answer, Client, Pair
 from tests.pipelines.flows import generate, make, plan, step
@@ -79,7 +80,9 @@ class Desk:
                 plan(make({"sub": "p"}), generate(), note, name="make", tokenJwt=True)._replace(realm="till"),
             ),
         ]
-        self.client = Client(Application(self.rules, Deployment(plans), Runner(self.rules)))
+        self.client = Client(
+            Application(self.rules, Deployment(plans), Runner(self.rules), scripts=Scripts(self.rules, {}))
+        )
 
     def call(self, name: str, token: Pair, realm: str = "till") -> asyncio.Task[Answer]:
         return asyncio.create_task(self.client.post(f"/pipeline/{realm}/v1/{name}", token))

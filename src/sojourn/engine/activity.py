@@ -77,8 +77,10 @@ class Activity:
         self._workers = count(1)
         self._lines = _Lines(patience, most_waiting)
         self._running: dict[Turn, Running] = {}
+        #: Sessions that the engine made for its own short work and that are alive in this process.
+        self.standalone = 0
 
-    def run(self, session: Session, *, chain: str, exclusive: bool, what: str) -> Turn:
+    def run(self, session: Session, *, chain: str, exclusive: bool, what: str, patience: float | None = None) -> Turn:
         """``async with`` this around an execution of ``session``.
 
         Args:
@@ -86,6 +88,7 @@ class Activity:
             chain: Execution key of the outermost execution.
             exclusive: One at a time per session, in the order of arrival; else it begins at once.
             what: What is executed, for who looks.
+            patience: How long it waits for its turn, in seconds: 0 = not at all; None = as long as requests do.
 
         Raises:
             TurnTimeout: It waited too long for its turn.
@@ -94,7 +97,7 @@ class Activity:
             ExecutionAborted: From inside of it, after :meth:`abort`.
         """
         running = Running(session.id, session.realm, self._clock.now(), next(self._workers), what)
-        return Turn(self._running, running, chain, self._lines if exclusive else None, self._clock)
+        return Turn(self._running, running, chain, self._lines if exclusive else None, self._clock, patience)
 
     def in_use(self) -> Sequence[Running]:
         """What executes now, the longest first; who waits for a turn does not execute."""
@@ -120,6 +123,7 @@ class Turn:
         "_cancelling",
         "_clock",
         "_lines",
+        "_patience",
         "_running",
         "_task",
         "_token",
@@ -127,13 +131,20 @@ class Turn:
         "waited",
     )
 
-    def __init__(
-        self, running: dict[Turn, Running], this: Running, chain: str, lines: _Lines | None, clock: Clock
+    def __init__(  # noqa: PLR0917 - made in one place
+        self,
+        running: dict[Turn, Running],
+        this: Running,
+        chain: str,
+        lines: _Lines | None,
+        clock: Clock,
+        patience: float | None,
     ) -> None:
         self._all = running
         self._running = this
         self._lines = lines
         self._clock = clock
+        self._patience = patience
         self._aborted = False
         self._cancelling = 0
         self._task: asyncio.Task[object] | None = None
@@ -144,7 +155,7 @@ class Turn:
 
     async def __aenter__(self) -> Self:
         if self._lines is not None:
-            self.waited = await self._lines.wait(self._running.sid, self.chain)
+            self.waited = await self._lines.wait(self._running.sid, self.chain, self._patience)
         self._task = asyncio.current_task()
         assert self._task is not None
         self._cancelling = self._task.cancelling()
@@ -195,20 +206,22 @@ class _Lines:
         self._most_waiting = most_waiting
         self._of: dict[str, _Line] = {}
 
-    async def wait(self, sid: str, chain: str) -> bool:
-        """Until it is the turn of ``chain``; whether it had to wait."""
+    async def wait(self, sid: str, chain: str, patience: float | None) -> bool:
+        """Until it is the turn of ``chain``, at most ``patience`` seconds; whether it had to wait."""
         line = self._of.get(sid)
         if line is None:
             self._of[sid] = _Line(chain)
             return False
         if line.holder == chain:
             raise SessionBusy
+        if patience == 0:
+            raise TurnTimeout
         if len(line.waiting) >= self._most_waiting:
             raise SessionQueueFull
         place = _Place(chain, asyncio.get_running_loop().create_future())
         line.waiting.append(place)
         with self._leaving(sid, line, place):
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._patience if patience is None else patience):
                 await place.called
         return True
 

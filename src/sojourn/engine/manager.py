@@ -39,7 +39,7 @@ class Counts(NamedTuple):
     by_realm: Sequence[tuple[Realm, Mapping[Kind, int]]]
     stateful: int
     stateless: int
-    #: Sessions that the engine made for its own short work.
+    #: Sessions that the engine made for its own short work, in this process.
     standalone: int
 
     @property
@@ -93,7 +93,7 @@ class SessionManager:
         by_realm = [(realm, counted.get(realm.id, {})) for realm in self._rules.realms.all()]
         stateful = sum(sum(kinds.values()) for realm, kinds in by_realm if realm.stateful)
         stateless = sum(sum(kinds.values()) for realm, kinds in by_realm if not realm.stateful)
-        return Counts(by_realm, stateful, stateless, standalone=0)
+        return Counts(by_realm, stateful, stateless, self._rules.activity.standalone)
 
     async def sessions_count(self) -> int:
         """All sessions, of any kind and state."""
@@ -108,7 +108,7 @@ class SessionManager:
         return (await self.counts()).stateless
 
     async def standalone_sessions_count(self) -> int:
-        """Sessions that the engine made for its own short work and never uses again."""
+        """Sessions that the engine made for its own short work, in this process; they have no record and no list."""
         return (await self.counts()).standalone
 
     @property

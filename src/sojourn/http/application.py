@@ -35,6 +35,7 @@ from sojourn.http.wire import Head, Receive, Scope, Send
 from sojourn.model.realm import Realm
 from sojourn.pipelines.deployment import Deployment
 from sojourn.pipelines.runner import Runner
+from sojourn.scripting.service import Scripts
 
 _REALMS = "/realms/"
 _CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-session-id"})
@@ -55,8 +56,18 @@ Answer = Callable[[Call, Realm], Awaitable[Reply]]
 class Application:
     """The application listener: pipelines, the endpoints of realms, health."""
 
-    def __init__(self, rules: Rules, deployment: Deployment, runner: Runner, server_id: ServerId | None = None) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        deployment: Deployment,
+        runner: Runner,
+        server_id: ServerId | None = None,
+        *,
+        scripts: Scripts,
+    ) -> None:
         self._rules = rules
+        #: The service of scripts.
+        self.scripts = scripts
         self._origins = _origins(rules)
         #: The affinity of this run of the engine; give the same one to each of its processes.
         self.server_id = server_id or ServerId()

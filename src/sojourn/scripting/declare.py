@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -76,6 +76,9 @@ class HostClass:
         run: The execution that it serves. For a class that scripts make instances of, the object lives as long as its
             handle in the environment, and :attr:`run` is the execution under way.
     """
+
+    #: Gives back what an instance holds when no script can reach it any more; set by the classes that hold something.
+    on_release: Callable[[], Awaitable[object]] | None = None
 
     def __init__(self, run: Run) -> None:
         self.run = run

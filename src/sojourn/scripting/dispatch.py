@@ -63,7 +63,7 @@ class Dispatcher:
         target, rest = self._target(spec, member, args)
         made = getattr(target, member.python)(*arguments(getattr(type(target), member.python), rest))
         result = await made if inspect.isawaitable(made) else made
-        return self._run.keep(target) if member.kind == "new" else result
+        return self._run.keep(target, target.on_release) if member.kind == "new" else result
 
     def _admit(self, member: Member) -> None:
         """Raise ``Unauthorized`` or ``InsufficientScope`` unless the session has the right that a member needs.

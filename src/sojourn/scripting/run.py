@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sojourn.core.errors import StaleSession
+from sojourn.core.errors import SojournError, StaleSession
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
 from sojourn.model.realm import Realm
 from sojourn.scripting.values import Value
+
+#: Host objects that the scripts of one environment may hold at once.
+MOST_HANDLES = 10_000
+
+
+class TooManyHandles(SojournError):
+    """The scripts of this environment hold too many objects of the host."""
+
+    code = "script.too_many_handles"
 
 
 @dataclass(slots=True)
@@ -20,6 +29,8 @@ class HostHandle:
     object: Any
     #: Epoch of the session under which it was made: it is of no use under any other.
     epoch: int
+    #: Gives back what the object holds, called once when no script can reach it any more.
+    release: Callable[[], Awaitable[object]] | None = None
 
 
 @dataclass(slots=True)
@@ -71,11 +82,16 @@ class Run:
         """Where the session lives."""
         return self.session.realm
 
-    def keep(self, thing: object) -> int:
-        """The number by which scripts hold ``thing`` from now on."""
+    def keep(self, thing: object, release: Callable[[], Awaitable[object]] | None = None) -> int:
+        """The number by which scripts hold ``thing`` from now on; raises :class:`TooManyHandles`.
+
+        ``release`` gives back what it holds: awaited once, when the session has another epoch or the environment goes.
+        """
+        if len(self.kept.handles) >= MOST_HANDLES:
+            raise TooManyHandles
         number = self.kept.next_handle
         self.kept.next_handle = number + 1
-        self.kept.handles[number] = HostHandle(thing, self.session.access.session.epoch)
+        self.kept.handles[number] = HostHandle(thing, self.session.access.session.epoch, release)
         return number
 
     def held(self, number: object) -> Any:

@@ -1,0 +1,197 @@
+"""The service of scripts: one door for routes, components, runners and the command line.
+
+It finds the script, takes the session's turn and an environment, runs the task as that session, and sees to it that
+nothing of the execution is left where the next one could find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+
+from sojourn.core.clock import SECOND
+from sojourn.core.errors import Unauthorized, Unavailable
+from sojourn.engine.activity import ExecutionAborted
+from sojourn.engine.live import Session
+from sojourn.engine.rules import Rules
+from sojourn.scripting.ceilings import PATIENCE, Asker, Ceilings
+from sojourn.scripting.counting import Counts
+from sojourn.scripting.environments import CRASHED, Environment
+from sojourn.scripting.errors import EnvironmentLost
+from sojourn.scripting.execution import Held
+from sojourn.scripting.files import Sources
+from sojourn.scripting.order import Executed, Order
+from sojourn.scripting.pools import Environments, Taken
+from sojourn.scripting.run import Kept, Run
+from sojourn.scripting.runtime import RuntimeName
+from sojourn.scripting.workers import Kind, Opener, Workers
+
+
+class ScriptsClosed(Unavailable):
+    """The engine is shutting down."""
+
+    code = "script.closed"
+
+
+class Scripts:
+    """Executes scripts.
+
+    Nothing is started before the first execution or :meth:`warm_up`.
+
+    Args:
+        rules: Of the engine.
+        openers: How each runtime is opened.
+    """
+
+    def __init__(self, rules: Rules, openers: Mapping[RuntimeName, Opener]) -> None:
+        settings = rules.settings
+        self.rules = rules
+        #: Finds scripts by their reference.
+        self.sources = Sources(rules.files)
+        self._workers = Workers(openers, settings.scripts)
+        self._ceilings = Ceilings(self._workers, settings)
+        self._environments = Environments(self._workers, self._ceilings, rules.clock)
+        self._claimed: set[Environment] = set()
+        self._closed = False
+        #: What was done so far.
+        self.counts = Counts(self._workers, self._environments, self._ceilings)
+        rules.ends.listen(self._environments.ended)
+
+    # --- executing ---
+
+    async def execute(self, order: Order) -> Executed:
+        """Run one task, and give its value.
+
+        Raises ``ScriptUnknown``; ``ScriptFailed`` and its kinds; ``EnvironmentLost`` when its process is gone, or went
+        since the last execution of the session; ``EnvironmentsExhausted``; what ``Activity.run`` raises; ``SessionEnded``
+        when the session ends meanwhile, ``StaleSession`` when it became another while this waited for its turn.
+        """
+        async with self.hold(order) as held:
+            return Executed(await held.execute(order.task), held.run, held.renewed)
+
+    @asynccontextmanager
+    async def hold(self, order: Order) -> AsyncIterator[Held]:
+        """An environment for several tasks, one after the other, in the turn of one execution. Raises as :meth:`execute`."""
+        if self._closed:
+            raise ScriptsClosed
+        access = order.session.access
+        try:
+            async with AsyncExitStack() as stack:
+                await self._take_turn(order, stack)
+                taken = await self._take(order)
+                held = self._held(order, taken)
+                try:
+                    yield held
+                finally:
+                    await self._leave(order, held)
+        except ExecutionAborted:
+            # Where the session has ended, that is what its client is told.
+            await self.rules.sessions.check(access)
+            raise
+
+    async def claim(self, session: Session, *, nested: bool = True) -> Environment:
+        """An environment of the session's realm for several executions of a standalone session, until :meth:`give_back`.
+
+        ``nested``: whether the caller holds another one meanwhile, and so must not wait for room. Raises
+        ``EnvironmentsExhausted``, ``RuntimeMissing``.
+        """
+        if self._closed:
+            raise ScriptsClosed
+        taken = await self._environments.pooled(Asker(session, visitor=False, patience=0 if nested else PATIENCE))
+        self._claimed.add(taken.environment)
+        self.rules.activity.standalone += 1
+        return taken.environment
+
+    async def give_back(self, environment: Environment) -> None:
+        """Give an environment back that was claimed. May be called again."""
+        if environment in self._claimed:
+            self._claimed.remove(environment)
+            self.rules.activity.standalone -= 1
+            await self._environments.give_back(environment)
+
+    async def warm_up(self) -> None:
+        """Make workers ready for the realms of the project; only worth it where there are scripts."""
+        for kind in dict.fromkeys(Kind.of(realm) for realm in self.rules.realms.all()):
+            self._workers.fill(kind, self._ceilings.full)
+        await self._workers.filled()
+
+    async def tidy(self) -> None:
+        """End idle environments that are past their limits, as happens by itself every few seconds."""
+        await self._environments.tidy()
+
+    async def close(self) -> None:
+        """End every environment, whatever runs in it, and the runtimes."""
+        self._closed = True
+        await self._environments.close()
+        await self._workers.close_all()
+
+    # --- the inner side ---
+
+    async def _take_turn(self, order: Order, stack: AsyncExitStack) -> None:
+        session = order.session
+        if order.standalone and order.environment is None:
+            stack.enter_context(self._standalone())
+        if order.holds_turn or not session.id:
+            # Without a record there is nothing to take turns at.
+            return
+        turn = self.rules.activity.run(
+            session.access.session,
+            chain=order.execution_key,
+            exclusive=_owns(order),
+            what=order.what,
+            patience=None if order.wait is None else order.wait / SECOND,
+        )
+        await stack.enter_async_context(turn)
+        if turn.waited:
+            await session.check()
+
+    @contextmanager
+    def _standalone(self) -> Iterator[None]:
+        self.rules.activity.standalone += 1
+        try:
+            yield
+        finally:
+            self.rules.activity.standalone -= 1
+
+    async def _take(self, order: Order) -> Taken:
+        if order.environment is not None:
+            if not order.environment.worker.alive:
+                raise EnvironmentLost(order.environment.doomed or CRASHED)
+            return Taken(order.environment)
+        session, access = order.session, order.session.access
+        visitor = access.kind == "anonymous" and not order.standalone
+        asker = Asker(session, visitor, patience=0 if order.scripts else PATIENCE)
+        if _owns(order):
+            return await self._environments.own(asker)
+        return await self._environments.pooled(asker)
+
+    def _held(self, order: Order, taken: Taken) -> Held:
+        environment = taken.environment
+        if not environment.sid and order.environment is None:
+            # What belongs to an execution goes with it, whatever stays in the global scope.
+            environment.kept = Kept(next_handle=environment.kept.next_handle)
+        run = Run(
+            rules=self.rules,
+            session=order.session,
+            execution_key=order.execution_key,
+            scripts=tuple(order.scripts),
+            kept=environment.kept,
+            runtime=environment.runtime,
+            exchange=order.exchange,
+            parameters=order.parameters,
+            service=self,
+        )
+        return Held(order, run, environment, taken.renewed, self.sources, self.counts)
+
+    async def _leave(self, order: Order, held: Held) -> None:
+        if order.environment is None:
+            await self._environments.give_back(held.environment)
+        if held.run.ends_session and order.session.access.transient is None and not order.standalone:
+            with suppress(Unauthorized):
+                await order.session.end("idle")
+
+
+def _owns(order: Order) -> bool:
+    """Whether the session has an environment of its own, and so one execution at a time."""
+    access = order.session.access
+    return order.session.realm.stateful and access.transient is None and not order.standalone
