@@ -54,6 +54,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     token: Claims | None = None
     #: Whether nothing may be changed: a request from another site.
     read_only: bool = False
+    #: Whether nobody is there who could log in afresh: a script that runs without a request.
+    unattended: bool = False
     #: What it rests on when there is no record behind it: identity for this execution, and nothing more.
     transient: Transient | None = None
 
@@ -100,12 +102,12 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Raise unless this handle may change what is the account's own: password, mail, identities, tokens.
 
         ``DelegatedHandle`` for one that is narrower than its session, ``FreshLoginRequired`` when the login is older than
-        the realm's ``freshLogin``.
+        the realm's ``freshLogin`` and a client asks.
         """
         if self.delegated or self.account is None:
             raise DelegatedHandle
         limit = self.realm.config.fresh_login
-        if limit != "off" and now - self.session.identity.login_at > limit:
+        if limit != "off" and not self.unattended and now - self.session.identity.login_at > limit:
             raise FreshLoginRequired(limit)
 
     def writable(self) -> None:

@@ -267,8 +267,12 @@ class Session:
         if limit == 0:
             await self.end("idle")
             return
-        await self._sessions.set_idle(self.access, limit)
-        now = msgspec.structs.replace(self.access.session, idle=limit, last=self._clock.now())
+        await self.set_idle(limit)
+
+    async def set_idle(self, milliseconds: int) -> None:
+        """Let the session end after so much time without an access, counted anew from now; > 0, else as :meth:`set_timeout`."""
+        await self._sessions.set_idle(self.access, milliseconds)
+        now = msgspec.structs.replace(self.access.session, idle=milliseconds, last=self._clock.now())
         self.access = msgspec.structs.replace(self.access, session=now)
 
     async def token(self, *, scope: Iterable[str] | None = None, lifetime: int | None = None) -> str:

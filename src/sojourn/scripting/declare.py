@@ -7,17 +7,19 @@ A member without a right is refused at import.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from sojourn.core.errors import BadRequest
 from sojourn.scripting.run import Run
-from sojourn.scripting.values import UNDEFINED, Value
+from sojourn.scripting.values import UNDEFINED, Undefined, Value
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound="type[HostClass]")
@@ -60,7 +62,8 @@ class ClassSpec(NamedTuple):
     name: str
     #: Names under which ``require`` finds it, without ``@nginstack/engine/`` and ``.js``: ``lib/session/Session``.
     modules: Sequence[str]
-    #: Global variable that holds the one instance of it, empty when scripts make their own.
+    #: Where its one instance is found: a global variable, or what hangs on another one (``session.fields``); empty when
+    #: scripts make their own.
     instance: str
     #: ``class``; ``functions``: its static members are global functions; ``internal``: for the bridge alone.
     role: Role
@@ -149,33 +152,44 @@ def arguments(function: Callable[..., Any], given: Sequence[Value]) -> list[Any]
 
     Further arguments are ignored as JavaScript does; a missing or ``undefined`` one takes the default.
     """
-    hints = typing.get_type_hints(function)
     found: list[Any] = []
-    for place, parameter in enumerate(list(inspect.signature(function).parameters.values())[1:]):
+    for place, (parameter, wanted) in enumerate(_parameters(function)):
         if parameter.kind is parameter.VAR_POSITIONAL:
             found += given[place:]
             break
         value = given[place] if place < len(given) else UNDEFINED
         if value == UNDEFINED:
-            if parameter.default is parameter.empty and not _takes_anything(hints[parameter.name]):
+            if parameter.default is parameter.empty and wanted is not _ANYTHING:
                 raise BadArgument(f"argument {place + 1} ({parameter.name}) is missing")
             found.append(value if parameter.default is parameter.empty else parameter.default)
-            continue
-        found.append(_converted(value, hints[parameter.name], place, parameter.name))
+        elif wanted is _ANYTHING:
+            found.append(value)
+        else:
+            found.append(_converted(value, wanted, place, parameter.name))
     return found
 
 
-def _converted(value: Value, wanted: Any, place: int, name: str) -> Any:
-    if _takes_anything(wanted):
-        return value
-    try:
-        return msgspec.convert(value, wanted, builtin_types=(bytes,), strict=True)
-    except msgspec.ValidationError as error:
-        raise BadArgument(f"argument {place + 1} ({name}): {error}") from None
+@functools.cache
+def _parameters(function: Callable[..., Any]) -> Sequence[tuple[inspect.Parameter, Any]]:
+    """The parameters of a member without ``self``, each with the type that its argument is converted to."""
+    hints = typing.get_type_hints(function)
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return [(one, _ANYTHING if _takes_anything(hints[one.name]) else hints[one.name]) for one in parameters]
+
+
+_ANYTHING: Final = object()
 
 
 def _takes_anything(wanted: Any) -> bool:
-    return wanted is Any or wanted == Value or wanted is object
+    # Resolved hints of the recursive type are no longer equal to it, but nothing else holds this one.
+    return wanted is Any or wanted is object or Undefined in typing.get_args(wanted)
+
+
+def _converted(value: Value, wanted: Any, place: int, name: str) -> Any:
+    try:
+        return msgspec.convert(value, wanted, builtin_types=(bytes, datetime), strict=True)
+    except msgspec.ValidationError as error:
+        raise BadArgument(f"argument {place + 1} ({name}): {error}") from None
 
 
 def _declare(kind: Kind, signature: str, right: str, also: str, deprecated: str) -> Callable[[F], F]:

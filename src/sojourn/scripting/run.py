@@ -43,7 +43,7 @@ class Kept:
     startup_scripts_executed: bool = False
     tracking_id: str = ""
     create_key_license: int = 0
-    #: How many keys the session may still make, None without a limit.
+    #: How many keys the session may still make, None without a limit; each call of ``limitKeyCreation`` counts anew.
     key_limit: int | None = None
     last_path: str = ""
     #: Changes of ``engine.env`` that only this session sees; None removes a variable.
@@ -76,6 +76,10 @@ class Run:
     service: Any = None
     #: Whether the session shall be ended when the execution is over: ``session.setTimeout(0)``.
     ends_session: bool = False
+    #: Asked before the session gets another identity: raises where the client could no longer be told.
+    before_identity: Callable[[], object] | None = None
+    #: Gives the session a record where it has none yet and the client can keep it: before the first write, after a login.
+    record: Callable[[], Awaitable[object]] | None = None
 
     @property
     def realm(self) -> Realm:

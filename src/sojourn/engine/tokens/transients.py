@@ -125,6 +125,8 @@ class Transients:
                 raise SessionEnded("token-revoked", self._clock.now())
             await self.account(realm, record)
             return
+        if access.kind == "anonymous":
+            return
         account = await facts.account(realm, access.session.identity.user_key)
         known = access.account
         if account is None or known is None or not _admitted(realm, account) or account.auth_epoch != known.auth_epoch:

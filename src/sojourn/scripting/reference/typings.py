@@ -54,13 +54,22 @@ def _class(spec: ClassSpec) -> Iterator[str]:
         if member.kind != "set":
             yield from _comment(member.doc, "  ", member.deprecated)
             yield f"  {_modifiers(member, assignable)}{member.signature};"
+    yield from (f"  readonly {name}: {part.name};" for name, part in _parts(spec))
     yield "}"
-    if spec.instance:
+    if spec.instance and "." not in spec.instance:
         yield f"declare const {spec.instance}: {spec.name};"
     for module in spec.modules:
         exported = spec.instance if module.startswith("context/") and spec.instance else spec.name
         for name in (f"{_PREFIX}{module}", f"{_PREFIX}{module}.js"):
             yield f'declare module "{name}" {{ export = {exported}; }}'
+
+
+def _parts(spec: ClassSpec) -> Iterator[tuple[str, ClassSpec]]:
+    """What hangs on the one instance of a class: ``session.fields`` on ``session``."""
+    for part in sorted(CLASSES.values()):
+        whole, _, name = part.instance.rpartition(".")
+        if whole and whole == spec.instance:
+            yield name, part
 
 
 def _modifiers(member: Member, assignable: set[str]) -> str:
