@@ -14,7 +14,7 @@ from sojourn.asgi import RequestSession, SessionConflict, SessionMiddleware, Ses
 from sojourn.bootstrap import Engine
 from sojourn.config.project import load_project
 from sojourn.core.clock import ManualClock
-from sojourn.http.errors import ResponseAlreadySent
+from sojourn.core.errors import ResponseAlreadySent
 from sojourn.http.wire import Receive, Scope, Send
 from sojourn.stores.base import Lifecycle, SessionLimit
 from tests.contrib.conftest import cheap

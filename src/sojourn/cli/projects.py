@@ -17,6 +17,7 @@ from sojourn.config.problems import ConfigError, Problem
 from sojourn.config.project import load_project
 from sojourn.config.scaffold import write_project
 from sojourn.pipelines.deployment import check_pipelines
+from sojourn.scripting.routes.table import check_routes
 
 ADMINISTRATOR = "admin"
 
@@ -72,7 +73,7 @@ def _problems(folder: Path) -> tuple[Problem, ...]:
         project = load_project(folder, os.environ)
     except ConfigError as error:
         return error.problems
-    return tuple(sorted({*project.notes, *check_pipelines(project)}))
+    return tuple(sorted({*project.notes, *check_pipelines(project), *check_routes(project)}))
 
 
 def _described(problem: Problem) -> dict[str, Any]:

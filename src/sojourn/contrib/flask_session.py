@@ -10,12 +10,12 @@ from flask.sessions import SessionMixin, session_json_serializer
 from sojourn.bootstrap import Engine
 from sojourn.contrib.portal import Portal
 from sojourn.core import json
+from sojourn.core.errors import ResponseAlreadySent
 from sojourn.engine.access import Access
 from sojourn.engine.fields.draft import Draft
 from sojourn.engine.fields.drafted import Drafted
 from sojourn.engine.live import Fields, Session
 from sojourn.http import visit_identity as identity
-from sojourn.http.errors import ResponseAlreadySent
 from sojourn.http.visit import SessionNotLoaded, Visit
 from sojourn.http.who import Who
 from sojourn.http.wire import Header

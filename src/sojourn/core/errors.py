@@ -308,6 +308,16 @@ class LoginBusy(Unavailable):
     code = "login.busy"
 
 
+# --- 500: the code that serves the request has made a mistake --------------------------------------------------
+
+
+class ResponseAlreadySent(SojournError):
+    """The response has begun; a session cookie can no longer be sent with it."""
+
+    code = "response.already_sent"
+    status = 500
+
+
 # --- the operator's errors ----------------------------------------------------------------------------------
 
 

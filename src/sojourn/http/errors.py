@@ -66,13 +66,6 @@ class InsecureCookie(SojournError):
     status = 500
 
 
-class ResponseAlreadySent(SojournError):
-    """The response has begun; a session cookie can no longer be sent with it."""
-
-    code = "response.already_sent"
-    status = 500
-
-
 class Draining(Unavailable):
     """The server is shutting down."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from sojourn.core.errors import SojournError
+from sojourn.core.errors import ResponseAlreadySent, SojournError
 from sojourn.core.ids import new_execution_key
 from sojourn.engine.access import Access
 from sojourn.engine.fields.draft import Draft
@@ -13,7 +13,6 @@ from sojourn.engine.fields.drafted import Drafted
 from sojourn.engine.live import Fields
 from sojourn.engine.rules import Rules
 from sojourn.http import visit_identity as identity
-from sojourn.http.errors import ResponseAlreadySent
 from sojourn.http.origin import Origins
 from sojourn.http.replies import error_reply, send_reply
 from sojourn.http.visit import Visit

@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from sojourn.core.clock import SECOND
-from sojourn.core.errors import CrossSiteWrite, SessionReplaced, SessionUnknown, SojournError, Unauthorized
+from sojourn.core.errors import (
+    CrossSiteWrite,
+    ResponseAlreadySent,
+    SessionReplaced,
+    SessionUnknown,
+    SojournError,
+    Unauthorized,
+)
 from sojourn.core.ids import SessionHandle
 from sojourn.engine.access import Access
 from sojourn.engine.fields.draft import Draft, remember, save
@@ -26,7 +33,6 @@ from sojourn.http.cookies import (
     expire_session_cookie,
     set_session_cookie,
 )
-from sojourn.http.errors import ResponseAlreadySent
 from sojourn.http.handles import read_cookie
 from sojourn.http.origin import Arrival, Origins, check_realm_host
 from sojourn.http.replies import NO_STORE

@@ -48,7 +48,9 @@ class Dispatcher:
         """
         try:
             return await self._call(function, args)
-        except SojournError:
+        except SojournError as error:
+            if self._run.exchange is not None:
+                self._run.exchange.raised = error
             raise
         except Exception as error:
             _log.exception("host function %s failed", function[:100], extra={"executionKey": self._run.execution_key})
@@ -70,9 +72,9 @@ class Dispatcher:
 
         ``self`` means the account of the session, which the function works on without being told whose it is.
         """
-        access = self._run.session.access
         if member.right == ANYONE:
             return
+        access = self._run.session.access
         if access.kind == "anonymous":
             raise Unauthorized
         if member.right not in (LOGGED_IN, SELF) and member.right not in access.scope:

@@ -31,6 +31,8 @@ def typings() -> str:
 def _written() -> Sequence[str]:
     """The ``.d.ts`` files of the classes in JavaScript, by name."""
     prelude = resources.files("sojourn.scripting") / "prelude"
+    if not prelude.is_dir():
+        return []
     files = sorted((file for file in prelude.iterdir() if file.name.endswith(".d.ts")), key=lambda file: file.name)
     return [file.read_text(encoding="utf-8").strip() + "\n" for file in files]
 
