@@ -1,1 +1,627 @@
 // Types of what scripts of Sojourn see. Generated (`make docs`; `sojourn scripts types` writes it into a project).
+
+/**
+ * The engine that executes the script.
+ *
+ * `engine.env` holds texts by name. It begins with the values of the realm's `globals.json`, never with variables of
+ * the server's process; a change is seen by this session's own scripts only, as long as their environment lives.
+ */
+declare class Engine {
+  private constructor();
+  /**
+   * Name of this run of the engine, another one after each start.
+   */
+  readonly instanceId: string;
+  /**
+   * The address that the engine listens on, as its settings say it.
+   */
+  readonly localHost: string;
+  /**
+   * The port that the engine listens on, as its settings say it.
+   */
+  readonly localPort: number;
+  /**
+   * Operating system: `linux` or `darwin`.
+   */
+  readonly platform: string;
+  /**
+   * Id of this process of the engine.
+   */
+  readonly processId: number;
+  /**
+   * When this process of the engine was started.
+   */
+  readonly startTime: Date;
+  /**
+   * Version of Sojourn.
+   */
+  readonly version: string;
+  /**
+   * Whether the engine reaches its database through another engine: never, here.
+   */
+  isEdgeServer(): boolean;
+  readonly sessionManager: SessionManager;
+}
+declare const engine: Engine;
+declare module "@nginstack/engine/lib/engine/Engine" { export = Engine; }
+declare module "@nginstack/engine/lib/engine/Engine.js" { export = Engine; }
+declare module "@nginstack/engine/context/engine" { export = engine; }
+declare module "@nginstack/engine/context/engine.js" { export = engine; }
+
+
+
+/**
+ * A unique identifier from the operating system's randomness: `{…}` in the form of a UUID, in upper case.
+ *
+ * With `removeFormatChars` its 32 hexadecimal digits alone.
+ */
+declare function createGUID(removeFormatChars?: boolean): string;
+
+
+
+
+
+/**
+ * The HTTP request that is being served.
+ *
+ * The global exists everywhere; where no request is served (`session.hasRequest()` is false), each of its members
+ * throws `NoRequest`. What was a credential is not in it: neither the session's cookie or id, nor API keys, nor the
+ * `Authorization` that the route has consumed, nor any other cookie of the engine.
+ */
+declare class Request {
+  private constructor();
+  /**
+   * The header `Accept-Language`, empty without one.
+   */
+  readonly acceptLanguage: string;
+  /**
+   * The body as text, by the `charset` of its content type, else UTF-8.
+   *
+   * Throws `ContentTooLarge` above 20 MB, and `ContentConsumed` once `read` was used.
+   */
+  readonly content: string;
+  /**
+   * Length of the body in bytes.
+   */
+  readonly contentLength: number;
+  /**
+   * The header `Content-Type`, empty without one.
+   */
+  readonly contentType: string;
+  /**
+   * How many cookies the client sent, those of the engine not counted.
+   */
+  readonly cookieCount: number;
+  /**
+   * Fields of a body of type `application/x-www-form-urlencoded`, named as in `params`; else empty. Ours.
+   */
+  readonly form: {[name: string]: string};
+  /**
+   * The headers: names in lower case, several of one name joined with commas.
+   */
+  readonly headers: {[name: string]: string};
+  /**
+   * The header `Host`, in lower case, without the port that the scheme has anyway.
+   */
+  readonly host: string;
+  /**
+   * The whole request as text: its first line, its headers, its content.
+   */
+  readonly httpMessage: string;
+  /**
+   * IP address at which the request arrived.
+   */
+  readonly localAddress: string;
+  /**
+   * Host name that the client asked for, without port.
+   */
+  readonly localHost: string;
+  /**
+   * Port at which the request arrived.
+   */
+  readonly localPort: number;
+  /**
+   * `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
+   */
+  readonly method: string;
+  /**
+   * The old name of `method`.
+   *
+   * @deprecated use `method`
+   */
+  readonly methodType: string;
+  /**
+   * How many parameters the query string has.
+   */
+  readonly parameterCount: number;
+  /**
+   * Parameters of the query string: names in lower case, the last value of each.
+   */
+  readonly params: {[name: string]: string};
+  /**
+   * Path of the URL, percent-decoded.
+   */
+  readonly path: string;
+  /**
+   * What the parameters of the route's path stand for, converted to the types that it names. Ours.
+   */
+  readonly pathParams: {[name: string]: any};
+  /**
+   * Milliseconds to wait for content in `read`. All of it has arrived before the script begins.
+   */
+  readTimeout: number;
+  /**
+   * The header `Referer`, empty without one.
+   */
+  readonly referer: string;
+  /**
+   * IP address of the client; behind a proxy that `trustedProxies` lists, the one that it names.
+   */
+  readonly remoteAddress: string;
+  /**
+   * The same as `remoteAddress`: names of clients are not looked up.
+   */
+  readonly remoteHost: string;
+  /**
+   * Port of the other end of the connection.
+   */
+  readonly remotePort: number;
+  /**
+   * The header `User-Agent`, empty without one.
+   */
+  readonly userAgent: string;
+  /**
+   * The body as text where its content type is XML, else empty.
+   */
+  readonly xml: string;
+  /**
+   * The body, byte for byte. Ours.
+   */
+  bytes(): ArrayBuffer;
+  /**
+   * Value of a cookie by its name, or by its place from 0; empty without one.
+   */
+  getCookie(indexOrName: number | string): string;
+  /**
+   * Name of the cookie at a place from 0; empty without one.
+   */
+  getCookieName(index: number): string;
+  /**
+   * A header by its name in any case; empty without one.
+   */
+  getHeader(name: string): string;
+  /**
+   * A parameter by its name, or by its place from 0; empty without one.
+   *
+   * @deprecated use `param` or `params`
+   */
+  getParameter(indexOrName: number | string): string;
+  /**
+   * Name of the parameter at a place from 0; empty without one.
+   */
+  getParameterName(index: number): string;
+  /**
+   * Whether the client came by HTTPS.
+   *
+   * `trustProxy` (the default) believes a proxy that `trustedProxies` lists, and no other; `false` asks for the
+   * connection to this server only.
+   */
+  isHttps(trustProxy?: boolean): boolean;
+  /**
+   * A parameter of the query string by its name in any case; `defaultValue`, else `null`, without one.
+   */
+  param(name: string, defaultValue?: any): any;
+  /**
+   * Text of the next `size` bytes of the body, at most 1 MB; empty at its end.
+   *
+   * Throws `ReadTooLarge` above that. After it `content` is no longer there.
+   */
+  read(size: number): string;
+}
+declare const request: Request;
+declare module "@nginstack/engine/lib/http/Request" { export = Request; }
+declare module "@nginstack/engine/lib/http/Request.js" { export = Request; }
+declare module "@nginstack/engine/context/request" { export = request; }
+declare module "@nginstack/engine/context/request.js" { export = request; }
+
+/**
+ * The answer to the HTTP request that is being served.
+ *
+ * A script that writes, redirects or sends has made its answer; otherwise its value is the answer: an object or array
+ * as JSON, a string as text, `undefined` as nothing (204). The global exists everywhere; where no request is served,
+ * each of its members throws `NoRequest`.
+ *
+ * The body has at most as many bytes as the realm's `scriptOutput` says. HTML, SVG, XML and other types that a browser
+ * would run are answered with `Content-Security-Policy: sandbox`, unless the route says `html: true`.
+ */
+declare class Response {
+  private constructor();
+  /**
+   * The header `Cache-Control`. Answers to who is logged in, or with a cookie, are `no-store` all the same.
+   */
+  cacheControl: string;
+  /**
+   * The header `Content-Description`.
+   */
+  contentDescription: string;
+  /**
+   * The header `Content-Disposition`: `attachment; filename="orders.csv"`.
+   */
+  contentDisposition: string;
+  /**
+   * Empty, or `gzip`: the engine then compresses the body where the client takes that.
+   */
+  contentEncoding: string;
+  /**
+   * Content type of the body. Where the script sets none: `text/plain` for what it writes.
+   */
+  contentType: string;
+  /**
+   * The header `Expires`, `null` without one.
+   */
+  expires: Date | null;
+  /**
+   * The new handle of the session, once, in a stateful realm without session cookies; else empty. Ours.
+   *
+   * It is there after a login, logout or change of password in this script, and when the session began with this
+   * request. The client sends it as the header `x-session-id`. Where the script does not take it, the answer carries
+   * it in that header.
+   */
+  readonly sessionHandle: string;
+  /**
+   * HTTP status, 200 until it is set; an empty answer without one is 204.
+   */
+  statusCode: number;
+  /**
+   * Empty, `none` or `chunked`, as it was set. It changes nothing: how a body is framed is the server's affair.
+   */
+  transferEncoding: string;
+  /**
+   * The headers that were set.
+   */
+  getAllHeaders(): {[name: string]: string};
+  /**
+   * Answer with 302, or 301, and `Location`; the script goes on.
+   */
+  redirect(uri: string, permanently?: boolean): void;
+  /**
+   * Send the answer now, as it is; the script goes on, and can change nothing of it any more.
+   */
+  send(): void;
+  /**
+   * Set a cookie.
+   *
+   * Without options it is for `/`, `HttpOnly`, `SameSite=Lax`, and `Secure` on HTTPS; it ends with the browser. Throws
+   * `CookieRefused` for the cookies of the engine and for names or values that a cookie cannot hold.
+   */
+  setCookie(name: string, value: string, options?: {domain?: string, path?: string, expires?: Date, secure?: boolean, httpOnly?: boolean, sameSite?: "Lax" | "Strict" | "None"}): void;
+  /**
+   * Set a header, replacing what it had; an empty value removes it.
+   *
+   * Throws `HeaderRefused` for those that belong to the engine (framing, protection, CORS, authentication, cookies)
+   * and for what a header cannot carry, line breaks among it.
+   */
+  setHeader(name: string, value: string): void;
+  /**
+   * End the script: what the answer holds by now is sent.
+   *
+   * It throws `ResponseStopped`, so that nothing after it is executed; do not catch it.
+   */
+  stop(): void;
+  /**
+   * Redirect, and end the script.
+   */
+  stopAndRedirect(uri: string, permanently?: boolean): void;
+  /**
+   * Append to the body. Text goes out in the `charset` of `contentType`, else as UTF-8.
+   *
+   * Throws `ScriptOutputTooLarge` above the realm's `scriptOutput`.
+   */
+  write(content: string | ArrayBuffer | Uint8Array): void;
+  /**
+   * The same, with CR LF after it.
+   */
+  writeln(content?: string | ArrayBuffer | Uint8Array): void;
+}
+declare const response: Response;
+declare module "@nginstack/engine/lib/http/Response" { export = Response; }
+declare module "@nginstack/engine/lib/http/Response.js" { export = Response; }
+declare module "@nginstack/engine/context/response" { export = response; }
+declare module "@nginstack/engine/context/response.js" { export = response; }
+
+/**
+ * The session that executes this script: who acts, and for how long.
+ *
+ * A script has exactly one, the global `session`, and makes none itself. Members that tell something are read as they
+ * are at the moment of the execution; acts are checked against the session as it is at the moment of the act, and throw
+ * `SessionEnded` or `StaleSession` when it has ended or was given another identity meanwhile.
+ */
+declare class Session {
+  private constructor();
+  /**
+   * Key of the application that the session belongs to, as the realm's `application` says; else null.
+   */
+  readonly application: DBKey | null;
+  /**
+   * Unique id of the client's device. Empty unless the realm has `clientTrackingEnabled` and the client keeps it.
+   */
+  readonly clientId: string;
+  /**
+   * What new keys look like: 0 for positive ones, or the key of a product for negative ones of that product.
+   *
+   * 0 by default, and again after each login and logout. Only who has the scope `database.product:<key>` may name a
+   * product. It takes effect with the database of scripts, which this version does not have yet.
+   */
+  createKeyLicense: number;
+  /**
+   * Public id of the session. To know it opens nothing; empty where a request carries no session of its own.
+   */
+  readonly id: string;
+  /**
+   * Key of the identity provider that authenticated the session; null for every other way to log in.
+   */
+  readonly identityProviderKey: number | null;
+  /**
+   * URL of the script that this environment has executed last, empty for none.
+   *
+   * @deprecated There is nothing in its place.
+   */
+  readonly lastPath: string;
+  /**
+   * Name of the realm that the session belongs to. A session of one realm is never used by another.
+   */
+  readonly realm: string;
+  /**
+   * `"ije"` or `"v8"`: the JavaScript runtime, as the realm's `runtime` says; fixed for the session.
+   */
+  readonly runtime: string;
+  /**
+   * What the session may do, as words separated by one blank; empty for nobody.
+   *
+   * After a login with a password these are all scopes of the user in this realm, after one with a token those of the
+   * token that the user has too.
+   */
+  readonly scope: string;
+  /**
+   * The script that is running: its URI, or its key where it was named by the key.
+   */
+  readonly scriptURI: string | number;
+  /**
+   * Whether `executeStartupScripts` was called in this environment.
+   */
+  readonly startupScriptsExecuted: boolean;
+  /**
+   * Who an external principal is, in its pipeline's words; empty for users and for nobody. Ours.
+   */
+  readonly subject: string;
+  /**
+   * Tag of everything that this session changes in the database, so that it can be looked up and undone together.
+   *
+   * At most 100 printable characters; use something unique, `createGUID(true)`. Empty by default. It stays with a
+   * stateful session; in a stateless realm it holds for one execution. It takes effect with the database of scripts,
+   * which this version does not have yet.
+   */
+  trackingId: string;
+  /**
+   * Key of the user; -1 for nobody, the user `anonymous`, and for an external principal.
+   */
+  readonly userKey: number;
+  /**
+   * Name of the user, `"anonymous"` without one.
+   */
+  readonly userName: string;
+  /**
+   * Authorize a token for this user and give its text, which is shown this once: who has it acts as the user.
+   *
+   * The token's scope is part of the session's. Throws `InsufficientScope`, `FreshLoginRequired`,
+   * `AuthTokenExpiry`, `TooManyAuthTokens`.
+   */
+  authorizeToken(authToken: AuthToken): string;
+  /**
+   * Whether an HTTP request is being served: then `request` and `response` can be used.
+   */
+  hasRequest(): boolean;
+  /**
+   * Let this session create at most `limit` keys from now on, positive and negative ones; null removes the limit.
+   *
+   * A block of n keys counts n. Each call counts anew. It takes effect with the database of scripts, which this version
+   * does not have yet. Throws `BadArgument` for what is no whole number from 0.
+   */
+  limitKeyCreation(limit: number | null): void;
+  /**
+   * Log the session in, by name or mail address; false for wrong ones, and then everything stays as it was.
+   *
+   * The session gets a new secret: every handle and token of before is dead. A login as somebody else drops the fields,
+   * and the next execution has a fresh environment. Of a request that carries no session of its own only this execution
+   * is logged in. Throws `AccountUnusable` for a locked, disabled or expired account, `TooManyTries`,
+   * `SessionLimit`, `ResponseAlreadySent`.
+   */
+  login(userName: string, password: string): boolean;
+  /**
+   * Log the session in with an AuthToken, or with an ID token of a registered identity provider.
+   *
+   * The session then has the token's scope, and ends when the token is revoked or expires. A token that names scripts is
+   * taken only while the running script and every caller of it is one of them. Throws `AuthTokenRefused`, whose
+   * `reason` is `unknown`, `expired`, `revoked`, `script-not-allowed`, `user-unusable` or
+   * `provider-unknown`; the session keeps its user then.
+   */
+  loginByAuthToken(authToken: string): void;
+  /**
+   * Log the session in with an AuthToken; false where `loginByAuthToken` throws `AuthTokenRefused`.
+   *
+   * @deprecated Use loginByAuthToken.
+   */
+  loginByToken(token: string): boolean;
+  /**
+   * End the login: the session goes on as nobody, without scope and fields; its tokens are dead.
+   *
+   * Nothing happens when nobody is logged in. The script's own globals stay until somebody else logs in.
+   */
+  logout(): void;
+  /**
+   * A token with this user's identity that holds while this session lives as it is, in this run of the engine.
+   *
+   * `scope` is a list of words, or a text with blanks between them, each of them in `session.scope`. Throws
+   * `NotStateful` in a stateless realm, `InsufficientScope`.
+   */
+  newSessionToken(scope: string | string[]): string;
+  /**
+   * Revoke a token, and what it has authorized itself, for good. Throws `AuthTokenUnknown`.
+   */
+  revokeAuthTokenByKey(key: number): void;
+  /**
+   * Change the password of the user: this session gets a new secret, all other sessions of the user end.
+   *
+   * Throws `WeakPassword`, `FreshLoginRequired`, `DelegatedHandle` for a session that a token logged in, and
+   * `ExternalAuthorizer` for a user whose credentials an identity provider checks.
+   */
+  setPassword(newPassword: string): void;
+  /**
+   * Let the session end after so much time without use, counted anew from now; a month has 30 days, a year 365.
+   *
+   * No time at all ends the session when the script has ended. It can be longer than the realm's `sessionIdle`, up to
+   * its `sessionLifetime`: more throws `IdleTooLong`. It has nothing to do with the timers of the language.
+   *
+   * @deprecated Set sessionIdle, or maxInactiveTime, in the realm.
+   */
+  setTimeout(minutes: number, hours?: number, days?: number, months?: number, years?: number): void;
+  /**
+   * Give an authorized token another `description` and `expires`; throws `AuthTokenFixed` for anything else.
+   */
+  updateAuthToken(authToken: AuthToken): void;
+  readonly fields: SessionFields;
+}
+declare const session: Session;
+declare module "@nginstack/engine/lib/session/Session" { export = Session; }
+declare module "@nginstack/engine/lib/session/Session.js" { export = Session; }
+declare module "@nginstack/engine/context/session" { export = session; }
+declare module "@nginstack/engine/context/session.js" { export = session; }
+
+/**
+ * The data of the session, by name: what pipelines call GLOBAL. Ours.
+ *
+ * They live in the engine, not in the script: every execution, every process and every pipeline of the session sees them,
+ * until the session ends. Each call is one atomic act and reads or writes only what it names, so that no write of another
+ * request is lost; what a script reads, computes and puts back is better done with `increment`, `append` or
+ * `putIf`.
+ *
+ * A value is what JSON holds. A `Date` is kept as its ISO text, a property that is `undefined` is left out. A whole
+ * number that a number of JavaScript cannot hold exactly comes back as a BigInt.
+ *
+ * Throws `SessionEnded`, `StaleSession`, `FieldLimit` for too much, `BadOperand` for an operation that does not
+ * fit the value, `TransientSession` where a request carries no session of its own.
+ */
+declare class SessionFields {
+  private constructor();
+  /**
+   * Every field.
+   */
+  all(): Record<string, any>;
+  /**
+   * Add `item` at the end of a list; an absent field counts as an empty one.
+   */
+  append(name: string, item: any): number;
+  /**
+   * Remove fields; absent ones are no error.
+   */
+  delete(...names: string[]): number;
+  /**
+   * The value of a field as it is now; `other`, else `undefined`, where there is none.
+   */
+  get(name: string, other?: any): any;
+  /**
+   * The value with its version, for `putIf`; version 0 and `null` where there is none.
+   */
+  getWithVersion(name: string): { value: any, version: number };
+  /**
+   * Add `by`, 1 by default, and give the sum; an absent field counts as 0.
+   */
+  increment(name: string, by?: number): number;
+  /**
+   * Set fields, all or none; others stay as they are. Gives the version that they have now.
+   */
+  put(values: Record<string, any>): number;
+  /**
+   * Set a field only while it has `version` (0: while there is none), else throw `FieldConflict`.
+   */
+  putIf(name: string, value: any, version: number): number;
+}
+
+/**
+ * Counts, shows and ends sessions: those of the script's own realm, because what runs in a realm acts in that realm only.
+ *
+ * What executes is known of this process alone.
+ */
+declare class SessionManager {
+  private constructor();
+  /**
+   * Sessions that execute in this process now.
+   */
+  readonly inUseSessionsCount: number;
+  /**
+   * Most stateful sessions of all realms together, 0 for no ceiling.
+   */
+  readonly maxStatefulSessionsCount: number;
+  /**
+   * Most stateless sessions of all realms together, 0 for no ceiling.
+   */
+  readonly maxStatelessSessionsCount: number;
+  /**
+   * All sessions of the realm, of any kind and state.
+   */
+  readonly sessionsCount: number;
+  /**
+   * Sessions that the engine made for its own short work in this process: a script that another script runs.
+   */
+  readonly standaloneSessionsCount: number;
+  /**
+   * Stateful sessions: all of a stateful realm, none of another.
+   */
+  readonly statefulSessionsCount: number;
+  /**
+   * Stateless sessions: all of a stateless realm, none of another.
+   */
+  readonly statelessSessionsCount: number;
+  /**
+   * Ask what executes for the session in this process to break off; the session lives on. The caller itself goes on.
+   *
+   * Nothing happens for an idle or unknown one. A call of the operating system is not broken off.
+   */
+  abortSession(sid: string): void;
+  /**
+   * Remove what is past its limits, which the engine does by itself every few seconds.
+   *
+   * `timeout` in milliseconds is how long to wait, if at all; whether it had finished then.
+   */
+  cleanUp(wait?: boolean, timeout?: number): boolean;
+  /**
+   * End a session of the realm: all that opens it is dead when this returns. Nothing happens for an unknown id.
+   */
+  dropSession(sid: string): void;
+  /**
+   * As `dropSession`, in a stateful realm; elsewhere nothing happens.
+   *
+   * @deprecated Use dropSession.
+   */
+  dropStatefulSession(sid: string): void;
+  /**
+   * As `dropSession`, in a stateless realm; elsewhere nothing happens.
+   *
+   * @deprecated Use dropStatelessSessions.
+   */
+  dropStatelessSession(sid: string): void;
+  /**
+   * End every session of this stateless realm that is not in use; throws `RealmUnknown` for another realm.
+   */
+  dropStatelessSessions(realm: string): void;
+  /**
+   * Id of what executes for the session in this process; 0 when it is idle or unknown.
+   */
+  getSessionThreadId(sid: string): number;
+  /**
+   * One row for each session of the realm, 10,000 at most; times in milliseconds.
+   */
+  getStatistics(): SessionStatistics[];
+}
+declare module "@nginstack/engine/lib/session/SessionManager" { export = SessionManager; }
+declare module "@nginstack/engine/lib/session/SessionManager.js" { export = SessionManager; }
