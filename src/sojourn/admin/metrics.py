@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -62,6 +62,7 @@ class EngineCollector(Collector):
         yield from self._sessions()
         yield from self._sweeping()
         yield from self._watching()
+        yield from self._scripts()
         delay = self._rules.upkeep.delay.seconds
         yield _gauge("sojourn_engine_database_delay_seconds", "How late an acknowledged change of it is read.", delay)
         if isinstance(self._rules.store, Described):
@@ -107,6 +108,43 @@ class EngineCollector(Collector):
         yield _gauge("sojourn_sweep_lease", "1 in the process that sweeps for all.", self._rules.upkeep.lease.held)
         yield CounterMetricFamily("sojourn_sessions_dropped", "Sessions dropped with notice.", value=drops.dropped)
 
+    def _scripts(self) -> Iterator[Metric]:
+        counts = self._application.scripts.counts
+        live = GaugeMetricFamily(
+            "sojourn_script_environments", "JavaScript environments of this process.", labels=["runtime", "state"]
+        )
+        for (runtime, state), number in sorted(counts.live().items()):
+            live.add_metric([runtime, state], number)
+        yield live
+        executed = CounterMetricFamily(
+            "sojourn_script_executions", "Executions of scripts.", labels=["realm", "outcome"]
+        )
+        for (realm, outcome), number in sorted(counts.executions.items()):
+            executed.add_metric([realm, outcome], number)
+        yield executed
+        seconds = CounterMetricFamily(
+            "sojourn_script_seconds", "Time of these executions, host calls included.", labels=["realm"]
+        )
+        for realm, time in sorted(counts.seconds.items()):
+            seconds.add_metric([realm], time)
+        yield seconds
+        yield _counter(
+            "sojourn_script_environments_opened", "Environments that were started.", "runtime", counts.workers.opened
+        )
+        yield _counter(
+            "sojourn_script_environments_discarded",
+            "Environments that were given up.",
+            "reason",
+            counts.environments.discarded,
+        )
+        yield _counter(
+            "sojourn_script_environments_refused",
+            "Executions that found no room.",
+            "limit",
+            counts.ceilings.refused,
+        )
+        yield _gauge("sojourn_sessions_standalone", "Sessions of runners, alive now.", self._rules.activity.standalone)
+
     def _watching(self) -> Iterator[Metric]:
         watch = self._rules.watch
         yield _gauge("sojourn_store_serving", "1 while sessions may be opened.", watch.serving)
@@ -122,10 +160,9 @@ class EngineCollector(Collector):
         )
 
 
-def _counter(name: str, text: str, label: str, counted: Mapping[str, int] | Mapping[int, int]) -> Metric:
+def _counter(name: str, text: str, label: str, counted: Mapping[Any, int]) -> Metric:
     family = CounterMetricFamily(name, text, labels=[label])
-    items: Iterable[tuple[str | int, int]] = counted.items()
-    for value, number in sorted(items):
+    for value, number in sorted(counted.items()):
         family.add_metric([str(value)], number)
     return family
 

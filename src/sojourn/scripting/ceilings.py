@@ -52,7 +52,7 @@ class Stock(Protocol):
         ...
 
     async def drop(self, environment: Environment, reason: str) -> None:
-        """End one that was marked as busy by the caller."""
+        """End one, whatever it does."""
         ...
 
 
@@ -168,13 +168,8 @@ class Ceilings:
 
 
 def _idlest(environments: Iterable[Environment]) -> Environment | None:
-    """The idle one whose last use is the longest ago, from now on busy; None without one."""
-    idle = [environment for environment in environments if not environment.busy]
-    if not idle:
-        return None
-    found = min(idle, key=_last_used)
-    found.busy = True
-    return found
+    """The idle one whose last use is the longest ago; None without one."""
+    return min((one for one in environments if not one.busy), key=_last_used, default=None)
 
 
 def _last_used(environment: Environment) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from sojourn.core.errors import SojournError
@@ -33,6 +34,7 @@ class Environment:
         "block",
         "born",
         "busy",
+        "cleaning",
         "doomed",
         "kept",
         "kind",
@@ -56,6 +58,8 @@ class Environment:
         self.born = self.used = now
         #: Whether a task runs in it, or it is held or being made ready for one.
         self.busy = True
+        #: The clean-up after its last execution, for one of a pool that nobody has taken since.
+        self.cleaning: asyncio.Task[None] | None = None
         #: Why it is not used any more, empty while it may be.
         self.doomed = ""
         #: Whether the client of the session has been refused because it was lost.
@@ -76,6 +80,11 @@ class Environment:
     def runtime(self) -> RuntimeName:
         """``ije`` or ``v8``."""
         return self.kind.runtime
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be taken without a wait."""
+        return self.cleaning is None or self.cleaning.done()
 
     def doom(self, reason: str) -> None:
         """It is not used any more after the present task; the first reason stays."""

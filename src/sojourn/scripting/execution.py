@@ -74,6 +74,8 @@ class Held:
             environment.doom(outcome)
             raise
         finally:
+            if not environment.worker.alive:
+                environment.doom("spent")
             self._counts.executed(realm, outcome, time.perf_counter() - began)
 
     async def _found(self, reference: str | int) -> Script:
@@ -87,9 +89,8 @@ class Held:
         if access.transient is None:
             # No execution outlives its session.
             wall = max(1, min(wall, access.session.absolute - self.run.rules.clock.now()))
-        return Limits(
-            cpu=config.script_cpu, wall=wall, memory=self.environment.kind.memory, message=config.script_output
-        )
+        kind = self.environment.kind
+        return Limits(cpu=config.script_cpu, wall=wall, memory=kind.memory, message=kind.message)
 
     def _write(self, level: str, text: str) -> None:
         run, shown = self.run, text[:_LONGEST_TEXT]

@@ -96,11 +96,9 @@ class Environments:
         if sid in self._making or (environment is not None and environment.busy):
             raise SessionBusy
         if environment is not None:
-            environment.busy = True
             reason = self._unfit(environment, session)
             if not reason:
-                environment.session = session
-                await environment.renew_kept(session.access.session.epoch)
+                environment.busy, environment.session = True, session
                 return Taken(environment)
             await self._drop(environment, reason)
         gone = self._gone.pop(sid, None)
@@ -127,14 +125,11 @@ class Environments:
         idle = self._idle.get(realm.id, [])
         async with self._ceilings.place(asker, self):
             while idle:
-                environment = idle.pop()
+                environment = _soonest(idle)
                 environment.busy = True
-                environment.realm = realm
-                reason = self._worn(environment, realm)
-                if not reason and await self._fresh(environment):
+                if await self._usable(environment, realm):
                     environment.anonymous, environment.block = asker.visitor, asker.block
                     return Taken(environment)
-                await self._drop(environment, reason or environment.doomed)
         return Taken(await self._make(asker, Kind.of(realm)))
 
     async def give_back(self, environment: Environment) -> None:
@@ -150,7 +145,7 @@ class Environments:
             environment.busy = False
             self._ceilings.freed()
         else:
-            self._spawn(self._pool(environment))
+            self._pool(environment)
         self._tidy_later()
 
     async def drop(self, environment: Environment, reason: str) -> None:
@@ -167,20 +162,16 @@ class Environments:
             return
         environment.doom("ended")
         if not environment.busy:
-            environment.busy = True
             self._spawn(self._drop(environment, "ended"))
 
     async def tidy(self) -> None:
         """End idle environments that are past their limits, whose process is gone, or whose session is."""
         for environment in self:
-            if environment.busy:
-                continue
-            environment.busy = True
-            reason = await self._overdue(environment)
-            if reason:
+            used = environment.used
+            reason = "" if environment.busy else await self._overdue(environment)
+            # It may have been taken, and given back, while the store was asked.
+            if reason and not environment.busy and environment.used == used:
                 await self._drop(environment, reason)
-            else:
-                environment.busy = False
 
     async def close(self) -> None:
         """End all of them, whatever they do."""
@@ -207,10 +198,24 @@ class Environments:
             return "settings"
         return environment.doomed or environment.over(self._clock.now())
 
-    async def _fresh(self, environment: Environment) -> bool:
-        """Whether what a stateless realm promises of it is true; its files may have been changed since it was pooled."""
-        clean = environment.worker.clean or not environment.realm.config.cleanup_environment
-        return clean or await environment.reset()
+    async def _usable(self, environment: Environment, realm: Realm) -> bool:
+        """Whether one that was taken out of the pool is as ``realm`` wants it now; if not it is ended."""
+        if environment.cleaning is not None:
+            try:
+                await asyncio.wait([environment.cleaning])
+            except asyncio.CancelledError:
+                self._idle.setdefault(realm.id, []).append(environment)
+                environment.busy = False
+                raise
+        environment.realm, environment.cleaning = realm, None
+        reason = self._worn(environment, realm)
+        # Its realm may not have cleaned up when it was given back.
+        if not reason and (
+            environment.worker.clean or not realm.config.cleanup_environment or await environment.reset()
+        ):
+            return True
+        await self._drop(environment, reason or environment.doomed)
+        return False
 
     async def _make(self, asker: Asker, kind: Kind) -> Environment:
         async with self._ceilings.place(asker, self):
@@ -225,19 +230,18 @@ class Environments:
         self._workers.fill(kind, self._ceilings.full)
         return environment
 
-    async def _pool(self, environment: Environment) -> None:
-        """Make an environment ready for the next execution, which may be anybody's of its realm."""
-        environment.anonymous, environment.block = False, ""
+    def _pool(self, environment: Environment) -> None:
+        """Keep an environment for the next execution, which may be anybody's of its realm, and clean up meanwhile."""
+        environment.anonymous, environment.block, environment.busy = False, "", False
+        environment.cleaning = self._spawn(self._clean(environment))
+        self._idle.setdefault(environment.realm.id, []).append(environment)
+        self._ceilings.freed()
+
+    async def _clean(self, environment: Environment) -> None:
         if environment.realm.config.cleanup_environment:
             await environment.reset()
         else:
             await environment.renew_kept(None)
-        if environment.doomed or not environment.worker.alive or self._closed:
-            await self._drop(environment, environment.doomed or CRASHED)
-            return
-        environment.busy = False
-        self._idle.setdefault(environment.realm.id, []).append(environment)
-        self._ceilings.freed()
 
     async def _overdue(self, environment: Environment) -> str:
         if not environment.worker.alive:
@@ -255,10 +259,11 @@ class Environments:
         return environment.doomed or environment.over(now)
 
     async def _drop(self, environment: Environment, reason: str) -> None:
-        """End an environment that nobody can take meanwhile."""
+        """End an environment; from now on nobody can take it."""
         if environment not in self._all:
             return
         del self._all[environment]
+        environment.busy = True
         environment.doom(reason)
         self.discarded[reason] += 1
         idle = self._idle.get(environment.realm.id, [])
@@ -268,10 +273,14 @@ class Environments:
             del self._owned[environment.sid]
             if reason != "ended":
                 self._remember(environment.sid, _Gone(reason, environment.told, environment.kind))
+        # Begun, it is done to the end, whatever becomes of the caller.
+        await asyncio.shield(self._spawn(self._end(environment)))
+
+    async def _end(self, environment: Environment) -> None:
         try:
+            await self._workers.close(environment.worker)
             await environment.let_go()
         finally:
-            await self._workers.close(environment.worker)
             self._ceilings.freed()
 
     def _remember(self, sid: str, gone: _Gone) -> None:
@@ -279,10 +288,11 @@ class Environments:
         while len(self._gone) > _REMEMBERED:
             self._gone.popitem(last=False)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     def _tidy_later(self) -> None:
         if self._tidying is None and not self._closed:
@@ -295,3 +305,11 @@ class Environments:
                 await self.tidy()
         finally:
             self._tidying = None
+
+
+def _soonest(idle: list[Environment]) -> Environment:
+    """Take out the one that was used last of those that are ready, else the one that will be ready first."""
+    for at in range(len(idle) - 1, -1, -1):
+        if idle[at].ready:
+            return idle.pop(at)
+    return idle.pop(0)

@@ -81,6 +81,7 @@ class Scripts:
                 taken = await self._take(order)
                 held = self._held(order, taken)
                 try:
+                    await held.environment.renew_kept(order.session.access.session.epoch)
                     yield held
                 finally:
                     await self._leave(order, held)

@@ -25,11 +25,13 @@ class Kind(NamedTuple):
     runtime: RuntimeName
     #: Memory of its JavaScript values, in bytes.
     memory: int
+    #: The largest message to the host, in bytes.
+    message: int
 
     @classmethod
     def of(cls, realm: Realm) -> Kind:
         """The workers that the scripts of a realm need."""
-        return cls(realm.config.runtime, realm.config.script_memory)
+        return cls(realm.config.runtime, realm.config.script_memory, realm.config.script_output)
 
 
 class Workers:
@@ -141,7 +143,7 @@ class Workers:
         self._opening[kind.runtime] += 1
         try:
             runtime = await self._runtime(kind.runtime)
-            worker = await runtime.open(Limits(memory=kind.memory))
+            worker = await runtime.open(Limits(memory=kind.memory, message=kind.message))
         finally:
             self._opening[kind.runtime] -= 1
         self._live[worker] = kind
