@@ -90,6 +90,9 @@ class Session(Shape, frozen=True, kw_only=True):
     realm: RealmName
     user: User
     device: Device
+    standalone: Annotated[
+        bool, Meta(description="Whether the engine made it for its own work, as the session of a script runner.")
+    ]
     created: Instant
     login_at: Instant | None
     last_access: Annotated[Instant, Meta(description="Last recorded access.")]

@@ -15,7 +15,7 @@ def described(realm: Realm, session: Session) -> dict[str, Any]:
         "id": session.id,
         "realm": realm.name,
         "user": who(session),
-        "kind": session.identity.kind,
+        "kind": "standalone" if session.standalone else session.identity.kind,
         "created": iso(session.created),
         "last": iso(session.last),
         "endsAt": iso(session.dies_at),

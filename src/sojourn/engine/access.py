@@ -24,7 +24,10 @@ PrincipalKind = Literal["anonymous", "account", "external"]
 
 
 class Transient(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an access rests on that has no record: an AuthToken, a session token or a password on the request."""
+    """What an access rests on that has no record: an AuthToken, a session token or a password on the request.
+
+    All empty: a session of nobody, or a standalone one, which has an id.
+    """
 
     #: The AuthToken that was shown.
     token: TokenRecord | None = None

@@ -77,8 +77,6 @@ class Activity:
         self._workers = count(1)
         self._lines = _Lines(patience, most_waiting)
         self._running: dict[Turn, Running] = {}
-        #: Sessions that the engine made for its own short work and that are alive in this process.
-        self.standalone = 0
 
     def run(self, session: Session, *, chain: str, exclusive: bool, what: str, patience: float | None = None) -> Turn:
         """``async with`` this around an execution of ``session``.
@@ -93,11 +91,15 @@ class Activity:
         Raises:
             TurnTimeout: It waited too long for its turn.
             SessionQueueFull: Too many wait already.
-            SessionBusy: The same chain holds the session.
+            SessionBusy: The same chain holds the session, or any other one and there is no ``patience``.
             ExecutionAborted: From inside of it, after :meth:`abort`.
         """
         running = Running(session.id, session.realm, self._clock.now(), next(self._workers), what)
         return Turn(self._running, running, chain, self._lines if exclusive else None, self._clock, patience)
+
+    def executes(self, sid: str) -> bool:
+        """Whether something executes for this session, or waits to do so."""
+        return self._lines.taken(sid) or any(running.sid == sid for running in self._running.values())
 
     def in_use(self) -> Sequence[Running]:
         """What executes now, the longest first; who waits for a turn does not execute."""
@@ -206,6 +208,10 @@ class _Lines:
         self._most_waiting = most_waiting
         self._of: dict[str, _Line] = {}
 
+    def taken(self, sid: str) -> bool:
+        """Whether somebody holds the session."""
+        return sid in self._of
+
     async def wait(self, sid: str, chain: str, patience: float | None) -> bool:
         """Until it is the turn of ``chain``, at most ``patience`` seconds; whether it had to wait."""
         line = self._of.get(sid)
@@ -214,8 +220,8 @@ class _Lines:
             return False
         if line.holder == chain:
             raise SessionBusy
-        if patience == 0:
-            raise TurnTimeout
+        if patience is not None and patience <= 0:
+            raise SessionBusy("the session is executing something else")
         if len(line.waiting) >= self._most_waiting:
             raise SessionQueueFull
         place = _Place(chain, asyncio.get_running_loop().create_future())

@@ -135,6 +135,9 @@ class Fence:
         return Why("revoked", next((row.actor for row in ring if row.kid in kids and row.state == "revoked"), ""))
 
     async def _end(self, session: Session, end: End) -> SessionEnded | StaleSession | SessionUnknown:
+        if not session.secret:
+            # It has no record: who keeps it ends it.
+            return end.error()
         try:
             ended = await self._ends.write(session, end)
         except StaleSession as error:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sojourn.core.clock import Clock
 from sojourn.core.errors import AuthTokenRefused, SessionEnded, TokenRefused, TransientSession
 from sojourn.core.ids import SessionHandle
-from sojourn.engine.access import Access
+from sojourn.engine.access import Access, Transient
 from sojourn.engine.audit.log import Audit, Kind
 from sojourn.engine.login import Logins
 from sojourn.engine.providers.login import ProviderLogins
@@ -83,7 +83,7 @@ class Identities:
             return None
         now = self._clock.now()
         if access.transient is not None:
-            return NewIdentity(self._transients.open_account(access.realm, account, now, address), None)
+            return await self._unrecorded(access, self._transients.open_account(access.realm, account, now, address))
         return await self._become(access, account, account_identity(account, now))
 
     async def login_by_token(self, access: Access, text: str, chain: Sequence[str] = ()) -> NewIdentity:
@@ -110,7 +110,7 @@ class Identities:
         await self._uses.note(record, realm.id, account.name, address, "login")
         identity = await transients.identity(account, record)
         if access.transient is not None:
-            return NewIdentity(await transients.open_record(realm, record, account, address), None)
+            return await self._unrecorded(access, await transients.open_record(realm, record, account, address))
         changed = await self._become(access, account, identity)
         await self._told("REMOTE_LOGIN", changed.access, account.name)
         return changed
@@ -123,8 +123,11 @@ class Identities:
         """
         if access.transient is not None:
             session = replace(access.session, identity=_NOBODY)
-            nobody = replace(access, session=session, scope=NO_SCOPE, account=None)
-            return NewIdentity(nobody, None)
+            # It rests on nothing any more.
+            nobody = replace(
+                access, session=session, scope=NO_SCOPE, account=None, delegated=False, transient=Transient()
+            )
+            return await self._unrecorded(access, nobody)
         session = access.session
         begun = await self._sessions.rotate(access, _NOBODY, session.device, keep=_NO_FIELDS)
         await self._audit.record(
@@ -137,6 +140,12 @@ class Identities:
             detail={"reason": "logout", "act": "identity"},
         )
         return await self._opened(access, begun.handle)
+
+    async def _unrecorded(self, before: Access, after: Access) -> NewIdentity:
+        """What a session without a record becomes: the same one where it is known to the engine, else another one."""
+        if before.session.id:
+            after = await self._sessions.standalone.adopt(before, after)
+        return NewIdentity(after, None)
 
     async def _login_by_id_token(self, access: Access, text: str) -> NewIdentity:
         if access.transient is not None:

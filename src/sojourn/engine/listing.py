@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Literal, NamedTuple
 
 from sojourn.core.clock import Clock
+from sojourn.engine.standalone import StandaloneSessions
 from sojourn.model.realm import Realm
 from sojourn.model.session import End, Loaded, Session, Tombstone
 from sojourn.stores.base import Cursor, SessionStore, Tombstones
@@ -71,11 +72,12 @@ class Found(NamedTuple):
 
 
 class Listing:
-    """Reads one session store."""
+    """Reads one session store, and the standalone sessions of this process beside it."""
 
-    def __init__(self, store: SessionStore, clock: Clock) -> None:
+    def __init__(self, store: SessionStore, clock: Clock, standalone: StandaloneSessions) -> None:
         self._store = store
         self._clock = clock
+        self._standalone = standalone
 
     async def page(self, realms: Sequence[Realm], wanted: Wanted, after: Place | None, limit: int) -> Page:
         """At most ``limit`` sessions of ``realms``, by name of the realm and then by (created, id).
@@ -115,8 +117,10 @@ class Listing:
 
     async def find(self, realms: Sequence[Realm], sid: str) -> Found | None:
         """The session with that public id in one of ``realms``, alive or ended; None when none of them knows it."""
-        now = self._clock.now()
+        now, standing = self._clock.now(), self._standalone.find(sid)
         for realm in realms:
+            if standing is not None and standing.realm_id == realm.id:
+                return Found(realm, Loaded(standing.session, {}), None)
             loaded = await self._store.load(realm.id, sid, now)
             if loaded is not None:
                 return Found(realm, loaded, None)
@@ -130,11 +134,21 @@ class Listing:
     async def _chunk(self, realm: Realm, wanted: Wanted, after: Cursor | None, limit: int) -> Sequence[Row]:
         if not wanted.ended:
             live = await self._store.list(realm.id, wanted.owner, self._clock.now(), after=after, limit=limit)
-            return [Row(realm, session, None) for session in live]
+            rest = self._standing(realm, wanted, after)
+            found = sorted([*live, *rest], key=_order)[:limit] if rest else live
+            return [Row(realm, session, None) for session in found]
         if not isinstance(self._store, Tombstones):
             return ()
         ended = await self._store.list_ended(realm.id, wanted.owner, after=after, limit=limit)
         return [Row(realm, tombstone.session, tombstone.end) for tombstone in ended]
+
+    def _standing(self, realm: Realm, wanted: Wanted, after: Cursor | None) -> Sequence[Session]:
+        mine = (one.session for one in self._standalone.all() if one.realm_id == realm.id)
+        return [one for one in mine if wanted.owner in (None, one.owner) and (after is None or _order(one) > after)]
+
+
+def _order(session: Session) -> Cursor:
+    return session.created, session.id
 
 
 def _from(realms: Sequence[Realm], after: Place | None) -> Sequence[Realm]:

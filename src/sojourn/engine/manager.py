@@ -39,7 +39,7 @@ class Counts(NamedTuple):
     by_realm: Sequence[tuple[Realm, Mapping[Kind, int]]]
     stateful: int
     stateless: int
-    #: Sessions that the engine made for its own short work, in this process.
+    #: Sessions that this process made for its own short work; they are in neither of the others.
     standalone: int
 
     @property
@@ -61,7 +61,7 @@ class Statistics(NamedTuple):
     max_inactive_time: int
     #: How long it may live in all.
     max_life_time: int
-    environment_type: Literal["stateful", "stateless"]
+    environment_type: Literal["stateful", "stateless", "standalone"]
     #: Name of the realm.
     realm: str
     #: Kind of the session store.
@@ -80,7 +80,7 @@ class SessionManager:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._listing = Listing(rules.store, rules.clock)
+        self._listing = Listing(rules.store, rules.clock, rules.sessions.standalone)
         self._cleaning: asyncio.Task[int] | None = None
 
     # --- how many ---
@@ -93,7 +93,7 @@ class SessionManager:
         by_realm = [(realm, counted.get(realm.id, {})) for realm in self._rules.realms.all()]
         stateful = sum(sum(kinds.values()) for realm, kinds in by_realm if realm.stateful)
         stateless = sum(sum(kinds.values()) for realm, kinds in by_realm if not realm.stateful)
-        return Counts(by_realm, stateful, stateless, self._rules.activity.standalone)
+        return Counts(by_realm, stateful, stateless, standalone=len(self._rules.sessions.standalone.all()))
 
     async def sessions_count(self) -> int:
         """All sessions, of any kind and state."""
@@ -162,7 +162,7 @@ class SessionManager:
                 last_access=session.last,
                 max_inactive_time=session.idle,
                 max_life_time=session.absolute - session.created,
-                environment_type=realm.config.environment_type,
+                environment_type="standalone" if session.standalone else realm.config.environment_type,
                 realm=realm.name,
                 persistence=persistence,
                 user=session.identity.subject or session.identity.user_name,
@@ -194,7 +194,7 @@ class SessionManager:
         await self._audited("dropStatelessSessions", actor, place, rule=text)
         ended = 0
         async for row in self.every([place]):
-            if self.get_session_thread_id(row.session.id) == 0:
+            if not row.session.standalone and self.get_session_thread_id(row.session.id) == 0:
                 end = await self._rules.sessions.end_by_id(place, row.session.id, "dropped", actor=actor, rule=text)
                 ended += end is not None
         return ended
@@ -247,7 +247,7 @@ class SessionManager:
         counted: dict[tuple[str, Kind], int] = {}
         async for row in self.every(self._rules.realms.all()):
             at = row.realm.id, row.session.identity.kind
-            counted[at] = counted.get(at, 0) + 1
+            counted[at] = counted.get(at, 0) + (not row.session.standalone)
         return [Count(realm, kind, live) for (realm, kind), live in counted.items()]
 
 

@@ -10,6 +10,7 @@ from sojourn.core.ids import SessionHandle
 from sojourn.engine.check import Check
 from sojourn.engine.ends.ends import Ends
 from sojourn.engine.fields.bag import SharedBags
+from sojourn.engine.standalone import StandaloneSessions
 from sojourn.model.realm import Realm
 from sojourn.model.session import End, EndReason, Loaded, Session, Tombstone
 from sojourn.model.user import Account, account_principal
@@ -22,15 +23,29 @@ _BY_OWNER = "by its user, at another login"
 class Oversight:
     """The part of :class:`~sojourn.engine.sessions.Sessions` that needs no handle. Who may, the callers decide."""
 
-    def __init__(self, *, store: SessionStore, ends: Ends, check: Check, bags: SharedBags, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: SessionStore,
+        ends: Ends,
+        check: Check,
+        bags: SharedBags,
+        standalone: StandaloneSessions,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._ends = ends
         self._check = check
         self._bags = bags
+        #: Sessions without a record that the engine makes for its own work.
+        self.standalone = standalone
         self._clock = clock
 
     async def end_by_id(self, realm: Realm, sid: str, reason: EndReason, *, actor: str, rule: str = "") -> End | None:
         """End a session as an operator; the *first* end when it was dead before, None when it is unknown."""
+        standing = self.standalone.find(sid)
+        if standing is not None and standing.realm_id == realm.id:
+            return await self.standalone.drop(sid, reason, actor=actor, rule=rule)
         return await self._ends.by_id(realm.id, sid, End(reason, self._clock.now(), actor, rule))
 
     async def end_all(
@@ -40,7 +55,9 @@ class Oversight:
 
         Its shared bags go with them, except when only its password was changed.
         """
-        return await self._ends.all_of(realm, account_key, End(reason, self._clock.now(), actor, rule))
+        ended = await self._ends.all_of(realm, account_key, End(reason, self._clock.now(), actor, rule))
+        await self.standalone.look()
+        return ended
 
     async def end_own(self, realm: Realm, account: Account, sid: str, *, address: str = "") -> bool:
         """End a live session of ``account`` at its own wish; False when ``sid`` is none of its sessions in ``realm``."""
@@ -55,11 +72,15 @@ class Oversight:
 
     async def end_realm(self, realm: Realm, reason: EndReason, *, actor: str, rule: str = "") -> int:
         """End all sessions of a realm, anonymous ones too; how many were ended."""
-        return await self._ends.all_of_realm(realm.id, End(reason, self._clock.now(), actor, rule))
+        ended = await self._ends.all_of_realm(realm.id, End(reason, self._clock.now(), actor, rule))
+        await self.standalone.look()
+        return ended
 
     async def end_everything(self, reason: EndReason, *, actor: str, rule: str = "") -> int:
         """End all sessions of this engine; how many were ended."""
-        return await self._ends.everything(End(reason, self._clock.now(), actor, rule))
+        ended = await self._ends.everything(End(reason, self._clock.now(), actor, rule))
+        await self.standalone.look()
+        return ended
 
     async def list(
         self, realm: Realm, principal: str | None = None, *, after: Cursor | None = None, limit: int = 50

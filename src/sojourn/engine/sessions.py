@@ -6,7 +6,7 @@ the engine database as they are now.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sojourn.config.settings import SessionSettings
@@ -24,6 +24,7 @@ from sojourn.engine.fields.bag import SharedBags, check_scope, shares
 from sojourn.engine.keys.session_keys import SessionKeys
 from sojourn.engine.oversight import Oversight
 from sojourn.engine.realms import Realms
+from sojourn.engine.standalone import StandaloneSessions
 from sojourn.engine.tokens.claims import Claims
 from sojourn.engine.tokens.script_scopes import ScriptFiles
 from sojourn.engine.tokens.session_tokens import SessionTokens
@@ -43,6 +44,10 @@ from sojourn.model.user import Account
 from sojourn.stores.base import SessionStore
 
 _NO_FIELDS: Mapping[str, str] = {}
+
+
+def _never(_sid: str) -> bool:
+    return False
 
 
 class IdleTooLong(BadRequest):
@@ -79,6 +84,7 @@ class Sessions(Oversight):
         settings: SessionSettings = SessionSettings(),  # noqa: B008 - frozen
         scripts: ScriptFiles,
         keys: SessionKeys,
+        busy: Callable[[str], bool] = _never,
     ) -> None:
         self._keys = keys
         self._fence = Fence(facts, ends, clock, watch)
@@ -95,6 +101,9 @@ class Sessions(Oversight):
             ends=ends,
             check=Check(store, self._fence, ends, clock, watch),
             bags=SharedBags(store, clock),
+            standalone=StandaloneSessions(
+                fence=self._fence, realms=realms, ends=ends, audit=audit, clock=clock, busy=busy
+            ),
             clock=clock,
         )
 
@@ -148,10 +157,12 @@ class Sessions(Oversight):
         Raises :class:`SessionEnded`, :class:`StaleSession` when it changed its identity, :class:`TokenRefused` when the
         token is no longer listed, :class:`SessionUnknown` when the store has lost it.
         """
-        if access.transient is not None:
+        if access.transient is None:
+            await self._check.again(access)
+        elif access.session.id:
+            await self.standalone.check(access, self.check)
+        else:
             await self.transients.again(access)
-            return
-        await self._check.again(access)
 
     async def fields(self, access: Access) -> Mapping[str, Field]:
         """The fields as they are now, those of the shared bag where the realm has one.
@@ -200,13 +211,18 @@ class Sessions(Oversight):
         It may be longer than the realm's, up to its ``sessionLifetime`` and the bound of its ``timeouts``: more raises
         :class:`IdleTooLong`, 0 and less ``BadRequest``. Raises as :meth:`change` too.
         """
-        access.writable()
+        standalone = access.transient is not None and bool(access.session.id)
+        if not standalone:
+            access.writable()
         realm, session = access.realm, access.session
         if type(milliseconds) is not int or milliseconds <= 0:
             # NaN is neither too long nor too short: a limit that never comes.
             raise BadRequest("an idle limit is a whole number of ms, more than 0")
         if milliseconds > realm.max_idle:
             raise IdleTooLong(realm.max_idle)
+        if standalone:
+            self.standalone.set_idle(access, milliseconds)
+            return
         await self._fence.check(realm, session)
         now = self._clock.now()
         await self._store.change(realm.id, session.id, session.epoch, (), now, idle=milliseconds)
@@ -306,6 +322,12 @@ class Sessions(Oversight):
         ``CrossSiteWrite``, ``SessionEnded`` when it was dead before, ``StaleSession`` when it changed its identity,
         ``StoreUnavailable`` when nothing can be acknowledged.
         """
+        if access.transient is not None and access.session.id:
+            await self.check(access)
+            ended_now = self.standalone.end(access.session.id, reason)
+            if ended_now is None:
+                raise SessionUnknown
+            return ended_now
         access.writable()
         session = (await self._check.again(access)).session
         end = End(reason, self._clock.now())

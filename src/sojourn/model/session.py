@@ -185,6 +185,11 @@ class Session(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return owner_of(self.identity, self.device)
 
     @property
+    def standalone(self) -> bool:
+        """Whether the engine made it for its own work and keeps no record of it: no secret opens it."""
+        return not self.secret
+
+    @property
     def dies_at(self) -> int:
         """The instant at which it is dead when nothing touches it."""
         return min(self.absolute, self.last + self.idle) if self.idle else self.absolute

@@ -6,8 +6,8 @@ nothing of the execution is left where the next one could find it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import Unauthorized, Unavailable
@@ -100,14 +100,12 @@ class Scripts:
             raise ScriptsClosed
         taken = await self._environments.pooled(Asker(session, visitor=False, patience=0 if nested else PATIENCE))
         self._claimed.add(taken.environment)
-        self.rules.activity.standalone += 1
         return taken.environment
 
     async def give_back(self, environment: Environment) -> None:
         """Give an environment back that was claimed. May be called again."""
         if environment in self._claimed:
             self._claimed.remove(environment)
-            self.rules.activity.standalone -= 1
             await self._environments.give_back(environment)
 
     async def warm_up(self) -> None:
@@ -130,8 +128,6 @@ class Scripts:
 
     async def _take_turn(self, order: Order, stack: AsyncExitStack) -> None:
         session = order.session
-        if order.standalone and order.environment is None:
-            stack.enter_context(self._standalone())
         if order.holds_turn or not session.id:
             # Without a record there is nothing to take turns at.
             return
@@ -145,14 +141,6 @@ class Scripts:
         await stack.enter_async_context(turn)
         if turn.waited:
             await session.check()
-
-    @contextmanager
-    def _standalone(self) -> Iterator[None]:
-        self.rules.activity.standalone += 1
-        try:
-            yield
-        finally:
-            self.rules.activity.standalone -= 1
 
     async def _take(self, order: Order) -> Taken:
         if order.environment is not None:

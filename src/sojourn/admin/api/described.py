@@ -21,6 +21,7 @@ def session(realm: Realm, record: Session, end: End | None) -> answers.Session:
         realm=realm.name,
         user=user(record.identity),
         device=answers.Device(address=device.address, agent=device.agent, client=device.client),
+        standalone=record.standalone,
         created=iso(record.created),
         login_at=iso(record.identity.login_at) if record.identity.login_at else None,
         last_access=iso(record.last),

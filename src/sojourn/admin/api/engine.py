@@ -25,14 +25,15 @@ async def show_statistics(asked: Asked[Nothing, Nothing]) -> Statistics:
         for realm, kinds in (await manager.counts()).by_realm
         if realm.name in visible
     ]
+    standing = asked.plane.rules.sessions.standalone.all()
+    standalone = sum(one.realm_id in {realm.id for realm in asked.realms} for one in standing)
     totals = [(count.stateful, count.anonymous + count.account + count.external) for count in realms]
     return Statistics(
         realms=realms,
         stateful=sum(number for stateful, number in totals if stateful),
         stateless=sum(number for stateful, number in totals if not stateful),
-        # The engine makes none yet; those that it will make belong to no realm's operator.
-        standalone=0,
-        total=sum(number for _, number in totals),
+        standalone=standalone,
+        total=sum(number for _, number in totals) + standalone,
         in_use=len({running.session for running in _running(asked)}),
         max_stateful=manager.max_stateful_sessions_count,
         max_stateless=manager.max_stateless_sessions_count,

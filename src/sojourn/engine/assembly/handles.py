@@ -103,6 +103,7 @@ def _sessions(ground: Ground, ending: Ending, keys: SessionKeys) -> Sessions:
         settings=ground.settings.sessions,
         scripts=ScriptFiles(ground.files),
         keys=keys,
+        busy=ending.activity.executes,
     )
 
 

@@ -64,6 +64,11 @@ class Endings:
         #: Are told the public id of each session that this process has ended.
         self.listeners: list[Callable[[str], object]] = []
 
+    def tell(self, sid: str) -> None:
+        """Tell the listeners that a session has ended."""
+        for listener in self.listeners:
+            listener(sid)
+
     async def one(self, session: Session, end: End, address: str = "") -> Ended | None:
         """See :meth:`sojourn.engine.ends.ends.Ends.write`."""
         return await self._to_the_end(self._one(session, end, address))
@@ -166,8 +171,7 @@ class Endings:
             if _was_done(outcome):
                 self.recent.add(session.id, session.epoch, end, self._clock.now())
                 self.counted[end.reason] += 1
-                for listener in self.listeners:
-                    listener(session.id)
+                self.tell(session.id)
             else:
                 how: Outcome = "failed" if _in_doubt(outcome) else "refused"
                 more: dict[str, str | int] = {**_cause(outcome), "corrects": noted.event}

@@ -72,6 +72,10 @@ class Ends:
         """Tell ``listener`` the public id of each session that this process has ended; it must not wait."""
         self._endings.listeners.append(listener)
 
+    def tell(self, sid: str) -> None:
+        """Tell all who :meth:`listen` that a session without a record has ended."""
+        self._endings.tell(sid)
+
     async def write(self, session: Session, end: End, address: str = "") -> Ended | None:
         """End ``session`` while it has the epoch of this record; None when the store does not know it.
 

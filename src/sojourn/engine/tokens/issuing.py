@@ -199,7 +199,7 @@ def _asked_as(order: Order) -> Iterator[tuple[int, int]]:
         yield account.key, account.auth_epoch
     if access is None or access.account is None:
         return
-    if access.transient is None:
+    if access.transient is None or access.session.id:
         yield access.account.key, access.session.fences.account
     elif access.via == "basic":
         yield access.account.key, access.account.auth_epoch
