@@ -143,7 +143,8 @@ class EngineCollector(Collector):
             "limit",
             counts.ceilings.refused,
         )
-        yield _gauge("sojourn_sessions_standalone", "Sessions of runners, alive now.", self._rules.activity.standalone)
+        standing = len(self._rules.sessions.standalone.all())
+        yield _gauge("sojourn_sessions_standalone", "Sessions of runners, alive now.", standing)
 
     def _watching(self) -> Iterator[Metric]:
         watch = self._rules.watch

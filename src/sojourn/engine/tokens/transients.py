@@ -115,9 +115,6 @@ class Transients:
         ``Unauthorized`` when the account or its password is another by now; of a session token what
         :meth:`SessionTokens.again` raises.
         """
-        if access.kind == "anonymous":
-            # Nobody has nothing that could be taken from him.
-            return
         facts, realm, behind = await self._facts.current(), access.realm, access.transient
         if behind is not None and behind.digest:
             await self.session_tokens.again(access)
