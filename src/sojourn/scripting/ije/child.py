@@ -1,0 +1,217 @@
+"""What a worker process does: take a task, run it, say how it went."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import select
+import sys
+import time
+from socket import MSG_DONTWAIT, MSG_PEEK, socket
+from typing import Any, Final
+
+from sojourn.scripting.ije.scope import HEADROOM, Natives, Prelude, Scope, Thrown
+
+#: Bytes of a message in one packet, and the most that a packet has; see ``sojourn.scripting.wire``.
+PART: Final = 65_000
+PACKET: Final = 65_536
+
+#: How often a running script looks whether it was called off, in seconds of CPU.
+_LOOK_EVERY: Final = 0.005
+#: Seconds of CPU after which the system ends a process that does not see its own limit.
+_PATIENCE: Final = 2
+
+_ABORT: Final = b'{"op":"abort"}'
+
+
+class Line:
+    """The worker's end of the socket. When the server is gone, so is the worker."""
+
+    def __init__(self, end: socket) -> None:
+        self._socket = end
+        self._number = 0
+
+    def send(self, message: bytes) -> None:
+        """Hand a message over."""
+        self._number += 1
+        last = max(len(message) - 1, 0) // PART
+        try:
+            for at in range(last + 1):
+                part = message[at * PART : (at + 1) * PART] if last else message
+                self._socket.send(b"%d%d %b\n" % ((at == 0) | (at == last) << 1, self._number, part))
+        except OSError:
+            os._exit(0)
+
+    def receive(self) -> bytes:
+        """The next message."""
+        number, parts = b"", list[bytes]()
+        while True:
+            head, _, part = self._packet().partition(b" ")
+            flags = head[0] - 48
+            if flags & 1:
+                number, parts = head[1:], []
+            elif head[1:] != number:
+                continue
+            parts.append(part[:-1])
+            if flags & 2:
+                return b"".join(parts)
+
+    def called_off(self) -> bool:
+        """Whether the server wants something while a script runs: that can only be its end."""
+        try:
+            if not self._socket.recv(1, MSG_PEEK | MSG_DONTWAIT):
+                os._exit(0)
+        except BlockingIOError:
+            return False
+        except OSError:
+            os._exit(0)
+        return True
+
+    def wait(self, seconds: float) -> None:
+        """Wait, or until the server says something."""
+        select.select([self._socket], [], [], seconds)
+
+    def _packet(self) -> bytes:
+        try:
+            packet = self._socket.recv(PACKET)
+        except OSError:
+            packet = b""
+        return packet or os._exit(0)
+
+
+class Child:
+    """One worker. Made in the zygote, so that its first scope is there when it begins to serve."""
+
+    def __init__(self, library: Any, prelude: Prelude) -> None:
+        self._library = library
+        self._prelude = prelude
+        self._line: Line
+        #: Why the task is being ended: ``timeout``, ``aborted``; empty while it may go on.
+        self._stopped = ""
+        self._cpu_end = math.inf
+        self._look_at = math.inf
+        #: Memory that the next task gets beyond its limit, to free what an earlier one has left; -1 when that is too much.
+        self._extra = 0
+        self._soft_limit = 0
+        self._base = 0
+        self._natives = Natives(library, self._host_call, self._interrupted)
+        self._scope = Scope(library, prelude, self._natives)
+
+    def serve(self, end: socket) -> None:
+        """Do what the server says, until it hangs up."""
+        self._line = Line(end)
+        self._base = _peak()
+        while True:
+            message = self._line.receive()
+            order = json.loads(message)
+            if order["op"] == "run":
+                self._line.send(self._run(order, message))
+            elif order["op"] == "reset":
+                self._scope.close()
+                self._scope = Scope(self._library, self._prelude, self._natives)
+                self._extra = 0
+                self._line.send(b'{"op":"ready"}')
+
+    def _run(self, order: dict[str, Any], message: bytes) -> bytes:
+        self._begin(order)
+        try:
+            self._scope.start(message)
+            packet = self._outcome()
+        except Thrown:
+            packet = self._failure(order["memory"])
+        if self._scope.has_jobs:
+            self._drain_quietly()
+        self._cpu_end = self._look_at = math.inf
+        spent = self._scope.has_jobs or self._extra < 0
+        return packet[:-1] + b',"spent":true}' if spent else packet
+
+    def _begin(self, order: dict[str, Any]) -> None:
+        now = time.process_time()
+        self._stopped = ""
+        self._cpu_end = now + order["cpu"] / 1000
+        self._look_at = now + _LOOK_EVERY
+        soft = int(self._cpu_end) + _PATIENCE
+        if soft != self._soft_limit:
+            self._soft_limit = soft
+            resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+        self._scope.enter()
+        self._scope.set_memory(order["memory"] + self._extra)
+
+    def _outcome(self) -> bytes:
+        scope = self._scope
+        while True:
+            while scope.job():
+                pass
+            result = scope.poll()
+            if isinstance(result, bytes):
+                return result
+            if result > 0:
+                self._line.wait(result / 1000)
+                if self._line.called_off():
+                    self._stopped = "aborted"
+                    raise Thrown
+
+    def _failure(self, memory: int) -> bytes:
+        scope = self._scope
+        if self._halted():
+            scope.forget()
+            return _STOPPED[self._stopped]
+        scope.set_memory(memory + self._extra + HEADROOM)
+        packet, short = scope.failed()
+        # Getters of what was thrown have run; they may have used up the time that was left.
+        if self._halted():
+            return _STOPPED[self._stopped]
+        if packet is None or short == "yes" or (short == "perhaps" and _peak() - self._base > memory // 2):
+            used = scope.memory_used()
+            # What the next task needs to free what this one has left; a scope that is too full for that is given up.
+            self._extra = max(0, used + HEADROOM - memory) if used < memory + HEADROOM else -1
+            return _OUT_OF_MEMORY
+        return packet
+
+    def _halted(self) -> bool:
+        return self._stopped != ""
+
+    def _drain_quietly(self) -> None:
+        try:
+            while self._scope.job():
+                pass
+        except Thrown:
+            self._scope.forget()
+
+    def _host_call(self, packet: bytes) -> bytes | None:
+        if self._stopped:
+            return None
+        self._line.send(packet)
+        answer = self._line.receive()
+        if answer == _ABORT:
+            self._stopped = "aborted"
+            return None
+        return answer
+
+    def _interrupted(self) -> bool:
+        if self._stopped:
+            return True
+        now = time.process_time()
+        if now >= self._cpu_end:
+            self._stopped = "timeout"
+        elif now >= self._look_at:
+            self._look_at = now + _LOOK_EVERY
+            if self._line.called_off():
+                self._stopped = "aborted"
+        return self._stopped != ""
+
+
+def _peak() -> int:
+    """The most memory that this process has had, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+_STOPPED: Final = {
+    "timeout": b'{"op":"done","e":{"name":"ScriptTimeout","message":"the script used more CPU time than it may",'
+    b'"kind":"timeout"}}',
+    "aborted": b'{"op":"done","e":{"name":"ScriptTimeout","message":"the script was called off","kind":"timeout"}}',
+}
+_OUT_OF_MEMORY: Final = b'{"op":"done","e":{"name":"InternalError","message":"out of memory","kind":"memory"}}'

@@ -1,0 +1,286 @@
+"""A JavaScript global scope in this process: one QuickJS runtime with one context, and the bridge in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+from sojourn.scripting.ije.library import (
+    EVAL_COMPILE_ONLY,
+    EVAL_GLOBAL,
+    READ_BYTECODE,
+    TAG_EXCEPTION,
+    TAG_NULL,
+    TAG_STRING,
+    TAG_STRING_ROPE,
+    TAG_UNDEFINED,
+    WRITE_BYTECODE,
+    WRITE_STRIP_SOURCE,
+    ffi,
+)
+
+#: Memory of JavaScript values while nothing of a user runs, in bytes.
+_ENOUGH: Final = 256 << 20
+#: Memory beyond the limit for the text of an error and for cleaning up, in bytes.
+HEADROOM: Final = 4 << 20
+#: C stack that JavaScript may use, in bytes; half of what a process has at least.
+STACK: Final = 3 << 20
+
+
+class Prelude(NamedTuple):
+    """The prelude as bytecode, made once and used for each scope."""
+
+    #: Bytecode of each file and whether it belongs to the bridge; ``bridge.js`` first.
+    files: Sequence[tuple[bytes, bool]]
+    #: ``bridge_spec()`` as JSON.
+    classes: bytes
+
+
+class Thrown(Exception):
+    """JavaScript has thrown; the value is pending in the scope."""
+
+
+class Natives:
+    """What the bridge calls: the functions of this process, as one C callback each.
+
+    Args:
+        library: The loaded library.
+        send: Hands a packet to the host and returns its answer; None stops the script for good.
+        interrupted: Asked from time to time while JavaScript runs; true stops the script for good.
+    """
+
+    def __init__(self, library: Any, send: Callable[[bytes], bytes | None], interrupted: Callable[[], bool]) -> None:
+        self._library = library
+        self._send = send
+        self._interrupted = interrupted
+        self.callback = ffi.callback("JSCFunctionData", self._called)
+        self.interrupt = ffi.callback("JSInterruptHandler", self._asked)
+
+    def _called(self, context: Any, _this: Any, _count: int, arguments: Any, which: int, _data: Any) -> Any:
+        if which == 0:
+            return self._host_call(context, arguments)
+        if which == 1:
+            return self._evaluate(context, arguments)
+        return number(time.monotonic() * 1000)
+
+    def _host_call(self, context: Any, arguments: Any) -> Any:
+        library = self._library
+        packet = text_of(library, context, arguments[0])
+        answer = None if packet is None else self._send(packet)
+        if answer is None:
+            return self._stopped(context)
+        return library.JS_NewStringLen(context, answer, len(answer))
+
+    def _stopped(self, context: Any) -> Any:
+        library = self._library
+        library.JS_ThrowInternalError(context, b"interrupted")
+        error = library.JS_GetException(context)
+        library.JS_SetUncatchableError(context, error)
+        return library.JS_Throw(context, error)
+
+    def _evaluate(self, context: Any, arguments: Any) -> Any:
+        library = self._library
+        size = ffi.new("size_t *")
+        code = library.JS_ToCStringLen2(context, size, arguments[0], False)
+        if code == ffi.NULL:
+            return EXCEPTION
+        file = library.JS_ToCStringLen2(context, ffi.NULL, arguments[1], False)
+        value = EXCEPTION if file == ffi.NULL else library.JS_Eval(context, code, size[0], file, EVAL_GLOBAL)
+        if file != ffi.NULL:
+            library.JS_FreeCString(context, file)
+        library.JS_FreeCString(context, code)
+        return value
+
+    def _asked(self, _runtime: Any, _opaque: Any) -> int:
+        return 1 if self._interrupted() else 0
+
+
+class Scope:
+    """A global scope with the whole prelude."""
+
+    def __init__(self, library: Any, prelude: Prelude, natives: Natives) -> None:
+        self._library = library
+        self._natives = natives
+        self._runtime = library.JS_NewRuntime()
+        library.JS_SetMemoryLimit(self._runtime, _ENOUGH)
+        library.JS_SetMaxStackSize(self._runtime, STACK)
+        library.JS_SetInterruptHandler(self._runtime, natives.interrupt, ffi.NULL)
+        self._context = library.JS_NewContext(self._runtime)
+        self._bridge = self._built(prelude)
+        self._start = self._property(b"start")
+        self._poll = self._property(b"poll")
+        self._failed = self._property(b"failed")
+
+    def set_memory(self, most: int) -> None:
+        """Let JavaScript values have ``most`` bytes."""
+        self._library.JS_SetMemoryLimit(self._runtime, most)
+
+    def memory_used(self) -> int:
+        """What is left in use after a collection, in bytes."""
+        usage: Any = ffi.new("JSMemoryUsage *")
+        self._library.JS_RunGC(self._runtime)
+        self._library.JS_ComputeMemoryUsage(self._runtime, usage)
+        return int(usage.malloc_size)
+
+    def start(self, packet: bytes) -> None:
+        """Begin a task; raises :class:`Thrown`."""
+        text = self._library.JS_NewStringLen(self._context, packet, len(packet))
+        if text.tag == TAG_EXCEPTION:
+            raise Thrown
+        try:
+            self._free(self._called(self._start, [text]))
+        finally:
+            self._free(text)
+
+    def poll(self) -> bytes | float:
+        """The packet of the outcome, or the milliseconds until the next call; raises :class:`Thrown`."""
+        value = self._called(self._poll, [])
+        try:
+            if value.tag in {TAG_STRING, TAG_STRING_ROPE}:
+                packet = text_of(self._library, self._context, value)
+                if packet is None:
+                    raise Thrown
+                return packet
+            found = ffi.new("double *")
+            self._library.JS_ToFloat64(self._context, found, value)
+            return float(found[0])
+        finally:
+            self._free(value)
+
+    def job(self) -> bool:
+        """Run one pending promise job; false when there is none. Raises :class:`Thrown` for an interrupt."""
+        done = self._library.JS_ExecutePendingJob(self._runtime, ffi.new("JSContext **"))
+        if done < 0:
+            raise Thrown
+        return bool(done)
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether promise jobs are pending."""
+        return bool(self._library.JS_IsJobPending(self._runtime))
+
+    def failed(self) -> tuple[bytes | None, Literal["no", "perhaps", "yes"]]:
+        """The packet of the outcome for what was thrown, None when it cannot be said; and whether memory was short.
+
+        QuickJS throws ``null`` when it has no memory left for an error; a script may do so too.
+        """
+        thrown = self._library.JS_GetException(self._context)
+        try:
+            value = self._called(self._failed, [thrown])
+            packet = text_of(self._library, self._context, value)
+            self._free(value)
+        except Thrown:
+            self._free(self._library.JS_GetException(self._context))
+            packet = None
+        empty = thrown.tag == TAG_NULL
+        self._free(thrown)
+        if packet is None or packet.startswith(_OUT_OF_MEMORY):
+            return packet, "yes"
+        return packet, "perhaps" if empty else "no"
+
+    def forget(self) -> None:
+        """Drop what was thrown."""
+        self._free(self._library.JS_GetException(self._context))
+
+    def close(self) -> None:
+        """Free everything."""
+        for value in (self._start, self._poll, self._failed, self._bridge):
+            self._free(value)
+        self._library.JS_FreeContext(self._context)
+        self._library.JS_FreeRuntime(self._runtime)
+
+    def enter(self) -> None:
+        """Measure the stack from here on."""
+        self._library.JS_UpdateStackTop(self._runtime)
+
+    def _called(self, function: Any, arguments: list[Any]) -> Any:
+        listed = ffi.new("JSValue[]", arguments)
+        value = self._library.JS_Call(self._context, function, UNDEFINED, len(arguments), listed)
+        if value.tag == TAG_EXCEPTION:
+            raise Thrown
+        return value
+
+    def _free(self, value: Any) -> None:
+        self._library.JS_FreeValue(self._context, value)
+
+    def _property(self, name: bytes) -> Any:
+        return self._library.JS_GetPropertyStr(self._context, self._bridge, name)
+
+    def _built(self, prelude: Prelude) -> Any:
+        library, context = self._library, self._context
+        functions = [(self._loaded(code), core) for code, core in prelude.files]
+        core = self._array([function for function, of_core in functions[1:] if of_core])
+        parts = self._array([function for function, of_core in functions[1:] if not of_core])
+        classes = library.JS_NewStringLen(context, prelude.classes, len(prelude.classes))
+        arguments = [self._natives_object(), core, parts, classes]
+        bridge = self._called(functions[0][0], arguments)
+        for value in (*arguments, functions[0][0]):
+            self._free(value)
+        return bridge
+
+    def _loaded(self, bytecode: bytes) -> Any:
+        compiled = self._library.JS_ReadObject(self._context, bytecode, len(bytecode), READ_BYTECODE)
+        if compiled.tag == TAG_EXCEPTION:
+            raise Thrown
+        function = self._library.JS_EvalFunction(self._context, compiled)
+        if function.tag == TAG_EXCEPTION:
+            raise Thrown
+        return function
+
+    def _array(self, items: list[Any]) -> Any:
+        array = self._library.JS_NewArray(self._context)
+        for place, item in enumerate(items):
+            self._library.JS_SetPropertyUint32(self._context, array, place, item)
+        return array
+
+    def _natives_object(self) -> Any:
+        library, context = self._library, self._context
+        natives = library.JS_NewObject(context)
+        for which, name in enumerate((b"send", b"evaluate", b"now")):
+            function = library.JS_NewCFunctionData(context, self._natives.callback, 0, which, 0, ffi.NULL)
+            library.JS_SetPropertyStr(context, natives, name, function)
+        return natives
+
+
+def compiled(library: Any, code: str, file: str) -> bytes:
+    """The bytecode of a file of the prelude; raises ``ValueError`` with the message of a syntax error."""
+    runtime = library.JS_NewRuntime()
+    context = library.JS_NewContext(runtime)
+    data = code.encode()
+    function = library.JS_Eval(context, data, len(data), file.encode(), EVAL_GLOBAL | EVAL_COMPILE_ONLY)
+    if function.tag == TAG_EXCEPTION:
+        raise ValueError(f"{file}: {text_of(library, context, library.JS_GetException(context))!r}")
+    size = ffi.new("size_t *")
+    written = library.JS_WriteObject(context, size, function, WRITE_BYTECODE | WRITE_STRIP_SOURCE)
+    bytecode = bytes(ffi.buffer(written, size[0]))
+    library.js_free(context, written)
+    library.JS_FreeValue(context, function)
+    library.JS_FreeContext(context)
+    library.JS_FreeRuntime(runtime)
+    return bytecode
+
+
+def text_of(library: Any, context: Any, value: Any) -> bytes | None:
+    """A JavaScript string as UTF-8; None when there is no memory for it (the error is pending)."""
+    size = ffi.new("size_t *")
+    found = library.JS_ToCStringLen2(context, size, value, False)
+    if found == ffi.NULL:
+        return None
+    text = bytes(ffi.buffer(found, size[0]))
+    library.JS_FreeCString(context, found)
+    return text
+
+
+def number(value: float) -> Any:
+    """A JavaScript number."""
+    return ffi.new("JSValue *", {"u": int.from_bytes(_double(value), "little"), "tag": 8})[0]
+
+
+def _double(value: float) -> bytes:
+    return bytes(ffi.buffer(ffi.new("double *", value)))
+
+
+UNDEFINED: Final = ffi.new("JSValue *", {"u": 0, "tag": TAG_UNDEFINED})[0]
+EXCEPTION: Final = ffi.new("JSValue *", {"u": 0, "tag": TAG_EXCEPTION})[0]
+_OUT_OF_MEMORY: Final = b'{"op":"done","e":{"name":"InternalError","message":"out of memory'

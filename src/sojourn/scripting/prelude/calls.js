@@ -1,0 +1,40 @@
+// Calls of host functions. Only this file has hold of natives.send.
+(function (p, codec, errors, send) {
+  'use strict';
+  const DEFAULT_ROOM = 8388608;
+  let room = DEFAULT_ROOM;
+  let sequence = 0;
+
+  // The result of the host function name; raises what it raised.
+  function call(name, args) {
+    const number = sequence + 1;
+    sequence = number;
+    let list = '';
+    for (let i = 0; i < args.length; i++) list += (i === 0 ? '' : ',') + codec.write(args[i], room - list.length);
+    const reply = exchanged('{"op":"call","q":' + number + ',"n":' + p.stringify(name) + ',"a":[' + list + ']}');
+    if (reply.q !== number) throw new p.Error('the host did not answer');
+    if (p.hasOwn(reply, 'e')) throw errors.made(reply.e);
+    return reply.v;
+  }
+
+  // An error of the runtime itself, a stack overflow inside of it above all, never gets to a script: it may be an object
+  // of another realm.
+  function exchanged(packet) {
+    let text;
+    try {
+      text = send(packet);
+    } catch {
+      text = '';
+    }
+    if (typeof text !== 'string' || text === '') throw new p.Error('the host cannot be called');
+    return codec.read(text);
+  }
+
+  return p.freeze({
+    __proto__: null,
+    call,
+    // How many bytes one value may have, in calls and as the outcome.
+    room: () => room,
+    setRoom(bytes) { room = bytes; },
+  });
+})
