@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Self
 
 import msgspec
 
+import sojourn.scripting.api  # noqa: F401 - declares what scripts see
 from sojourn.scripting.dispatch import bridge_spec
 from sojourn.scripting.errors import EnvironmentLost, RuntimeMissing
 from sojourn.scripting.prelude import sources

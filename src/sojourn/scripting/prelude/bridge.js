@@ -17,7 +17,8 @@
   const errors = core[4](p, codec);
   const calls = core[5](p, codec, errors, natives.send);
   const modules = core[6](p, calls, natives.evaluate);
-  const host = core[7](p, calls, errors, modules, p.parse(classes));
-  for (let i = 0; i < parts.length; i++) parts[i](host);
+  const built = core[7](p, calls, errors, modules, p.parse(classes));
+  for (let i = 0; i < parts.length; i++) parts[i](built.host);
+  built.close();
   return core[8](p, { __proto__: null, codec, seed, timers, errors, calls, modules, evaluate: natives.evaluate });
 })

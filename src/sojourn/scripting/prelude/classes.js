@@ -4,6 +4,8 @@
   // The numbers by which the host knows the instances.
   const handles = new p.WeakMap();
   const classes = { __proto__: null };
+  // What hangs on a name: the one instance of a class by 'session' or 'engine.sessionManager'.
+  const instances = { __proto__: null };
 
   function handleOf(self, name) {
     const found = typeof self === 'object' && self !== null ? p.weakGet(handles, self) : undefined;
@@ -16,7 +18,6 @@
     return p.freeze(f);
   }
 
-  // args with the handle of self before them; alone[i] are the classes with one instance, which need none.
   function withHandle(self, name, args) {
     const all = [handleOf(self, name)];
     for (let i = 0; i < args.length; i++) p.define(all, i + 1, args[i], true);
@@ -62,7 +63,7 @@
       if (kind !== 'get') continue;
       const get = getterOf(cls, name);
       const set = setterOf(cls, name, writable[name] === true);
-      p.defineProperty(prototype, name, { __proto__: null, get, set, enumerable: true });
+      p.defineProperty(prototype, name, { __proto__: null, get, set, enumerable: true, configurable: true });
     }
   }
 
@@ -71,35 +72,70 @@
     accessors(cls, make.prototype);
     for (const [kind, name] of cls.members) {
       if (kind === 'method') p.define(make.prototype, name, functionOf(cls, kind, name), false);
-      if (kind === 'static') p.fix(make, name, functionOf(cls, kind, name));
+      if (kind === 'static') p.define(make, name, functionOf(cls, kind, name), true);
     }
     p.defineProperty(make.prototype, Symbol.toStringTag, { __proto__: null, value: cls.name });
-    p.freeze(make.prototype);
-    classes[cls.name] = p.freeze(make);
+    classes[cls.name] = make;
     publish(cls, make);
   }
 
   function publish(cls, make) {
-    const instance = cls.instance === '' ? undefined : p.freeze(p.create(make.prototype));
-    if (cls.exported) p.fix(p.global, cls.name, make);
-    if (instance !== undefined) p.fix(p.global, cls.instance, instance);
-    for (const name of cls.modules) modules.add(name, name.startsWith('context/') ? instance : make);
+    if (cls.instance !== '') instances[cls.instance] = p.create(make.prototype);
+    p.fix(p.global, cls.name, make);
+    for (const name of cls.modules) modules.add(name, name.startsWith('context/') ? instances[cls.instance] : make);
   }
 
-  for (const cls of spec) build(cls);
+  function functions(cls) {
+    for (const [kind, name] of cls.members) if (kind === 'static') hang(name, functionOf(cls, kind, name));
+  }
 
-  return p.freeze({
+  // Give the global object, or the instance before the dot, a property that scripts cannot change.
+  function hang(path, value) {
+    const dot = path.lastIndexOf('.');
+    const target = dot < 0 ? p.global : instances[path.slice(0, dot)];
+    if (target === undefined) throw new p.TypeError('there is nothing that ' + path + ' could hang on');
+    p.fix(target, path.slice(dot + 1), value);
+  }
+
+  for (const cls of spec) {
+    if (cls.role === 'class') build(cls);
+    if (cls.role === 'functions') functions(cls);
+  }
+  for (const path of p.keys(instances).sort()) hang(path, instances[path]);
+
+  const host = p.freeze({
     __proto__: null,
     // call(name, args) -> value of a host function: 'Session.login'.
     call: calls.call,
     primordials: p,
-    // The classes of the host by name.
-    classes: p.freeze(classes),
+    // The classes of the host by name; until all files of the prelude have run their prototypes can be added to.
+    classes,
     // defineModule('lib/session/Session', exports): what require gives under that name.
     defineModule: modules.add,
-    // defineGlobal(name, value): a global variable that scripts cannot change.
-    defineGlobal: (name, value) => p.fix(p.global, name, value),
+    // defineGlobal(path, value): a global variable, or a property of a global object of the host ('engine.env'), that
+    // scripts cannot change; a class is frozen with its prototype.
+    defineGlobal(path, value) {
+      hang(path, value);
+      if (typeof value === 'function') finished(value);
+      else if (typeof value === 'object' && value !== null) p.freeze(value);
+    },
     // defineError(name, maker): errors of the host with this name are made by maker({ name, message, code, … }).
     defineError: errors.register,
+  });
+
+  function finished(make) {
+    p.freeze(make);
+    if (make.prototype !== undefined) p.freeze(make.prototype);
+  }
+
+  return p.freeze({
+    __proto__: null,
+    host,
+    // Nothing of the host changes after this.
+    close() {
+      for (const name of p.keys(classes)) finished(classes[name]);
+      for (const path of p.keys(instances)) p.freeze(instances[path]);
+      p.freeze(classes);
+    },
   });
 })
