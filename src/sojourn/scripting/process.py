@@ -35,7 +35,8 @@ _MOURNING: Final = 5.0
 FRAME: Final = 400_000
 
 _ABORT: Final = b'{"op":"abort"}'
-_READY: Final = b'{"op":"ready"}'
+#: What a worker says when a fresh global scope is there.
+READY: Final = b'{"op":"ready"}'
 
 
 class Call(msgspec.Struct, frozen=True, tag_field="op", tag="call"):
@@ -155,7 +156,7 @@ class WorkerProcess:
         finally:
             self._channel.rest()
             self._busy = False
-        if answer != _READY:
+        if answer != READY:
             raise await self._end("protocol")
         self._clean = True
 

@@ -57,15 +57,19 @@
 
   const cut = (text) => (text.length > LONGEST ? p.slice(text, 0, LONGEST) : text);
 
-  // The lines of the stack that are not of the bridge.
+  const FRAME = '    at ';
+  // Lines of the bridge, and on v8 of what runs it.
+  const isOurs = (line) => p.includes(line, 'sojourn:') || p.includes(line, '(ext:') || p.includes(line, ' file:///');
+
+  // The lines of the stack that are calls of scripts; v8 begins a stack with name and message.
   function stackOf(thrown) {
     const stack = thrown.stack;
-    if (typeof stack !== 'string' || !p.includes(stack, 'sojourn:')) return typeof stack === 'string' ? stack : '';
+    if (typeof stack !== 'string') return '';
     let out = '';
     for (let from = 0; from < stack.length;) {
       const end = p.indexOf(stack, '\n', from);
       const line = p.slice(stack, from, end < 0 ? stack.length : end + 1);
-      if (!p.includes(line, 'sojourn:')) out += line;
+      if (p.startsWith(line, FRAME) && !isOurs(line)) out += line;
       from = end < 0 ? stack.length : end + 1;
     }
     return out;

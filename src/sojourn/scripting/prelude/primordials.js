@@ -10,9 +10,9 @@
   const TypedArray = getPrototypeOf(Uint8Array.prototype);
 
   // A stack is text. A hook that a script sets would be handed the functions of the bridge.
-  Error.stackTraceLimit = 50;
   delete Error.prepareStackTrace;
   delete Error.stackTraceLimit;
+  defineProperty(Error, 'stackTraceLimit', { __proto__: null, value: 50 });
   defineProperty(Error, 'prepareStackTrace', { __proto__: null, value: undefined });
 
   // A property of data that no setter of a prototype can catch.
