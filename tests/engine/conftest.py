@@ -33,7 +33,7 @@ ON_BOTH = frozenset(
     {
         *("test_apikeys", "test_audit", "test_audit_keeping", "test_facts", "test_grants"),
         *("test_groups", "test_journal", "test_leases", "test_passwords", "test_realms", "test_users"),
-        *("test_arriving", "test_sessions"),
+        *("test_arriving", "test_sessions", "test_vfs"),
     }
 )
 

@@ -10,8 +10,10 @@ import pytest
 from sojourn import AuthToken, Engine, Session
 from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.core.errors import AuthTokenRefused, InsufficientScope
-from sojourn.engine.security.actors import Actor
+from sojourn.engine.files.deploying import Write
+from sojourn.engine.security.actors import HOST, Actor
 from sojourn.engine.tokens.script_scopes import BadScript, canonical
+from sojourn.model.file_path import parse_path
 from tests.http.conftest import PASSWORD
 from tests.http.wire_client import Client
 
@@ -107,10 +109,12 @@ async def test_links_and_other_spellings_name_no_script(owner: Session, scripts:
             await owner.authorize_token(AuthToken([word]))
 
 
-async def test_one_spelling_is_kept(owner: Session) -> None:
-    token = AuthToken(["ufs:/jobs/%61.js", "ufs:/jobs/a.js", "vfs:ikey?007"])
+async def test_one_spelling_is_kept(engine: Engine, owner: Session) -> None:
+    wanted = Write(parse_path("/shared/night.js", "vfs"), b"1")
+    key = (await engine.rules.files.deploying.write([wanted], HOST))[0].key
+    token = AuthToken(["ufs:/jobs/%61.js", "ufs:/jobs/a.js", f"vfs:ikey?00{key}"])
     await owner.authorize_token(token)
-    assert token.scope == f"{A} vfs:ikey?7"
+    assert token.scope == f"{A} vfs:ikey?{key}"
     assert canonical(["ufs:/jobs/b%20c.js"]) == B
 
 

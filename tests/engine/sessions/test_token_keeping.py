@@ -9,10 +9,13 @@ from sojourn.config.settings import AuditSettings
 from sojourn.core.clock import DAY, HOUR, ManualClock
 from sojourn.core.errors import AuthTokenRefused
 from sojourn.engine.database import schema
+from sojourn.engine.files.deploying import Write
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
+from sojourn.engine.security.actors import HOST
 from sojourn.engine.tokens import keeping as token_keeping
 from sojourn.engine.tokens.keeping import TokenKeeping
+from sojourn.model.file_path import parse_path
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device
 from sojourn.model.token import AuthToken
@@ -129,7 +132,9 @@ async def test_children_go_with_their_parents_and_what_lives_stays(
 async def test_the_scripts_of_a_token_go_with_it(
     rules: Rules, owner: Session, keeping: TokenKeeping, clock: ManualClock
 ) -> None:
-    await owner.authorize_token(AuthToken("vfs:ikey?123 cart.read"))
+    wanted = Write(parse_path("/shared/night.js", "vfs"), b"1")
+    key = (await rules.files.deploying.write([wanted], HOST))[0].key
+    await owner.authorize_token(AuthToken(f"vfs:ikey?{key} cart.read"))
     assert (await counts(rules))[1] == 1
     clock.advance(70 * DAY)
     await keeping.round()

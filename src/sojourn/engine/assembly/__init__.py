@@ -21,9 +21,7 @@ from sojourn.engine.audit.log import Audit
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.ends.journal import EndJournal
 from sojourn.engine.facts import Facts
-from sojourn.engine.files.files import Files
-from sojourn.engine.files.owners import Owners
-from sojourn.engine.files.ufs import Ufs
+from sojourn.engine.files.files import files_of
 from sojourn.engine.keys.apikeys import ApiKeys
 from sojourn.engine.keys.life import KeyLife
 from sojourn.engine.keys.seals import Seals
@@ -55,6 +53,7 @@ def assemble(
     time = StoreClock(clock)
     log = audit(db, time)
     accounts, realms = Accounts(AccountSeal(), time), Realms(db)
+    facts = Facts(db, accounts.seal, time)
     ground = Ground(
         settings=settings,
         db=db,
@@ -64,10 +63,10 @@ def assemble(
         time=time,
         audit=log,
         accounts=accounts,
-        facts=Facts(db, accounts.seal, time),
+        facts=facts,
         realms=realms,
         journal=EndJournal(db),
-        files=Files(ufs=Ufs(settings.script_roots), owners=Owners(realms)),
+        files=files_of(settings, db=db, facts=facts, realms=realms, audit=log, clock=time),
     )
     return _rules(ground, assemble_ending(ground))
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from sojourn.core.errors import InsufficientScope
 from sojourn.engine.realms import Realms
+from sojourn.engine.security.actors import Actor
 from sojourn.model.file_path import FilePath
 from sojourn.model.realm import Realm
 
@@ -42,6 +44,20 @@ class Owners:
             return None
         # A realm's name has no capitals: with them it means that realm on a careless file system.
         return None if self._realms.get(first.casefold()) is not None else SHARED
+
+    def realm_id(self, owner: str) -> str:
+        """How rows name an owner: the id of its realm, empty for :data:`SHARED`."""
+        realm = None if owner == SHARED else self._realms.get(owner)
+        return realm.id if realm is not None else ""
+
+    def check_deploys(self, actor: Actor, owner: str) -> None:
+        """Raise ``InsufficientScope`` unless ``actor`` may write files of ``owner``.
+
+        The scope for one realm has to hold there, the one for ``shared`` everywhere: it is in no realm's gift.
+        """
+        scopes = actor.everywhere if owner == SHARED else actor.in_realm.get(self.realm_id(owner), actor.everywhere)
+        if not actor.host and not scopes & {deploy_scope(owner), DEPLOY_EVERYWHERE}:
+            raise InsufficientScope
 
     def admits(self, realm: Realm, place: FilePath) -> bool:
         """Whether scripts of ``realm`` may run and require the file."""

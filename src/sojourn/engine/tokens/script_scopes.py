@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from sojourn.core.errors import AuthTokenRefused, BadRequest
-from sojourn.engine.files.file import FileUnreadable
+from sojourn.engine.files.file import File, FileUnreadable
 from sojourn.engine.files.files import Files
 from sojourn.model.file_path import BadPath, FileKey, parse_reference
 from sojourn.model.scope import is_condition, parse_scopes
@@ -37,10 +37,10 @@ class ScriptFiles:
         """The script scopes of ``scope`` with the SHA-256 of each file as it is now; raises :class:`BadScript`."""
         found: dict[str, bytes] = {}
         for word in filter(is_condition, scope.split()):
-            digest = await self._digest(word) if word.startswith("ufs:") else b""
-            if digest is None:
+            file = await self._file(word)
+            if file is None:
                 raise BadScript(f"there is no script {word}")
-            found[word] = digest
+            found[word] = file.digest
         return found
 
     async def check(self, allowed: Mapping[str, bytes], chain: Sequence[str]) -> None:
@@ -54,23 +54,19 @@ class ScriptFiles:
             raise AuthTokenRefused("script-not-allowed")
 
     async def _fits(self, allowed: Mapping[str, bytes], uri: str) -> bool:
-        try:
-            spelled = _canonical(uri)
-        except BadScript:
+        """Whether a script is allowed by its path or by its key, as it is now."""
+        file = await self._file(uri)
+        if file is None:
             return False
-        granted = allowed.get(spelled)
-        return bool(granted) and granted == await self._digest(spelled)
+        named = [file.place.uri, *([FileKey(file.key).uri] if file.key else [])]
+        return any(allowed.get(name) == file.digest for name in named)
 
-    async def _digest(self, uri: str) -> bytes | None:
-        """SHA-256 of a file as it is now; None when there is none or it cannot be read."""
-        place = parse_reference(uri)
-        if isinstance(place, FileKey) or place.system == "vfs":
-            return None
+    async def _file(self, uri: str) -> File | None:
+        """A file as it is now; None when there is none or it cannot be read."""
         try:
-            file = await self._files.ufs.find(place)
-        except FileUnreadable:
+            return await self._files.any(parse_reference(uri))
+        except (BadPath, FileUnreadable):
             return None
-        return file.digest if file is not None else None
 
 
 def _canonical(word: str) -> str:

@@ -68,14 +68,13 @@ class Sources:
         """The text at ``place``; None when there is none that ``realm`` may use. Raises as :meth:`find`."""
         try:
             file = await self._files.find(place, realm)
-            if file is not None:
-                return self._text(file)
         except FileUnreadable as error:
-            known = self._good.get(place) if isinstance(place, FilePath) else None
-            if known is None or isinstance(place, FileKey):
-                raise
-            self._tell(place, error.message)
-            return known
+            return self._last_good(place, 0, error)
+        if file is not None:
+            try:
+                return self._text(file)
+            except FileUnreadable as error:
+                return self._last_good(file.place, file.key, error)
         if isinstance(place, FilePath) and self._files.owners.admits(realm, place):
             self._good.pop(place, None)
             self._problems.pop(place, None)
@@ -100,10 +99,15 @@ class Sources:
             _log.info("%s is in use again as it is", file.place.uri)
         return source
 
-    def _tell(self, place: FilePath, text: str) -> None:
-        if self._problems.get(place) != text:
-            self._problems[place] = text
-            _log.error("%s: %s; the last good version stays in use", place.uri, text)
+    def _last_good(self, place: FilePath | FileKey, key: int, error: FileUnreadable) -> Source:
+        """What the file said when it could be read; raises ``error`` when it never could, or was another file then."""
+        known = self._good.get(place) if isinstance(place, FilePath) else None
+        if known is None or known.key != key or isinstance(place, FileKey):
+            raise error
+        if self._problems.get(place) != error.message:
+            self._problems[place] = error.message
+            _log.error("%s: %s; the last good version stays in use", place.uri, error.message)
+        return known
 
 
 def _places(reference: str | int) -> Sequence[FilePath | FileKey]:

@@ -10,6 +10,7 @@ from sojourn.engine.database.schema.attest import attest_realm
 from sojourn.engine.database.schema.columns import metadata
 from sojourn.engine.database.schema.directory import account, assignee, membership, scope_grant, user_group
 from sojourn.engine.database.schema.ends import drop_request, end_journal, lease, store_mark
+from sojourn.engine.database.schema.files import vfs_file, vfs_version
 from sojourn.engine.database.schema.generation import FACTS
 from sojourn.engine.database.schema.keys import api_key, api_key_pipeline, engine_secret, signing_key, signing_key_use
 from sojourn.engine.database.schema.log import audit_event
@@ -59,4 +60,6 @@ __all__ = [
     "signing_key_use",
     "store_mark",
     "user_group",
+    "vfs_file",
+    "vfs_version",
 ]

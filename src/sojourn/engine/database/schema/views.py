@@ -1,4 +1,4 @@
-"""The directory as foreign tools and scripts read it: views with the names of the seed, without anything secret.
+"""Directory and ``vfs:`` files as foreign tools and scripts read them: views with the names of the seed, nothing secret.
 
 Each has a UNION or a join, so that no database lets anybody write through it.
 """
@@ -34,11 +34,18 @@ SELECT COALESCE(given.account, given.user_group) AS "iAssignee", given.scope AS 
     COALESCE(place.name, given.realm) AS "iRealm", given.product AS "iProduct"
 FROM scope_grant AS given LEFT JOIN realm AS place ON place.id = given.realm"""
 
+_FILES = """\
+SELECT entry.key AS "iKey", entry.live_path AS "iUrl", entry.mime AS "iMimeType", entry.kind AS "iKind",
+    place.name AS "iRealm", entry.version AS "iVersion", entry.size AS "iSize", entry.changed AS "iChanged"
+FROM vfs_file AS entry LEFT JOIN realm AS place ON place.id = entry.realm
+WHERE entry.live_path IS NOT NULL AND (entry.realm = '' OR place.live_name IS NOT NULL)"""
+
 #: Name of each view and what it selects.
 VIEWS: Mapping[str, str] = {
     "iGroupUser": _USERS,
     "iGroupUserMember": _MEMBERS,
     "iGroupUserScope": _SCOPES,
+    "iVfs": _FILES,
 }
 
 
