@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from sojourn.core.errors import BadRequest, InsufficientScope, SojournError, Unauthorized
@@ -98,6 +99,8 @@ class Dispatcher:
 
 def bridge_spec() -> list[dict[str, Any]]:
     """All classes as the bridge in the worker builds them: name, where they are found, members with their kinds."""
+    # They are declared when their modules are imported, and nobody needs them before a runtime is opened.
+    import_module("sojourn.scripting.api")
     return [
         {
             "name": spec.name,

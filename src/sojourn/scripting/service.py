@@ -48,14 +48,15 @@ class Scripts:
         self.rules = rules
         #: Finds scripts by their reference.
         self.sources = Sources(rules.files)
-        self._workers = Workers(openers, settings.scripts)
-        self._ceilings = Ceilings(self._workers, settings)
-        self._environments = Environments(self._workers, self._ceilings, rules.clock)
+        self.workers = Workers(openers, settings.scripts)
+        self._ceilings = Ceilings(self.workers, settings)
+        #: What there is now.
+        self.environments = Environments(self.workers, self._ceilings, rules.clock)
         self._claimed: set[Environment] = set()
         self._closed = False
         #: What was done so far.
-        self.counts = Counts(self._workers, self._environments, self._ceilings)
-        rules.ends.listen(self._environments.ended)
+        self.counts = Counts(self.workers, self.environments, self._ceilings)
+        rules.ends.listen(self.environments.ended)
 
     # --- executing ---
 
@@ -98,7 +99,7 @@ class Scripts:
         """
         if self._closed:
             raise ScriptsClosed
-        taken = await self._environments.pooled(Asker(session, visitor=False, patience=0 if nested else PATIENCE))
+        taken = await self.environments.pooled(Asker(session, visitor=False, patience=0 if nested else PATIENCE))
         self._claimed.add(taken.environment)
         return taken.environment
 
@@ -106,23 +107,23 @@ class Scripts:
         """Give an environment back that was claimed. May be called again."""
         if environment in self._claimed:
             self._claimed.remove(environment)
-            await self._environments.give_back(environment)
+            await self.environments.give_back(environment)
 
     async def warm_up(self) -> None:
         """Make workers ready for the realms of the project; only worth it where there are scripts."""
         for kind in dict.fromkeys(Kind.of(realm) for realm in self.rules.realms.all()):
-            self._workers.fill(kind, self._ceilings.full)
-        await self._workers.filled()
+            self.workers.fill(kind, self._ceilings.full)
+        await self.workers.filled()
 
     async def tidy(self) -> None:
         """End idle environments that are past their limits, as happens by itself every few seconds."""
-        await self._environments.tidy()
+        await self.environments.tidy()
 
     async def close(self) -> None:
         """End every environment, whatever runs in it, and the runtimes."""
         self._closed = True
-        await self._environments.close()
-        await self._workers.close_all()
+        await self.environments.close()
+        await self.workers.close_all()
 
     # --- the inner side ---
 
@@ -151,8 +152,8 @@ class Scripts:
         visitor = access.kind == "anonymous" and not order.standalone
         asker = Asker(session, visitor, patience=0 if order.scripts else PATIENCE)
         if _owns(order):
-            return await self._environments.own(asker)
-        return await self._environments.pooled(asker)
+            return await self.environments.own(asker)
+        return await self.environments.pooled(asker)
 
     def _held(self, order: Order, taken: Taken) -> Held:
         environment = taken.environment
@@ -174,7 +175,7 @@ class Scripts:
 
     async def _leave(self, order: Order, held: Held) -> None:
         if order.environment is None:
-            await self._environments.give_back(held.environment)
+            await self.environments.give_back(held.environment)
         if held.run.ends_session and order.session.access.transient is None and not order.standalone:
             with suppress(Unauthorized):
                 await order.session.end("idle")
