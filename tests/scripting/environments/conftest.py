@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -94,7 +94,7 @@ class House:
 
     def __init__(self, rules: Rules, runtime: Runtime, **settings: Any) -> None:
         self.lent = Lent(runtime)
-        self.rules = msgspec_settings(rules, settings)
+        self.rules = with_settings(rules, settings)
         self.scripts = Scripts(self.rules, {runtime.name: self._open})
 
     async def _open(self) -> Runtime:
@@ -137,10 +137,8 @@ class House:
             await asyncio.sleep(0.01)
 
 
-def msgspec_settings(rules: Rules, changed: dict[str, Any]) -> Rules:
+def with_settings(rules: Rules, changed: dict[str, Any]) -> Rules:
     """The same rules under other settings of scripts."""
-    import dataclasses
-
     settings: Settings = rules.settings
     scripts = msgspec.structs.replace(ScriptSettings(warm_ije=0, warm_v8=0), **changed)
     return dataclasses.replace(

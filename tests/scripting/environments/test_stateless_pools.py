@@ -60,7 +60,9 @@ async def test_21_31_with_clean_up_the_next_user_finds_nothing_in_the_same_proce
 async def test_21_31_without_clean_up_globals_stay_and_everything_of_the_session_is_its_own(house: House) -> None:
     first, second = await house.session("shared", "ana"), await house.session("shared")
     own = "[session.userName, session.trackingId, session.createKeyLicense, session.startupScriptsExecuted]"
-    await house.run(first, "session.trackingId = 'anas'; session.limitKeyCreation(3); session.setTimeout(5); var left = 1")
+    await house.run(
+        first, "session.trackingId = 'anas'; session.limitKeyCreation(3); session.setTimeout(5); var left = 1"
+    )
     done = await house.execute(second, f"[left, ...{own}]")
     assert done.value == [1, "anonymous", "", 0, False]
     assert done.run.kept.key_limit is None
@@ -139,10 +141,11 @@ async def test_a_stateful_environment_that_passed_a_limit_is_renewed_and_its_cli
         await house.run(session, "var kept = 1")
         house.clock.advance(advance)
         assert (await house.execute(session, "1")).renewed == reason
+    told = []
     for _ in range(12):
-        done = await house.execute(session, "1")
+        told.append((await house.execute(session, "1")).renewed)
         house.clock.advance(MINUTE - 1)
-    assert done.renewed == "lifetime"
+    assert told.count("lifetime") == 1
 
 
 @pytest.mark.parametrize("realm", ["quick", "quickdesk"])
