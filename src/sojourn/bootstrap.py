@@ -7,9 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib import import_module
 from pathlib import Path
-from typing import cast
 
 from sojourn.config.addresses import parse_store_url
 from sojourn.config.project import Project, load_project
@@ -39,7 +37,6 @@ from sojourn.model.realm import Realm
 from sojourn.model.session import Device
 from sojourn.pipelines.deployment import Deployment, load_pipelines
 from sojourn.pipelines.runner import Runner
-from sojourn.scripting.errors import RuntimeMissing
 from sojourn.scripting.runtime import Runtime
 from sojourn.scripting.service import Scripts
 from sojourn.stores.base import Lifecycle, SessionStore
@@ -249,21 +246,19 @@ async def _assemble(
     return kind(project, rules, deployment, scripts)
 
 
+# A runtime is imported when it is needed: most commands and many engines never run a script.
+
+
 async def _open_ije() -> Runtime:
-    return await _open_runtime("sojourn.scripting.ije")
+    from sojourn.scripting.ije import open_runtime
+
+    return await open_runtime()
 
 
 async def _open_v8() -> Runtime:
-    return await _open_runtime("sojourn.scripting.v8")
+    from sojourn.scripting.v8 import open_runtime
 
-
-async def _open_runtime(package: str) -> Runtime:
-    """Import a runtime when it is needed: most commands and many engines never run a script."""
-    try:
-        module = import_module(package)
-    except ModuleNotFoundError as error:
-        raise RuntimeMissing from error
-    return cast("Runtime", await module.open_runtime())
+    return await open_runtime()
 
 
 @asynccontextmanager

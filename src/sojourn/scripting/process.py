@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from socket import socket
 from typing import Annotated, Any, Final, Literal
 
@@ -130,7 +131,9 @@ class WorkerProcess:
             await self._stop()
             raise ScriptTimeout("ScriptTimeout", f"the script took longer than {limits.wall} ms") from None
         except asyncio.CancelledError:
-            await self._stop()
+            # Whether it stopped or was killed: who is cancelled hears of that and of nothing else.
+            with suppress(EnvironmentLost):
+                await self._stop()
             raise
         except ProtocolBroken as broken:
             _log.warning("worker %d broke the protocol: %s", self.pid, broken)
