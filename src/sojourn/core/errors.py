@@ -16,6 +16,8 @@ class SojournError(Exception):
 
     code: ClassVar[str] = "engine.error"
     status: ClassVar[int] = 500
+    #: Names of the attributes that scripts are told too, in JavaScript's spelling: texts and numbers.
+    told: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or inspect.getdoc(type(self)) or self.code)
@@ -93,6 +95,7 @@ class SessionEnded(Unauthorized):
     """Session ended"""
 
     code = "session.ended"
+    told = ("reason", "at", "text")
 
     def __init__(self, reason: str, at: int = 0, *, by_operator: bool = False, text: str = "") -> None:
         super().__init__()
@@ -110,6 +113,7 @@ class FreshLoginRequired(Unauthorized):
     """This needs a login of the last minutes; log in again."""
 
     code = "auth.fresh_login"
+    told = ("max_age",)
 
     def __init__(self, max_age: int) -> None:
         super().__init__()
@@ -121,6 +125,7 @@ class TokenRefused(Unauthorized):
     """The token was refused."""
 
     code = "token.refused"
+    told = ("reason",)
 
     def __init__(self, reason: str, message: str = "") -> None:
         super().__init__(message or f"the token was refused: {reason}")
@@ -132,6 +137,7 @@ class AuthTokenRefused(Unauthorized):
     """The token was refused."""
 
     code = "authtoken.refused"
+    told = ("reason",)
 
     def __init__(self, reason: str, message: str = "") -> None:
         super().__init__(message)
@@ -195,6 +201,7 @@ class StaleSession(Conflict):
     """The session changed its identity after this handle was opened."""
 
     code = "session.stale"
+    told = ("epoch",)
 
     def __init__(self, epoch: int) -> None:
         super().__init__()
@@ -212,6 +219,7 @@ class FieldConflict(Conflict):
     """The field has another version than the writer expected."""
 
     code = "field.conflict"
+    told = ("expected", "found")
 
     def __init__(self, name: str, expected: int, found: int, value: str | None) -> None:
         super().__init__(f"field {name!r} has version {found}, the writer expected {expected}")
@@ -229,6 +237,7 @@ class FieldLimit(SojournError):
     """session limit exceeded"""
 
     code = "field.limit"
+    told = ("what", "limit")
     status = 413
 
     def __init__(self, what: str, name: str, limit: int) -> None:
@@ -248,6 +257,7 @@ class TooManyTries(SojournError):
     """Too many tries; wait and try again."""
 
     code = "auth.too_many_tries"
+    told = ("wait",)
     status = 429
 
     def __init__(self, wait: int) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from sojourn.core.errors import SojournError, StaleSession
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
@@ -76,8 +78,6 @@ class Run:
     service: Any = None
     #: Whether the session shall be ended when the execution is over: ``session.setTimeout(0)``.
     ends_session: bool = False
-    #: Asked before the session gets another identity: raises where the client could no longer be told.
-    before_identity: Callable[[], object] | None = None
     #: Gives the session a record where it has none yet and the client can keep it: before the first write, after a login.
     record: Callable[[], Awaitable[object]] | None = None
 
@@ -85,6 +85,27 @@ class Run:
     def realm(self) -> Realm:
         """Where the session lives."""
         return self.session.realm
+
+    def changing_identity(self) -> None:
+        """Raise where the session cannot get another identity any more, because its client could not be told."""
+        if self.exchange is not None:
+            self.exchange.before_identity_changes()
+
+    async def changed_identity(self) -> None:
+        """What follows from another identity: the licence of keys is gone, and a session without a record may get one."""
+        self.kept.create_key_license = 0
+        await self.recorded()
+
+    async def recorded(self) -> None:
+        """Give the session its record where it has none yet and can have one."""
+        if self.record is not None:
+            await self.record()
+
+    def own_session(self) -> Session:
+        """The session for what is the account's own: without a request nobody is there who could log in afresh."""
+        if self.exchange is None:
+            self.session.access = replace(self.session.access, unattended=True)
+        return self.session
 
     def keep(self, thing: object, release: Callable[[], Awaitable[object]] | None = None) -> int:
         """The number by which scripts hold ``thing`` from now on; raises :class:`TooManyHandles`.

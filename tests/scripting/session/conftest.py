@@ -22,6 +22,8 @@ from sojourn.model.scope import NO_SCOPE
 from sojourn.model.session import Device, Identity
 from sojourn.model.session import Session as Record
 from sojourn.scripting.dispatch import Dispatcher
+from sojourn.scripting.exchange import Exchange, ScriptRequest
+from sojourn.scripting.response import ScriptResponse
 from sojourn.scripting.run import Kept, Run
 
 PASSWORD = "correct horse battery"
@@ -94,6 +96,11 @@ class Desk:
 
 def desk_run(rules: Any, session: Session, kept: Kept | None = None, scripts: Any = ("ufs:/a.js",)) -> Run:
     return Run(rules=rules, session=session, execution_key="k", scripts=scripts, kept=kept or Kept(), runtime="ije")
+
+
+def request() -> Exchange:
+    """A request that is being served."""
+    return Exchange(request=ScriptRequest(method="GET", path="/"), response=ScriptResponse(most=1_000))
 
 
 Open = Callable[..., Awaitable[Desk]]

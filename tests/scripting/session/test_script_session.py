@@ -12,6 +12,7 @@ from sojourn.core.errors import (
     DelegatedHandle,
     FreshLoginRequired,
     InsufficientScope,
+    ResponseAlreadySent,
     SessionEnded,
     Unauthorized,
 )
@@ -24,7 +25,7 @@ from sojourn.engine.tokens.session_tokens import NotStateful
 from sojourn.scripting.api.session import ProductUnknown
 from sojourn.scripting.declare import BadArgument
 from sojourn.scripting.dispatch import NoSuchFunction
-from tests.scripting.session.conftest import PASSWORD, Desk, Open
+from tests.scripting.session.conftest import PASSWORD, Desk, Open, request
 
 pytestmark = pytest.mark.anyio
 
@@ -132,13 +133,11 @@ async def test_without_a_record_only_this_execution_is_logged_in(open_desk: Open
     assert await desk("Session.login", "ben", PASSWORD) is True
 
 
-async def test_who_serves_the_request_can_refuse_another_identity(annas: Desk) -> None:
-    def refuse() -> None:
-        raise SessionEnded("logout")
-
-    annas.run.before_identity = refuse
+async def test_once_the_answer_is_on_its_way_nobody_logs_in_or_out(annas: Desk) -> None:
+    annas.run.exchange = request()
+    await annas.run.exchange.response.send()
     for call in (("login", "ben", PASSWORD), ("logout",), ("setPassword", NEW), ("loginByAuthToken", "sjt_x")):
-        with pytest.raises(SessionEnded):
+        with pytest.raises(ResponseAlreadySent):
             await annas(f"Session.{call[0]}", *call[1:])
     assert await annas("Session.userName") == "anna"
 
@@ -269,7 +268,7 @@ async def test_only_in_a_request_must_the_login_be_fresh(open_desk: Open, clock:
     await desk("Session.login", "anna", PASSWORD)
     clock.advance(2 * MINUTE)
     asked = desk.again()
-    asked.run.exchange = object()
+    asked.run.exchange = request()
     for call in (("authorizeToken", token()), ("setPassword", NEW), ("revokeAuthTokenByKey", 1)):
         with pytest.raises(FreshLoginRequired):
             await asked(f"Session.{call[0]}", call[1])

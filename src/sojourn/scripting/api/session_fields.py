@@ -56,13 +56,13 @@ class SessionFields(HostClass):
     @method("put(values: Record<string, any>): number", ANYONE, also=_ALSO)
     async def write(self, values: dict[str, Any]) -> int:
         """Set fields, all or none; others stay as they are. Gives the version that they have now."""
-        await self._recorded()
+        await self.run.recorded()
         return await self.run.session.fields.put_all({name: _kept(value, name) for name, value in values.items()})
 
     @method("putIf(name: string, value: any, version: number): number", ANYONE, also=_ALSO)
     async def write_if(self, name: str, value: Value, version: int) -> int:
         """Set a field only while it has ``version`` (0: while there is none), else throw ``FieldConflict``."""
-        await self._recorded()
+        await self.run.recorded()
         return await self.run.session.fields.put_if(name, _kept(value, name), version=version)
 
     @method("delete(...names: string[]): number", ANYONE, also=_ALSO)
@@ -71,25 +71,21 @@ class SessionFields(HostClass):
         wanted = [name for name in names if isinstance(name, str)]
         if len(wanted) != len(names):
             raise BadArgument("names of fields are texts")
-        await self._recorded()
+        await self.run.recorded()
         return await self.run.session.fields.delete(*wanted)
 
     @method("increment(name: string, by?: number): number", ANYONE, also=_ALSO)
     async def increment(self, name: str, by: float = 1) -> Value:
         """Add ``by``, 1 by default, and give the sum; an absent field counts as 0."""
-        await self._recorded()
+        await self.run.recorded()
         exact = int(by) if math.isfinite(by) and by == int(by) else by
         return _shown(await self.run.session.fields.increment(name, exact))
 
     @method("append(name: string, item: any): number", ANYONE, also=_ALSO)
     async def append(self, name: str, item: Value) -> int:
         """Add ``item`` at the end of a list; an absent field counts as an empty one."""
-        await self._recorded()
+        await self.run.recorded()
         return await self.run.session.fields.append(name, _kept(item, name))
-
-    async def _recorded(self) -> None:
-        if self.run.record is not None:
-            await self.run.record()
 
 
 _ABSENT = object()
