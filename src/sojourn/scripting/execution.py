@@ -27,6 +27,7 @@ _LEVELS: Mapping[str, int] = {
     "warn": logging.WARNING,
     "warning": logging.WARNING,
     "error": logging.ERROR,
+    "critical": logging.CRITICAL,
 }
 
 #: Characters of one text of a script that are written into the log.

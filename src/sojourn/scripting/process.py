@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from socket import socket
@@ -242,7 +243,7 @@ async def answer(host: Host, number: int, function: str, args: list[Value], most
     try:
         reply = dump({"q": number, "v": encode(await host.call(function, args))})
     except SojournError as error:
-        described = {"name": type(error).__name__, "message": error.message, "code": error.code, "status": error.status}
+        described = _described(error)
     except Exception:  # noqa: BLE001 - whatever it is, the script gets an answer
         _log.exception("host function %s failed", function)
         described = {"name": "HostFailure", "message": "internal error", "code": "script.internal", "status": 500}
@@ -251,6 +252,13 @@ async def answer(host: Host, number: int, function: str, args: list[Value], most
             return reply
         described = {"name": "RangeError", "message": f"the result of {function} is larger than {most} bytes"}
     return dump({"q": number, "e": described})
+
+
+def _described(error: SojournError) -> dict[str, Any]:
+    """What a script is told of an error of ours; its evidence under names as JavaScript spells them."""
+    evidence = {re.sub("_(.)", lambda found: found[1].upper(), name): getattr(error, name) for name in error.told}
+    kind = type(error)
+    return {**evidence, "name": kind.__name__, "message": error.message, "code": error.code, "status": error.status}
 
 
 def _parsed(text: bytes) -> Call | Done:

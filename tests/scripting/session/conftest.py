@@ -14,7 +14,7 @@ import pytest
 import sojourn.scripting.api  # noqa: F401 - declares what scripts see
 from sojourn.bootstrap import Engine, install
 from sojourn.config.project import load_project
-from sojourn.core.clock import ManualClock
+from sojourn.core.clock import ManualClock, SystemClock
 from sojourn.engine.access import Access, Transient
 from sojourn.engine.live import Session
 from sojourn.identity.password import Cost, PasswordHasher
@@ -25,6 +25,8 @@ from sojourn.scripting.dispatch import Dispatcher
 from sojourn.scripting.exchange import Exchange, ScriptRequest
 from sojourn.scripting.response import ScriptResponse
 from sojourn.scripting.run import Kept, Run
+from sojourn.scripting.runtime import Runtime
+from tests.scripting.conftest import Running
 
 PASSWORD = "correct horse battery"
 REALMS: dict[str, dict[str, Any]] = {
@@ -67,7 +69,8 @@ def cheap() -> PasswordHasher:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return ManualClock()
+    """The present, which scripts see too."""
+    return ManualClock(SystemClock().now())
 
 
 @pytest.fixture
@@ -154,3 +157,24 @@ async def annas(desk: Desk) -> Desk:
     """The same, logged in as anna."""
     assert await desk("Session.login", "anna", PASSWORD) is True
     return desk
+
+
+class Scripted:
+    """A session whose scripts run in a real worker, one after the other in one environment."""
+
+    def __init__(self, desk: Desk, js: Running, runtime: str) -> None:
+        self.desk = desk
+        self.run = desk.run
+        self.run.runtime = runtime
+        self._js = js
+        js.host = Dispatcher(desk.run)  # type: ignore[assignment]
+
+    async def __call__(self, code: str) -> Any:
+        """The last value of a script."""
+        return await self._js(code)
+
+
+@pytest.fixture
+def scripted(desk: Desk, js: Running, runtime: Runtime) -> Scripted:
+    """Nobody's session in acme, for scripts."""
+    return Scripted(desk, js, runtime.name)

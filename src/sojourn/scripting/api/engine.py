@@ -77,6 +77,10 @@ class Engine(HostClass):
         """The port that the engine listens on, as its settings say it."""
         return self.run.rules.settings.server.port
 
+    @get("env: Record<string, string>", ANYONE)
+    def env(self) -> None:
+        """Texts by name, see above; what is assigned is kept as a text."""
+
     @method("isEdgeServer(): boolean", ANYONE)
     def is_edge_server(self) -> bool:
         """Whether the engine reaches its database through another engine: never, here."""

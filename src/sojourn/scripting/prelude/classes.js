@@ -6,6 +6,9 @@
   const classes = { __proto__: null };
   // What hangs on a name: the one instance of a class by 'session' or 'engine.sessionManager'.
   const instances = { __proto__: null };
+  // What becomes of the result of a host function before a script gets it, by wire name.
+  const finishers = { __proto__: null };
+  const NONE = p.freeze([]);
 
   function handleOf(self, name) {
     const found = typeof self === 'object' && self !== null ? p.weakGet(handles, self) : undefined;
@@ -24,23 +27,33 @@
     return all;
   }
 
+  // The result of a member; args are those of the script, sent those of the host.
+  function called(wire, sent, args) {
+    const value = calls.call(wire, sent);
+    const finish = finishers[wire];
+    return finish === undefined ? value : finish(value, args);
+  }
+
   function functionOf(cls, kind, name) {
     const wire = cls.name + '.' + name;
-    if (kind === 'static' || cls.instance !== '') return named({ f(...args) { return calls.call(wire, args); } }.f, name);
-    return named({ f(...args) { return calls.call(wire, withHandle(this, cls.name, args)); } }.f, name);
+    if (kind === 'static' || cls.instance !== '') return named({ f(...args) { return called(wire, args, args); } }.f, name);
+    return named({ f(...args) { return called(wire, withHandle(this, cls.name, args), args); } }.f, name);
   }
 
   function getterOf(cls, name) {
     const wire = cls.name + '.' + name;
-    if (cls.instance !== '') return named({ f() { return calls.call(wire, []); } }.f, 'get ' + name);
-    return named({ f() { return calls.call(wire, [handleOf(this, cls.name)]); } }.f, 'get ' + name);
+    if (cls.instance !== '') return named({ f() { return called(wire, NONE, NONE); } }.f, 'get ' + name);
+    return named({ f() { return called(wire, [handleOf(this, cls.name)], NONE); } }.f, 'get ' + name);
+  }
+
+  // Assignment to what can only be read is an error in sloppy code too.
+  function refusing(owner, name) {
+    return named({ f() { throw new p.TypeError(owner + '.' + name + ' is read-only'); } }.f, 'set ' + name);
   }
 
   function setterOf(cls, name, writable) {
     const wire = cls.name + '.' + name + '=';
-    if (!writable) {
-      return named({ f() { throw new p.TypeError(cls.name + '.' + name + ' is read-only'); } }.f, 'set ' + name);
-    }
+    if (!writable) return refusing(cls.name, name);
     if (cls.instance !== '') return named({ f(value) { calls.call(wire, [value]); } }.f, 'set ' + name);
     return named({ f(value) { calls.call(wire, [handleOf(this, cls.name), value]); } }.f, 'set ' + name);
   }
@@ -81,7 +94,7 @@
 
   function publish(cls, make) {
     if (cls.instance !== '') instances[cls.instance] = p.create(make.prototype);
-    p.fix(p.global, cls.name, make);
+    p.define(p.global, cls.name, make, false);
     for (const name of cls.modules) modules.add(name, name.startsWith('context/') ? instances[cls.instance] : make);
   }
 
@@ -89,12 +102,19 @@
     for (const [kind, name] of cls.members) if (kind === 'static') hang(name, functionOf(cls, kind, name));
   }
 
-  // Give the global object, or the instance before the dot, a property that scripts cannot change.
+  // Give the global object, or the instance before the dot, a property that no assignment changes. Of a global variable
+  // scripts may declare another one: const session = require('@nginstack/engine/context/session').
   function hang(path, value) {
     const dot = path.lastIndexOf('.');
-    const target = dot < 0 ? p.global : instances[path.slice(0, dot)];
-    if (target === undefined) throw new p.TypeError('there is nothing that ' + path + ' could hang on');
-    p.fix(target, path.slice(dot + 1), value);
+    if (dot < 0) {
+      p.defineProperty(p.global, path, { __proto__: null, value, enumerable: true, configurable: true });
+      return;
+    }
+    const owner = path.slice(0, dot);
+    const name = path.slice(dot + 1);
+    if (instances[owner] === undefined) throw new p.TypeError('there is nothing that ' + path + ' could hang on');
+    const get = named({ f() { return value; } }.f, 'get ' + name);
+    p.defineProperty(instances[owner], name, { __proto__: null, get, set: refusing(owner, name), enumerable: true });
   }
 
   for (const cls of spec) {
@@ -119,6 +139,14 @@
       if (typeof value === 'function') finished(value);
       else if (typeof value === 'object' && value !== null) p.freeze(value);
     },
+    // defineClass(make, module): a class that is written in JavaScript, as a global variable and a module.
+    defineClass(make, module) {
+      p.define(p.global, make.name, make, false);
+      finished(make);
+      modules.add(module, make);
+    },
+    // finish(name, f): a script gets f(value, args) for the value that the host function name gave for its arguments.
+    finish(name, f) { finishers[name] = f; },
     // defineError(name, maker): errors of the host with this name are made by maker({ name, message, code, … }).
     defineError: errors.register,
   });

@@ -1,0 +1,6 @@
+// Security.getInstance(): the one there is.
+(function (host) {
+  'use strict';
+  const { security } = host.primordials.global;
+  host.finish('Security.getInstance', () => security);
+})
