@@ -1,6 +1,179 @@
 // Types of what scripts of Sojourn see. Generated (`make docs`; `sojourn scripts types` writes it into a project).
 
 /**
+ * A login to be handed on: make it, let the session authorize it, and give the text that comes back to who needs it.
+ *
+ * Who shows the text acts as the user who authorized it, with the token's scope at most. A token that names scripts
+ * (`vfs:`, `ufs:`) is taken from those scripts alone. After it was authorized only `description` and `expires` may change.
+ */
+declare class AuthToken {
+  /**
+   * @param scope words with blanks between them, a script's URI (blanks as `%20`) or key, or an array of these
+   * @param data opaque text that is kept with the token, at most 4,096 characters
+   */
+  constructor(scope: string | number | DBKey | (string | number | DBKey)[], data?: string);
+  /** The words, separated by one blank. */
+  scope: string;
+  /** Opaque text that is kept with it. */
+  data: string;
+  /** When it is dead; null for a token that is valid until it is revoked, which takes a scope. 30 days from now by default. */
+  expires: Date | null;
+  /** What it is for, as its owner reads it in lists; at most 200 characters. */
+  description: string;
+  /** Key of the user who authorized it, -1 before. */
+  readonly userKey: number;
+  /** Key of its record, for `session.revokeAuthTokenByKey`; 0 before it is authorized. Not a secret. */
+  readonly key: number;
+}
+declare module "@nginstack/engine/lib/security/AuthToken" { export = AuthToken; }
+declare module "@nginstack/engine/lib/security/AuthToken.js" { export = AuthToken; }
+
+/** Whom a token acts for. */
+interface AuthTokenInfo {
+  readonly userKey: number;
+  readonly userName: string;
+  /** Null for a token of an identity provider. */
+  readonly tokenKey: number | null;
+  /** Null for a token of this engine. */
+  readonly providerKey: number | null;
+  readonly scope: string;
+  readonly data: string;
+}
+
+/**
+ * The key of a record: a whole number, negative for records of a product.
+ *
+ * It stands for its number wherever the language asks for one: `session.application == 77`, `key + 0`.
+ */
+declare class DBKey {
+  constructor(key: number | DBKey);
+  /** The key itself, or one for a number. */
+  static from(key: number | DBKey): DBKey;
+  /** Whether a value is a `DBKey`. */
+  static isLike(value: any): value is DBKey;
+  /** Whether two keys, each a number or a `DBKey`, are the same. */
+  static equals(a: number | DBKey, b: number | DBKey): boolean;
+  /** Whether `other`, a number or a `DBKey`, is the same key; false for anything else. */
+  equals(other: any): boolean;
+  valueOf(): number;
+  toString(): string;
+  toJSON(): number;
+}
+declare module "@nginstack/engine/lib/dbkey/DBKey" { export = DBKey; }
+declare module "@nginstack/engine/lib/dbkey/DBKey.js" { export = DBKey; }
+
+/** Lengths of time in milliseconds: `new Date(Date.now() + 10 * Duration.DAY_MS)`. */
+declare const Duration: {
+  readonly SECOND_MS: 1000;
+  readonly MINUTE_MS: 60000;
+  readonly HOUR_MS: 3600000;
+  readonly DAY_MS: 86400000;
+};
+declare module "@nginstack/engine/lib/date/Duration" { export = Duration; }
+declare module "@nginstack/engine/lib/date/Duration.js" { export = Duration; }
+
+/**
+ * An error that says which status the HTTP answer has; thrown by a script, it is that answer.
+ *
+ * `new` may be left out. The client reads the message; what is in `details` goes into the log.
+ */
+declare class HttpError extends Error {
+  /**
+   * @param error what the client reads, or an error whose message that is
+   * @param solution what the client can do about it
+   * @param details for the log
+   * @param code the status, 400 to 599; 500 by default
+   */
+  constructor(error: string | Error, solution?: string, details?: string, code?: number);
+  readonly solution: string;
+  readonly details: string;
+  readonly code: number;
+  /** Status 400. */
+  static BadRequest: HttpErrorKind;
+  /** Status 401. */
+  static Unauthorized: HttpErrorKind;
+  /** Status 403. */
+  static Forbidden: HttpErrorKind;
+  /** Status 404. */
+  static NotFound: HttpErrorKind;
+  /** Status 406. */
+  static NotAcceptable: HttpErrorKind;
+  /** Status 503. */
+  static ServiceUnavailable: HttpErrorKind;
+}
+interface HttpErrorKind {
+  new (error: string | Error, solution?: string, details?: string): HttpError;
+  (error: string | Error, solution?: string, details?: string): HttpError;
+}
+declare module "@nginstack/engine/lib/http/HttpError" { export = HttpError; }
+declare module "@nginstack/engine/lib/http/HttpError.js" { export = HttpError; }
+
+/**
+ * Writes into the log of the engine, with realm, script and execution key. At most 1,000 entries of 8,192 characters are
+ * written for one execution.
+ *
+ * A text with `%s`, `%d`, `%i`, `%f` and `%j` takes the values after it: `logger.info('%d rows of %s', 3, 'cart')`.
+ */
+declare class Logger {
+  /** The logger of a category: a name such as `shop.cart` that stands before each entry. */
+  static getLogger(category: string): Logger;
+  debug(...values: any[]): void;
+  info(...values: any[]): void;
+  warn(...values: any[]): void;
+  error(...values: any[]): void;
+  /** Something that keeps the system from working. */
+  fatal(...values: any[]): void;
+}
+/** The logger without a category. */
+declare const logger: Logger;
+/** The same log, as scripts elsewhere are used to. */
+declare const console: {
+  debug(...values: any[]): void;
+  log(...values: any[]): void;
+  info(...values: any[]): void;
+  dir(value: any): void;
+  warn(...values: any[]): void;
+  error(...values: any[]): void;
+  /** With the stack of the caller. */
+  trace(...values: any[]): void;
+  /** Logs an error unless `condition` holds. */
+  assert(condition: any, ...values: any[]): void;
+};
+declare module "@nginstack/engine/lib/log/Logger" { export = Logger; }
+declare module "@nginstack/engine/lib/log/Logger.js" { export = Logger; }
+
+/** The configuration of a realm: of the one that the script runs in, because of others a script learns nothing. */
+declare class RealmConfig {
+  private constructor();
+  /** The configuration of the realm of that name; throws `RealmUnknown` for another one than the own. */
+  static fromName(name: string): RealmConfig;
+  /** The configuration of the realm with that key; throws as `fromName`. */
+  static fromKey(key: number | DBKey): RealmConfig;
+  readonly name: string;
+  readonly key: number;
+  readonly environmentType: 'stateless' | 'stateful';
+  readonly runtime: 'ije' | 'v8';
+  /** Whether every execution has a fresh global scope. */
+  readonly cleanupEnvironment: boolean;
+  /** Age limit of an environment in milliseconds, 0 for none. */
+  readonly maxLifeTime: number;
+  /** Idle limit of an environment in milliseconds. */
+  readonly maxInactiveTime: number;
+  readonly httpCompressionEnabled: boolean;
+  readonly clientTrackingEnabled: boolean;
+  readonly sessionTrackingEnabled: boolean;
+  readonly loginAuditingEnabled: boolean;
+  /** Key of the application, null for none. */
+  readonly application: number | null;
+  /** Idle limit of a session in milliseconds, 0 for none. Ours. */
+  readonly sessionIdle: number;
+  /** Longest life of a session in milliseconds. Ours. */
+  readonly sessionLifetime: number;
+}
+declare module "@nginstack/engine/lib/http/RealmConfig" { export = RealmConfig; }
+declare module "@nginstack/engine/lib/http/RealmConfig.js" { export = RealmConfig; }
+
+/**
  * The engine that executes the script.
  *
  * `engine.env` holds texts by name. It begins with the values of the realm's `globals.json`, never with variables of
@@ -8,6 +181,10 @@
  */
 declare class Engine {
   private constructor();
+  /**
+   * Texts by name, see above; what is assigned is kept as a text.
+   */
+  readonly env: Record<string, string>;
   /**
    * Name of this run of the engine, another one after each start.
    */
@@ -56,6 +233,8 @@ declare module "@nginstack/engine/context/engine.js" { export = engine; }
  * With `removeFormatChars` its 32 hexadecimal digits alone.
  */
 declare function createGUID(removeFormatChars?: boolean): string;
+
+
 
 
 
@@ -328,6 +507,146 @@ declare module "@nginstack/engine/lib/http/Response" { export = Response; }
 declare module "@nginstack/engine/lib/http/Response.js" { export = Response; }
 declare module "@nginstack/engine/context/response" { export = response; }
 declare module "@nginstack/engine/context/response.js" { export = response; }
+
+/**
+ * Accounts, groups, roles, scopes, passwords and tokens of the realm's directory.
+ *
+ * It acts as the session's user, with the user's rights and no others: nobody gives or takes over what he does not have.
+ * A *user id* is a name or a mail address. Keys are of accounts and groups of the own directory; anything else is
+ * `UserUnknown` or `GroupUnknown`.
+ */
+declare class Security {
+  private constructor();
+  /**
+   * Whom a token acts for; logs nobody in. Throws `AuthTokenRefused` where it cannot be used.
+   */
+  authenticateAuthToken(accessToken: string): AuthTokenInfo;
+  /**
+   * The key of the account with that password, -1 for wrong ones; logs nobody in.
+   *
+   * Throws `AccountUnusable` for a locked, disabled or expired account, `TooManyTries`.
+   */
+  authenticateUser(userId: string, password: string): number;
+  /**
+   * Issue a token for a user in this realm; its text, shown this once. With `password` that user asks for it.
+   */
+  authorizeToken(authToken: AuthToken, userId: string, password?: string): string;
+  /**
+   * Change the own password: this session gets a new secret, all others of the user end.
+   *
+   * Throws `WrongPassword`, `WeakPassword`, `ExternalAuthorizer`.
+   */
+  changePassword(userKey: number, oldPassword: string, newPassword: string): void;
+  /**
+   * Make a group within `groups`; its key.
+   */
+  createGroup(name: string, groups?: (string | number)[]): number;
+  /**
+   * Make an account in `groups`, named or by their keys; its key. Without a password only a provider lets it in.
+   */
+  createUser(userName: string, password: string | null, groups?: (string | number)[]): number;
+  /**
+   * Delete a group or role with its memberships and grants.
+   */
+  deleteGroup(groupKey: number): void;
+  /**
+   * Delete an account: its sessions end, its tokens are dead.
+   */
+  deleteUser(userKey: number): void;
+  /**
+   * `secret` for the record with `key`; the engine alone can read it, no script.
+   */
+  encryptSecret(key: number, secret: string): string;
+  /**
+   * The key of the account, null when there is none.
+   */
+  findUser(userId: string): number | null;
+  /**
+   * Key of the policy by which the account's credentials are checked: here, or by an identity provider.
+   */
+  getAuthPolicy(userKey: number): number;
+  /**
+   * Key of the class of that policy.
+   */
+  getAuthPolicyClass(userKey: number): number;
+  /**
+   * What the account is for.
+   */
+  getUserAccountType(userKey: number): 'standard' | 'support';
+  /**
+   * The account's key, then those of its groups by priority, depth-first, each once, everyone last.
+   */
+  getUserAndGroupsKeys(userKey: number): number[];
+  /**
+   * All scopes of the account in this realm: its own, and those of its groups and roles.
+   */
+  getUserScopes(userKey: number): string[];
+  /**
+   * The key of the state.
+   */
+  getUserStatus(userKey: number): number;
+  /**
+   * Give a user, group or role, by name or key, a scope in this realm; nothing happens when it has it.
+   */
+  grantScope(assignee: string | number, scope: string): void;
+  /**
+   * Whether the account may act on every account.
+   */
+  isAdministrator(userKey: number): boolean;
+  /**
+   * Whether the account may deploy somewhere.
+   */
+  isDeveloper(userKey: number): boolean;
+  /**
+   * The object of an issued token, expired or not; throws `AuthTokenRefused` for anything else.
+   */
+  restoreAuthToken(accessToken: string): AuthToken;
+  /**
+   * Revoke a token by its text, and all that it asked for, for good.
+   */
+  revokeAuthToken(accessToken: string): void;
+  /**
+   * Revoke a token by its key, and all that it asked for: as this user, or as the one of `userId` and `password`.
+   */
+  revokeAuthTokenByKey(key: number, userId?: string, password?: string): void;
+  /**
+   * Take that grant away; nothing happens when there is none. Throws `GrantShipped` for one of the product.
+   */
+  revokeScope(assignee: string | number, scope: string): void;
+  /**
+   * Set a password: all sessions of the account end, its tokens are revoked. Throws `WeakPassword`.
+   */
+  setPassword(userKey: number, password: string): void;
+  /**
+   * Say what the account is for.
+   */
+  setUserAccountType(userKey: number, accountType: 'standard' | 'support'): void;
+  /**
+   * Activate, lock, disable or expire: by the key of the state, or `active`, `locked`, `disabled`, `expired`.
+   */
+  setUserStatus(userKey: number, status: number | string): void;
+  /**
+   * Give a token another `description` and `expires`: as this user, or as the one of `userId` and `password`.
+   */
+  updateAuthToken(authToken: AuthToken, userId?: string, password?: string): void;
+  /**
+   * Whether the account has the scope in this realm.
+   */
+  userHasScope(userKey: number, scope: string): boolean;
+  /**
+   * Whether the engine itself wrote the record of the account last.
+   */
+  userSignatureIsValid(userKey: number): boolean;
+  /**
+   * The global `security`.
+   */
+  static getInstance(): Security;
+}
+declare const security: Security;
+declare module "@nginstack/engine/lib/security/Security" { export = Security; }
+declare module "@nginstack/engine/lib/security/Security.js" { export = Security; }
+declare module "@nginstack/engine/context/security" { export = security; }
+declare module "@nginstack/engine/context/security.js" { export = security; }
 
 /**
  * The session that executes this script: who acts, and for how long.
