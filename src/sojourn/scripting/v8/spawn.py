@@ -17,6 +17,7 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Final
 
+import sojourn.scripting.api  # noqa: F401 - declares what scripts see
 from sojourn.scripting.dispatch import bridge_spec
 from sojourn.scripting.errors import EnvironmentLost, RuntimeMissing
 from sojourn.scripting.prelude import sources
@@ -37,7 +38,9 @@ _OPTIONS: Final = (
     "--cached-only",
     "--no-code-cache",
 )
-#: Nothing of the server's environment is handed on. A cache folder that cannot be: Deno then keeps none.
+#: What a process keeps of the environment of the server: local time is that of the process.
+_KEPT: Final = ("TZ", "TZDIR")
+#: The rest of its environment. A cache folder that cannot be: Deno then keeps none.
 _ENVIRONMENT: Final = {
     "DENO_DIR": "/dev/null/none",
     "DENO_NO_UPDATE_CHECK": "1",
@@ -76,7 +79,7 @@ async def spawn(deno: str, memory: int) -> tuple[socket.socket, Handle]:
     launch = [sys.executable, "-I", "-S", str(_HERE / "launch.py"), str(os.getpid()), *command]
     try:
         process = await asyncio.create_subprocess_exec(
-            *launch, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=PIPE, env=_ENVIRONMENT, cwd="/"
+            *launch, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=PIPE, env=_environment(), cwd="/"
         )
     except BaseException:
         ours.close()
@@ -84,6 +87,10 @@ async def spawn(deno: str, memory: int) -> tuple[socket.socket, Handle]:
     finally:
         theirs.close()
     return ours, _handle(process)
+
+
+def _environment() -> dict[str, str]:
+    return _ENVIRONMENT | {name: os.environ[name] for name in _KEPT if name in os.environ}
 
 
 def start_packet() -> bytes:
