@@ -109,6 +109,8 @@ class Child:
             if order["op"] == "run":
                 self._line.send(self._run(order, message))
             elif order["op"] == "reset":
+                # Else the new scope would be interrupted like the last task.
+                self._stopped = ""
                 self._scope.close()
                 self._scope = Scope(self._library, self._prelude, self._natives)
                 self._extra = 0
