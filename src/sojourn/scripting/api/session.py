@@ -119,6 +119,22 @@ class Session(SessionLogins):
         """Whether :meth:`executeStartupScripts` was called in this environment."""
         return self.run.kept.startup_scripts_executed
 
+    @method("executeStartupScripts(): void", ANYONE)
+    async def execute_startup_scripts(self) -> Value:
+        """Run all start-up scripts of the realm and of ``shared``, in the ordinal order of their paths (``iUrl``).
+
+        These are the records of ``vfs:`` of the type ``application/x-startup``, and on disk ``startup/*.startup.js``. Each
+        runs as a global script: what it declares stays. They run again at each call; ask ``startupScriptsExecuted``
+        before. When one fails the rest does not run, and the error (``StartupError``) names it and has its ``cause``.
+
+        Example::
+
+            if (!session.startupScriptsExecuted) session.executeStartupScripts();
+            session.startupScriptsExecuted; // => true
+        """
+        self.run.kept.startup_scripts_executed = True
+        return [source.uri for source in await self.run.service.sources.startup(self.run.realm)]
+
     @method("hasRequest(): boolean", ANYONE)
     def has_request(self) -> bool:
         """Whether an HTTP request is being served: then ``request`` and ``response`` can be used.

@@ -128,6 +128,8 @@
     // call(name, args) -> value of a host function: 'Session.login'.
     call: calls.call,
     primordials: p,
+    // runScript(uri, code): its last value as a global script in the middle of another one.
+    runScript: modules.run,
     // The classes of the host by name; until all files of the prelude have run their prototypes can be added to.
     classes,
     // defineModule('lib/session/Session', exports): what require gives under that name.

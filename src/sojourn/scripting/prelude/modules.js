@@ -65,5 +65,15 @@
     add(name, exports) { builtIn[plain(name)] = { __proto__: null, exports }; },
     require: (name) => required(name, current),
     setCurrent(uri) { current = uri; },
+    // Run the text of another global script in between; what it requires is relative to uri.
+    run(uri, code) {
+      const before = current;
+      current = uri;
+      try {
+        return evaluate(code, uri);
+      } finally {
+        current = before;
+      }
+    },
   });
 })
