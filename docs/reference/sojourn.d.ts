@@ -737,6 +737,14 @@ declare class Session {
    */
   authorizeToken(authToken: AuthToken): string;
   /**
+   * Run all start-up scripts of the realm and of `shared`, in the ordinal order of their paths (`iUrl`).
+   *
+   * These are the records of `vfs:` of the type `application/x-startup`, and on disk `startup/*.startup.js`. Each
+   * runs as a global script: what it declares stays. They run again at each call; ask `startupScriptsExecuted`
+   * before. When one fails the rest does not run, and the error (`StartupError`) names it and has its `cause`.
+   */
+  executeStartupScripts(): void;
+  /**
    * Whether an HTTP request is being served: then `request` and `response` can be used.
    */
   hasRequest(): boolean;
@@ -944,3 +952,5 @@ declare class SessionManager {
 }
 declare module "@nginstack/engine/lib/session/SessionManager" { export = SessionManager; }
 declare module "@nginstack/engine/lib/session/SessionManager.js" { export = SessionManager; }
+
+
