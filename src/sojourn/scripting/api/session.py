@@ -10,6 +10,7 @@ from sojourn.engine import live
 from sojourn.engine.security.declared import ANYONE
 from sojourn.scripting.api.session_logins import SessionLogins
 from sojourn.scripting.declare import BadArgument, exposed, get, method, put
+from sojourn.scripting.values import Value
 
 #: Who has the scope with the key of a product may make keys of that product.
 PRODUCT = "database.product:"
