@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Protocol
 
@@ -106,19 +106,22 @@ class Ceilings:
         finally:
             self._reserved[block] -= 1
 
-    async def room(self, kind: Kind, asker: Asker, stock: Stock) -> None:
+    async def room(self, kind: Kind, asker: Asker, stock: Stock, instead: Sequence[Environment] = ()) -> bool:
         """Make sure that a worker can be taken; no wait lies between the return and the caller's next step.
 
-        Raises ``EnvironmentsExhausted``.
+        False, and no room, when meanwhile there is one of ``instead``. Raises ``EnvironmentsExhausted``.
         """
         try:
             async with asyncio.timeout(asker.patience or None):
                 while not self._workers.ready(kind) and self.full(kind):
+                    if instead:
+                        return False
                     runtime = kind.runtime if self._full_of_v8(kind) else None
                     if not await self._make_room(kind, runtime, asker, stock):
                         await self._wait(asker)
         except TimeoutError:
             raise self._refused(EnvironmentsExhausted()) from None
+        return True
 
     def _full_of_v8(self, kind: Kind) -> bool:
         return kind.runtime == "v8" and self._workers.count("v8") >= self._most_v8

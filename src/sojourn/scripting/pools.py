@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sojourn.core.clock import MINUTE, Clock
@@ -108,6 +108,7 @@ class Environments:
         self._making.add(sid)
         try:
             environment = await self._make(asker, gone.kind if gone else Kind.of(session.realm))
+            assert environment is not None
         finally:
             self._making.discard(sid)
         environment.sid, environment.session = sid, session
@@ -122,15 +123,18 @@ class Environments:
         ``EnvironmentsExhausted``, ``RuntimeMissing``.
         """
         realm = asker.session.realm
-        idle = self._idle.get(realm.id, [])
-        async with self._ceilings.place(asker, self):
-            while idle:
-                environment = _soonest(idle)
-                environment.busy = True
-                if await self._usable(environment, realm):
-                    environment.anonymous, environment.block = asker.visitor, asker.block
-                    return Taken(environment)
-        return Taken(await self._make(asker, Kind.of(realm)))
+        idle = self._idle.setdefault(realm.id, [])
+        while True:
+            async with self._ceilings.place(asker, self):
+                while idle:
+                    environment = _soonest(idle)
+                    environment.busy = True
+                    if await self._usable(environment, realm):
+                        environment.anonymous, environment.block = asker.visitor, asker.block
+                        return Taken(environment)
+            made = await self._make(asker, Kind.of(realm), idle)
+            if made is not None:
+                return Taken(made)
 
     async def give_back(self, environment: Environment) -> None:
         """The execution is over: keep the environment for the next one, or end it."""
@@ -217,9 +221,11 @@ class Environments:
         await self._drop(environment, reason or environment.doomed)
         return False
 
-    async def _make(self, asker: Asker, kind: Kind) -> Environment:
+    async def _make(self, asker: Asker, kind: Kind, instead: Sequence[Environment] = ()) -> Environment | None:
+        """A new environment; None as soon as one of ``instead`` can be had while there is no room for it."""
         async with self._ceilings.place(asker, self):
-            await self._ceilings.room(kind, asker, self)
+            if not await self._ceilings.room(kind, asker, self, instead):
+                return None
             worker = await self._workers.take(kind)
             environment = Environment(worker, asker.session.realm, kind, self._clock.now())
             environment.anonymous, environment.block = asker.visitor, asker.block

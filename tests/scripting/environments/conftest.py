@@ -14,7 +14,7 @@ import pytest
 
 from sojourn.bootstrap import Engine, install
 from sojourn.config.project import load_project
-from sojourn.config.settings import ScriptSettings, SessionSettings, Settings
+from sojourn.config.settings import ScriptSettings, SessionSettings
 from sojourn.core.clock import ManualClock
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
@@ -92,9 +92,9 @@ _keys = itertools.count(1)
 class House:
     """The service of scripts on one runtime, with what tests ask of it."""
 
-    def __init__(self, rules: Rules, runtime: Runtime, **settings: Any) -> None:
+    def __init__(self, rules: Rules, runtime: Runtime, **settings: int) -> None:
         self.lent = Lent(runtime)
-        self.rules = with_settings(rules, settings)
+        self.rules = with_settings(rules, **settings)
         self.scripts = Scripts(self.rules, {runtime.name: self._open})
 
     async def _open(self) -> Runtime:
@@ -137,13 +137,15 @@ class House:
             await asyncio.sleep(0.01)
 
 
-def with_settings(rules: Rules, changed: dict[str, Any]) -> Rules:
-    """The same rules under other settings of scripts."""
-    settings: Settings = rules.settings
-    scripts = msgspec.structs.replace(ScriptSettings(warm_ije=0, warm_v8=0), **changed)
-    return dataclasses.replace(
-        rules, settings=msgspec.structs.replace(settings, scripts=scripts, sessions=SessionSettings())
+def with_settings(rules: Rules, *, per_block: int = 20, workers: int = 1, **scripts: int) -> Rules:
+    """The same rules under other settings of scripts, with nothing that is kept ready."""
+    settings = msgspec.structs.replace(
+        rules.settings,
+        scripts=msgspec.structs.replace(ScriptSettings(warm_ije=0, warm_v8=0), **scripts),
+        sessions=SessionSettings(anonymous_per_address=per_block),
+        server=msgspec.structs.replace(rules.settings.server, workers=workers),
     )
+    return dataclasses.replace(rules, settings=settings)
 
 
 Build = Callable[..., House]
@@ -154,7 +156,7 @@ async def build(rooms: Engine, runtime: Runtime) -> AsyncIterator[Build]:
     """Services of scripts with settings of their own."""
     built: list[House] = []
 
-    def make(**settings: Any) -> House:
+    def make(**settings: int) -> House:
         built.append(House(rooms.rules, runtime, **settings))
         return built[-1]
 

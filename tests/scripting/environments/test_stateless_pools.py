@@ -10,7 +10,7 @@ import pytest
 
 from sojourn.core.clock import MINUTE
 from sojourn.core.errors import StaleSession
-from sojourn.scripting.errors import ScriptFailed, ScriptTimeout
+from sojourn.scripting.errors import EnvironmentsExhausted, ScriptFailed, ScriptTimeout
 from tests.scripting.environments.conftest import Build, House
 from tests.scripting.environments.test_stateful_environments import gone, until
 
@@ -234,3 +234,15 @@ async def test_after_the_end_nothing_is_executed_and_nothing_runs_any_more(build
     assert house.live == {}
     with pytest.raises(Exception, match="shutting down"):
         await house.run(session, "1")
+
+
+async def test_v8_has_a_ceiling_of_its_own(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sojourn.scripting.service.PATIENCE", 0.2)
+    house = build(max_environments=10, max_environments_v8=1)
+    first, second = [await house.session("desk", "ana") for _ in range(2)]
+    await house.run(first, "1")
+    if house.lent.name == "ije":
+        assert await house.run(second, "2") == 2
+    else:
+        with pytest.raises(EnvironmentsExhausted):
+            await house.run(second, "2")
