@@ -174,6 +174,34 @@ declare module "@nginstack/engine/lib/http/RealmConfig" { export = RealmConfig; 
 declare module "@nginstack/engine/lib/http/RealmConfig.js" { export = RealmConfig; }
 
 /**
+ * What another file exports: `./x` and `../x` beside the running file, `ufs:/…` and `vfs:/…` of the project, JSON files,
+ * and the modules `@nginstack/engine/…` of the engine. A file runs once in an environment; cycles see what was exported so far.
+ */
+declare function require(name: string): any;
+
+/** In a file that is required: what it exports. */
+declare const module: { exports: any };
+declare let exports: any;
+
+/** One session, as `engine.sessionManager.getStatistics()` shows it. Durations in milliseconds. */
+interface SessionStatistics {
+  readonly id: string;
+  readonly realm: string;
+  readonly environmentType: 'stateful' | 'stateless';
+  /** Name of the account, or subject of an external principal. */
+  readonly user: string;
+  readonly creation: Date;
+  readonly lastAccess: Date;
+  /** Idle limit, 0 for none. */
+  readonly maxInactiveTime: number;
+  readonly maxLifeTime: number;
+  /** Whether it has passed its limits since it was read. */
+  readonly expired: boolean;
+  /** Whether it executes now. */
+  readonly inUse: boolean;
+}
+
+/**
  * The engine that executes the script.
  *
  * `engine.env` holds texts by name. It begins with the values of the realm's `globals.json`, never with variables of
