@@ -37,6 +37,7 @@ from sojourn.model.realm import Realm
 from sojourn.model.session import Device
 from sojourn.pipelines.deployment import Deployment, load_pipelines
 from sojourn.pipelines.runner import Runner
+from sojourn.scripting.routes.table import RouteTable, load_routes
 from sojourn.scripting.runtime import Runtime
 from sojourn.scripting.service import Scripts
 from sojourn.stores.base import Lifecycle, SessionStore
@@ -51,12 +52,16 @@ _NO_DEVICE = Device()
 class Engine:
     """The running system of one project; open it with ``async with Engine.open(folder) as engine``."""
 
-    def __init__(self, project: Project, rules: Rules, deployment: Deployment, scripts: Scripts) -> None:
+    def __init__(
+        self, project: Project, rules: Rules, deployment: Deployment, routes: RouteTable, scripts: Scripts
+    ) -> None:
         self.project = project
         #: The rules of the engine, for the layers above and for embedding.
         self.rules = rules
         #: The pipelines of the project.
         self.deployment = deployment
+        #: The routes of its scripts.
+        self.routes = routes
         #: Executes scripts; nothing of it is started before the first one.
         self.scripts = scripts
         #: Counts, statistics and the acts of an operator, over the sessions of all realms.
@@ -126,10 +131,12 @@ class Engine:
         """
         if server_id is not None:
             self.rules.sessions.transients.session_tokens.run = server_id.run
-        return Application(self.rules, self.deployment, Runner(self.rules), server_id, scripts=self.scripts)
+        return Application(
+            self.rules, self.deployment, Runner(self.rules), server_id, scripts=self.scripts, routes=self.routes
+        )
 
-    async def deploy(self, project: Project, deployment: Deployment) -> None:
-        """Go on with a changed project: its realms and pipelines; settings stay those of the start.
+    async def deploy(self, project: Project, deployment: Deployment, routes: RouteTable | None = None) -> None:
+        """Go on with a changed project: its realms, pipelines and routes (None = as they are); settings stay those of the start.
 
         Raises ``ConfigError``, before anything is changed, when a realm needs what the session store cannot do.
         """
@@ -138,7 +145,7 @@ class Engine:
         await self.rules.providers.sync(project.providers, self.rules.clock.now())
         for realm in self.rules.realms.all():
             await self.rules.keys.ensure(realm)
-        self.project, self.deployment = project, deployment
+        self.project, self.deployment, self.routes = project, deployment, routes or self.routes
 
     def realm(self, name: str) -> Realm:
         """The realm of that name; raises :class:`RealmUnknown`."""
@@ -213,7 +220,7 @@ async def _assemble(
     stack.push_async_callback(database.close)
     master_file = MasterKeyFile(settings.master_key_path(database.installation))
     master = master_file.read()[0]
-    deployment = load_pipelines(project)
+    deployment, routes = load_pipelines(project), load_routes(project)
     store = await open_store(settings.stores.session, settings.project)
     if isinstance(store, Lifecycle):
         stack.push_async_callback(store.close)
@@ -243,7 +250,7 @@ async def _assemble(
         await rules.keys.ensure(realm)
     scripts = Scripts(rules, {"ije": _open_ije, "v8": _open_v8})
     stack.push_async_callback(scripts.close)
-    return kind(project, rules, deployment, scripts)
+    return kind(project, rules, deployment, routes, scripts)
 
 
 # A runtime is imported when it is needed: most commands and many engines never run a script.

@@ -12,13 +12,14 @@ from sojourn.config.problems import ConfigError
 from sojourn.config.project import load_project
 from sojourn.http.application import Application
 from sojourn.pipelines.deployment import load_pipelines
+from sojourn.scripting.routes.table import load_routes
 
 _log = logging.getLogger("sojourn.reload")
 
 #: Seconds between two looks at the files.
 LOOK_EVERY = 0.5
 
-_WATCHED = ("sojourn.toml", "realms/**/*.json", "pipelines/**/*.yaml", "providers/*.yaml")
+_WATCHED = ("sojourn.toml", "realms/**/*.json", "pipelines/**/*.yaml", "providers/*.yaml", "routes/*.y*ml")
 
 
 class Reloader:
@@ -43,16 +44,17 @@ class Reloader:
         folder = self._engine.project.settings.project
         try:
             project = load_project(folder, os.environ)
-            deployment = load_pipelines(project)
+            deployment, routes = load_pipelines(project), load_routes(project)
         except ConfigError as error:
             self._app.health.stale = [str(problem) for problem in error.problems]
             for problem in error.problems:
                 _log.error("not reloaded: %s", problem)
             return False
-        await self._engine.deploy(project, deployment)
-        self._app.deploy(deployment)
+        await self._engine.deploy(project, deployment, routes)
+        self._app.deploy(deployment, routes)
         self._app.health.stale = []
-        _log.info("reloaded %d realms, %d pipelines", len(project.realms), len(deployment.plans()))
+        counts = (len(project.realms), len(deployment.plans()), len(routes.routes()))
+        _log.info("reloaded %d realms, %d pipelines, %d routes", *counts)
         return True
 
     def _state(self) -> frozenset[tuple[Path, int, int]]:

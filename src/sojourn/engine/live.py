@@ -165,7 +165,7 @@ class Session:
         """
         changed = await self._rules.identities.login(self.access, user_name, password)
         if changed is not None:
-            self._adopt(changed)
+            self.adopt(changed)
         return changed is not None
 
     async def login_by_auth_token(self, text: str, *, scripts: Sequence[str] = ()) -> None:
@@ -176,7 +176,7 @@ class Session:
         It ends (``token-revoked``) when the token is revoked or expires. ``scripts``: the running script and its callers,
         for a token that names scripts. Raises ``AuthTokenRefused`` with its reason, and then the identity stays.
         """
-        self._adopt(await self._rules.identities.login_by_token(self.access, text, scripts))
+        self.adopt(await self._rules.identities.login_by_token(self.access, text, scripts))
 
     async def set_password(self, new: str, old: str | None = None) -> None:
         """Change the password of this user: this session gets a new secret and epoch, all others of the account end.
@@ -186,14 +186,14 @@ class Session:
         """
         done = await self._rules.passwords.change(self.access, old, new)
         via = "python" if self.access.via == "jwt" else self.access.via
-        self._adopt(NewIdentity(await self._sessions.open(self.realm, done.handle, via), done.handle))
+        self.adopt(NewIdentity(await self._sessions.open(self.realm, done.handle, via), done.handle))
 
     async def logout(self) -> None:
         """End the identity: nobody, without scope and fields, under a new secret and epoch. The session stays.
 
         Its JWTs and session tokens are dead; a new login may follow. :meth:`end` ends the session itself.
         """
-        self._adopt(await self._rules.identities.logout(self.access))
+        self.adopt(await self._rules.identities.logout(self.access))
 
     # --- handing the login on ---
 
@@ -240,7 +240,8 @@ class Session:
             self.access.own(self._clock.now())
         return self.access
 
-    def _adopt(self, changed: NewIdentity) -> None:
+    def adopt(self, changed: NewIdentity) -> None:
+        """Go on as ``changed`` says: with another identity, or with a record where there was none."""
         self.access, self.handle = changed
         self.fields = Fields(SessionBag(self._sessions, self.access))
 

@@ -7,6 +7,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from sojourn.core.errors import NotFound, SessionUnknown, SojournError
 from sojourn.engine.rules import Rules
@@ -31,10 +32,12 @@ from sojourn.http.own_sessions import OwnSessions
 from sojourn.http.own_tokens import OwnTokens, token_key
 from sojourn.http.refreshing import Refreshing
 from sojourn.http.replies import Reply, error_reply, send_reply, with_cookies
+from sojourn.http.scripts import ScriptRoutes
 from sojourn.http.wire import Head, Receive, Scope, Send
 from sojourn.model.realm import Realm
 from sojourn.pipelines.deployment import Deployment
 from sojourn.pipelines.runner import Runner
+from sojourn.scripting.routes.table import NO_ROUTES, RouteTable
 from sojourn.scripting.service import Scripts
 
 _REALMS = "/realms/"
@@ -64,6 +67,7 @@ class Application:
         server_id: ServerId | None = None,
         *,
         scripts: Scripts,
+        routes: RouteTable = NO_ROUTES,
     ) -> None:
         self._rules = rules
         #: The service of scripts.
@@ -74,6 +78,7 @@ class Application:
         opener = Opener(rules)
         self._greeter = Greeter(self._origins, self.server_id)
         self._gateway = Gateway(rules, deployment, runner, opener, self._greeter)
+        self._scripts = ScriptRoutes(rules, scripts, routes, opener, self._greeter)
         self._endpoints = Endpoints(rules, self._origins, opener)
         self._own = OwnSessions(rules, opener)
         self._attesting = Attesting(rules, opener)
@@ -106,9 +111,14 @@ class Application:
         #: How many answers had which status.
         self.answered: Counter[int] = Counter()
 
-    def deploy(self, deployment: Deployment) -> None:
-        """Answer with ``deployment`` and the realms as they are now; requests under way keep what they began with."""
+    def deploy(self, deployment: Deployment, routes: RouteTable | None = None) -> None:
+        """Answer with these pipelines and routes (None = as they are), and the realms as they are now.
+
+        Requests under way keep what they began with.
+        """
         self._gateway.deploy(deployment)
+        if routes is not None:
+            self._scripts.deploy(routes)
         self._origins = self._endpoints.origins = self._greeter.origins = _origins(self._rules)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,18 +134,27 @@ class Application:
             reply: Reply | None = await self._refusal(call, error)
         else:
             call = Call(scope, receive, head, arrival)
+            call.deliver = partial(self._send, call, send)
             reply = await self._reply(call)
         if call.client.ambiguous and call.realm is not None:
             await self._rules.audit.refused("cookie.ambiguous", call.arrival.address, realm=call.realm.id)
         if reply is not None:
-            if call.cookies:
-                reply = with_cookies(reply, call.cookies)
-            self.answered[reply.status] += 1
-            secret_url = call.realm is not None and takes_credentials_in_query(call.realm)
-            await send_reply(scope, send, reply, https=call.arrival.https, secret_url=secret_url)
+            await self._send(call, send, reply)
+
+    async def _send(self, call: Call, send: Send, reply: Reply) -> None:
+        if call.delivered:
+            return
+        call.delivered = True
+        if call.headers:
+            reply = reply._replace(headers=(*reply.headers, *call.headers))
+        if call.cookies:
+            reply = with_cookies(reply, call.cookies)
+        self.answered[reply.status] += 1
+        secret_url = call.realm is not None and takes_credentials_in_query(call.realm)
+        await send_reply(call.scope, send, reply, https=call.arrival.https, secret_url=secret_url)
 
     async def _reply(self, call: Call) -> Reply | None:
-        """The answer; None when the client has left."""
+        """The answer; None when the client has left, and when it has its answer."""
         try:
             if call.path.startswith(PREFIX):
                 return await self._gateway.answer(call)
@@ -153,7 +172,7 @@ class Application:
             logger.exception("unhandled error", extra={"executionKey": call.execution_key})
             return error_reply(SojournError(), call.execution_key)
 
-    async def _elsewhere(self, call: Call) -> Reply:
+    async def _elsewhere(self, call: Call) -> Reply | None:
         if call.path.startswith(_REALMS):
             return await self._realm(call)
         if call.path == "/health/live":
@@ -162,7 +181,7 @@ class Application:
         if call.path == "/health/ready":
             _allow(call, _READ)
             return await self.health.public()
-        raise NotFound
+        return await self._scripts.answer(call)
 
     async def _realm(self, call: Call) -> Reply:
         name, _, rest = call.path[len(_REALMS) :].partition("/")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 from sojourn.core.ids import new_execution_key
 from sojourn.http.clients import UNTRACKED
 from sojourn.http.origin import Arrival
+from sojourn.http.replies import Reply
 from sojourn.http.wire import Head, Header, Receive, Scope
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device
 
 _MAX_AGENT = 256
+
+#: What sends an answer.
+Deliver = Callable[[Reply], Awaitable[None]]
 
 
 class Call:
@@ -22,8 +27,11 @@ class Call:
             "arrival",
             "client",
             "cookies",
+            "deliver",
+            "delivered",
             "execution_key",
             "head",
+            "headers",
             "method",
             "path",
             "query",
@@ -51,11 +59,21 @@ class Call:
         self.client = UNTRACKED
         #: Cookies that the answer sets, whatever it is: those of the client and of the affinity.
         self.cookies: tuple[Header, ...] = ()
+        #: Other headers that every answer to it carries.
+        self.headers: tuple[Header, ...] = ()
+        #: Sends an answer before its making is over; then there is no other.
+        self.deliver: Deliver = _nowhere
+        #: Whether an answer was sent.
+        self.delivered = False
 
     @property
     def device(self) -> Device:
         """What is known of the client."""
         return device(self.head, self.arrival, self.client.id)
+
+
+async def _nowhere(_reply: Reply) -> None:
+    """Where nobody waits for an answer."""
 
 
 def device(head: Head, arrival: Arrival, client: str = "") -> Device:

@@ -17,13 +17,13 @@ from sojourn.http import gateway_replies as refusals
 from sojourn.http import handles
 from sojourn.http.body import check_announced, has_body, read_body
 from sojourn.http.call import Call
-from sojourn.http.cookies import without_ours
 from sojourn.http.crosssite import media_type
 from sojourn.http.errors import UnsupportedMediaType
 from sojourn.http.greeting import Greeter
 from sojourn.http.opening import Opener
 from sojourn.http.outgoing import pipeline_reply
 from sojourn.http.replies import Reply
+from sojourn.http.seen import seen_headers, seen_query
 from sojourn.model.realm import Realm
 from sojourn.pipelines.deployment import Deployment, Match
 from sojourn.pipelines.model import Trigger
@@ -35,9 +35,6 @@ PREFIX = "/pipeline/"
 _TARGET = re.compile(r"/pipeline/([^/]+)/v(0|[1-9][0-9]{0,8})/(.+)", re.DOTALL)
 _FORM = b"application/x-www-form-urlencoded"
 _NO_QUERY: Mapping[str, str] = {}
-_NEVER_SEEN = frozenset({b"apikey", b"x-session-id", b"cookie"})
-_NEVER_SEEN_WITH_TOKEN = _NEVER_SEEN | {b"authorization"}
-_CREDENTIAL_PARAMETERS = (handles.API_KEY, handles.SESSION_ID)
 
 
 class Gateway:
@@ -148,30 +145,10 @@ def _request(call: Call, match: Match, body: bytes, *, consumed: bool) -> Pipeli
         call.method,
         call.path,
         match.path_params,
-        _query(call.query) if call.query else _NO_QUERY,
-        _headers(call, consumed=consumed),
+        seen_query(call.query) if call.query else _NO_QUERY,
+        seen_headers(call, consumed=consumed),
         content_type.decode("latin-1") if content_type else "",
         body,
         call.arrival.address,
         call.execution_key,
     )
-
-
-def _query(query: bytes) -> Mapping[str, str]:
-    return {name: value for name, value in handles.parse_query(query) if name not in _CREDENTIAL_PARAMETERS}
-
-
-def _headers(call: Call, *, consumed: bool) -> Mapping[str, str]:
-    """What authors see of the headers: no API key, no session, no cookie of ours, no token that was consumed."""
-    hidden = _NEVER_SEEN_WITH_TOKEN if consumed else _NEVER_SEEN
-    seen: dict[str, str] = {}
-    for name, value in call.head.raw:
-        if name not in hidden:
-            seen[name.decode("latin-1")] = value.decode("latin-1")
-    if call.head.repeats:
-        seen = {name: b", ".join(call.head.all(name.encode("latin-1"))).decode("latin-1") for name in seen}
-    if call.head.has(b"cookie"):
-        kept = without_ours(call.head.all(b"cookie"))
-        if kept:
-            seen["cookie"] = kept.decode("latin-1")
-    return seen

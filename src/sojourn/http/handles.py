@@ -167,12 +167,20 @@ def parse_query(query: bytes) -> list[tuple[str, str]]:
 
 def without_credentials(body: bytes) -> bytes:
     """A form body without ``ngin_sid``, everything else octet for octet."""
-    return b"&".join(pair for pair in body.split(b"&") if _parameter_name(pair) != SESSION_ID)
+    return b"&".join(pair for pair in body.split(b"&") if parameter_name(pair) != SESSION_ID)
+
+
+def form_handle(body: bytes) -> str | None:
+    """The ``ngin_sid`` of a form body, None without one; raises ``AmbiguousCredentials`` for more than one."""
+    found = [pair for pair in body.split(b"&") if parameter_name(pair) == SESSION_ID]
+    if len(found) > 1:
+        raise AmbiguousCredentials
+    return unquote_plus(found[0].partition(b"=")[2].decode("latin-1")) if found else None
 
 
 def form_handles(body: bytes) -> int:
     """How many ``ngin_sid`` a form body holds."""
-    return sum(_parameter_name(pair) == SESSION_ID for pair in body.split(b"&"))
+    return sum(parameter_name(pair) == SESSION_ID for pair in body.split(b"&"))
 
 
 def _others(realm: Realm, head: Head, query: bytes) -> list[tuple[_Via, str]]:
@@ -182,5 +190,6 @@ def _others(realm: Realm, head: Head, query: bytes) -> list[tuple[_Via, str]]:
     return found
 
 
-def _parameter_name(pair: bytes) -> str:
+def parameter_name(pair: bytes) -> str:
+    """The name of one parameter of a query string or form body."""
     return unquote_plus(pair.partition(b"=")[0].decode("latin-1"))

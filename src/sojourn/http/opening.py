@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -23,8 +23,10 @@ class Opener:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
 
-    async def open(self, call: Call, realm: Realm, *, basic: bool = False) -> Access:
+    async def open(self, call: Call, realm: Realm, *, basic: bool = False, scripts: Sequence[str] = ()) -> Access:
         """The session of whatever one handle the request shows; with ``basic`` a name with a password too.
+
+        ``scripts`` are those that serve the request, for an AuthToken that names some.
 
         Raises ``AmbiguousCredentials``, ``Unauthorized`` and its kinds, and ``CrossSiteWrite`` where a cookie
         authenticates an unsafe request of another site; a safe one gets its session read-only.
@@ -35,21 +37,30 @@ class Opener:
         if shown.basic is not None:
             return await self.by_basic(call, realm, shown)
         if shown.bearer is not None:
-            return await self.by_token(call, realm, shown)
+            return await self.by_token(call, realm, shown, scripts=scripts)
+        return await self.by_handle(call, realm, shown)
+
+    async def by_handle(self, call: Call, realm: Realm, shown: Shown) -> Access:
+        """The session of a cookie, header or parameter. Raises as :meth:`open`."""
         handle = shown.session_handle()
         foreign = shown.via == "cookie" and crosssite.guard(call.head, call.arrival, call.method)
         access = await self._rules.sessions.open(realm, handle, shown.via)
         return replace(access, read_only=True) if foreign else access
 
     async def by_token(
-        self, call: Call, realm: Realm, shown: Shown, admits: Collection[BearerKind] = ANY_BEARER
+        self,
+        call: Call,
+        realm: Realm,
+        shown: Shown,
+        admits: Collection[BearerKind] = ANY_BEARER,
+        scripts: Sequence[str] = (),
     ) -> Access:
         """What a bearer token opens; the cookie beside it may open nothing that belongs to somebody else.
 
         Raises ``TokenRefused``, ``type`` for a kind that is not among ``admits``; ``AuthTokenRefused``, ``SessionEnded``,
         ``AmbiguousCredentials``.
         """
-        access = await self._rules.bearers.open(realm, shown.token(), call.arrival.address, admits)
+        access = await self._rules.bearers.open(realm, shown.token(), call.arrival.address, admits, scripts)
         if shown.cookie.handle is not None:
             await self._check_beside(realm, access, shown.cookie)
         return access

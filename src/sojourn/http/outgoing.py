@@ -13,10 +13,13 @@ from sojourn.pipelines.request import PipelineReply
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_SANDBOX: Header = (b"content-security-policy", b"sandbox")
+#: Keeps a browser from running an answer as a page of our origin.
+SANDBOX: Header = (b"content-security-policy", b"sandbox")
 
 #: What a browser may run as a document.
-_ACTIVE = re.compile(r"text/html|text/xml|application/xml|[^;]*\+xml|multipart/.*", re.ASCII)
+_ACTIVE = re.compile(
+    r"text/html|text/xml|application/xml|text/xsl|[^;]*\+xml|multipart/.*|[^;]*(java|j|ecma|live)script", re.ASCII
+)
 
 _BODILESS = frozenset({204, 205, 304})
 
@@ -70,9 +73,14 @@ def _sendable(name: str, value: str) -> bool:
     return _TOKEN.fullmatch(name) is not None and _VALUE.fullmatch(value) is not None
 
 
+def is_active(content_type: str) -> bool:
+    """Whether a browser may run what has this content type; of several with commas between, any."""
+    return any(_ACTIVE.match(kind.strip().lower()) for kind in content_type.split(","))
+
+
 @lru_cache(maxsize=256)
 def _content_type(value: str) -> tuple[Header, ...]:
     if not _sendable("content-type", value):
         return ()
     header = (b"content-type", value.encode("latin-1"))
-    return (header, _SANDBOX) if _ACTIVE.match(value.strip().lower()) else (header,)
+    return (header, SANDBOX) if is_active(value) else (header,)

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final, Literal, NamedTuple
 
 from sojourn.core.clock import MINUTE, Clock
@@ -58,9 +58,14 @@ class Bearers:
         self._pairs = _Pairs(logins, facts, clock)
 
     async def open(
-        self, realm: Realm, text: str, address: str = "", admits: Collection[BearerKind] = ANY_BEARER
+        self,
+        realm: Realm,
+        text: str,
+        address: str = "",
+        admits: Collection[BearerKind] = ANY_BEARER,
+        scripts: Sequence[str] = (),
     ) -> Access:
-        """The session of a bearer token.
+        """The session of a bearer token; ``scripts`` are those that serve the request, for an AuthToken that names some.
 
         A JWT opens the session that it names; what another token opens has no record. Raises ``TokenRefused``, ``type``
         for a kind that is not among ``admits``; ``AuthTokenRefused``, ``SessionEnded`` and the other kinds of ``Unauthorized``, and ``Unavailable`` when the first
@@ -70,7 +75,7 @@ class Bearers:
         if kind not in admits:
             raise TokenRefused("type")
         if kind == "auth":
-            access = await self._transients.open_token(realm, text, address)
+            access = await self._transients.open_token(realm, text, address, scripts)
             assert access.transient is not None
             assert access.transient.token is not None
             await self._uses.note(

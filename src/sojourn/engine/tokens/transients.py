@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from sojourn.core.clock import Clock
 from sojourn.core.errors import AuthTokenRefused, SessionEnded, Unauthorized
 from sojourn.core.ids import same, secret_hash
@@ -19,7 +21,7 @@ from sojourn.engine.tokens.records import TokenRecord
 from sojourn.engine.tokens.script_scopes import ScriptFiles
 from sojourn.engine.tokens.session_tokens import SessionTokens
 from sojourn.model.realm import Realm
-from sojourn.model.scope import ScopeSet
+from sojourn.model.scope import NO_SCOPE, ScopeSet
 from sojourn.model.session import Device, Identity, Session
 from sojourn.model.user import Account, account_identity, account_principal
 
@@ -83,16 +85,17 @@ class Transients:
         """Raise :class:`AuthTokenRefused` ``script-not-allowed`` unless these scripts may use the token."""
         await self.scripts.check(record.scripts, chain)
 
-    async def open_token(self, realm: Realm, text: str, address: str = "") -> Access:
+    async def open_token(self, realm: Realm, text: str, address: str = "", scripts: Sequence[str] = ()) -> Access:
         """What an AuthToken on a request opens; raises :class:`AuthTokenRefused`.
 
-        One with script scopes opens nothing there: no request is a script.
+        ``scripts`` are those that serve the request. One with script scopes opens nothing where there are none.
         """
         record = await self.find(realm, text)
-        if record.scripts:
+        if record.scripts and not scripts:
             raise AuthTokenRefused(
                 "script-not-allowed", "This token can be used only by the scripts that it names, not on a request."
             )
+        await self.check_scripts(record, scripts)
         return await self.open_record(realm, record, await self.account(realm, record), address)
 
     async def open_record(self, realm: Realm, record: TokenRecord, account: Account, address: str) -> Access:
@@ -107,6 +110,12 @@ class Transients:
         """What a password on a request opens, which was checked at the instant ``at``."""
         session = _session(realm, account_identity(account, at), self._clock.now(), None, address)
         return _access(realm, session, account, account.scopes, Transient(), "basic", delegated=False)
+
+    def open_nobody(self, realm: Realm, device: Device, via: Via, *, read_only: bool = False) -> Access:
+        """What a visitor has who shows nothing: nobody's session, for this execution."""
+        session = replace(_session(realm, Identity(), self._clock.now(), None, device.address), device=device)
+        nobody = _access(realm, session, None, NO_SCOPE, Transient(), via, delegated=False)
+        return replace(nobody, read_only=read_only)
 
     async def again(self, access: Access) -> None:
         """Raise unless ``access``, which has no record, still holds.

@@ -85,6 +85,10 @@ def _begins_fixed(route: RouteDef) -> bool:
     return bool(route.path.segments) and route.path.segments[0].kind == "fixed"
 
 
+#: No routes at all.
+NO_ROUTES = RouteTable()
+
+
 def check_routes(project: Project) -> Sequence[Problem]:
     """Everything that can be said about the routes of ``project``: errors, warnings and notes."""
     return _read(project)[1]
