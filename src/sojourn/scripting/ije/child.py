@@ -96,7 +96,7 @@ class Child:
         self._extra = 0
         self._soft_limit = 0
         self._base = 0
-        self._natives = Natives(library, self._host_call, self._interrupted)
+        self._natives = Natives(library, prelude, self._host_call, self._interrupted)
         self._scope = Scope(library, prelude, self._natives)
 
     def serve(self, end: socket) -> None:

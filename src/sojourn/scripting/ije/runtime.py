@@ -17,7 +17,7 @@ import msgspec
 import sojourn.scripting.api  # noqa: F401 - declares what scripts see
 from sojourn.scripting.dispatch import bridge_spec
 from sojourn.scripting.errors import EnvironmentLost, RuntimeMissing
-from sojourn.scripting.prelude import sources
+from sojourn.scripting.prelude import message
 from sojourn.scripting.process import Handle, WorkerProcess
 from sojourn.scripting.runtime import Limits, Worker
 from sojourn.scripting.wire import PACKET, pair
@@ -198,8 +198,7 @@ class _Zygote:
 
 def prelude_message() -> bytes:
     """The prelude as the zygote reads it from its standard input."""
-    files = [source._asdict() for source in sources()]
-    return msgspec.json.encode({"files": files, "classes": msgspec.json.encode(bridge_spec()).decode()})
+    return msgspec.json.encode(message(bridge_spec()))
 
 
 def _spawned(control: socket.socket, prelude: bytes) -> subprocess.Popen[bytes]:

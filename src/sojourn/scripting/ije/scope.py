@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from sojourn.scripting.ije.library import (
@@ -31,10 +31,13 @@ STACK: Final = 3 << 20
 class Prelude(NamedTuple):
     """The prelude as bytecode, made once and used for each scope."""
 
-    #: Bytecode of each file and whether it belongs to the bridge; ``bridge.js`` first.
-    files: Sequence[tuple[bytes, bool]]
-    #: ``bridge_spec()`` as JSON.
-    classes: bytes
+    bridge: bytes
+    #: The parts of the bridge, and the other files.
+    core: Sequence[bytes]
+    parts: Sequence[bytes]
+    #: What makes the classes of the host, by their names.
+    declared: Mapping[bytes, bytes]
+    outline: bytes
 
 
 class Thrown(Exception):
@@ -46,23 +49,25 @@ class Natives:
 
     Args:
         library: The loaded library.
+        prelude: What makes the classes of the host.
         send: Hands a packet to the host and returns its answer; None stops the script for good.
         interrupted: Asked from time to time while JavaScript runs; true stops the script for good.
     """
 
-    def __init__(self, library: Any, send: Callable[[bytes], bytes | None], interrupted: Callable[[], bool]) -> None:
+    def __init__(
+        self, library: Any, prelude: Prelude, send: Callable[[bytes], bytes | None], interrupted: Callable[[], bool]
+    ) -> None:
         self._library = library
+        self._prelude = prelude
         self._send = send
         self._interrupted = interrupted
+        #: In the order of NAMES.
+        self._functions = (self._host_call, self._evaluate, self._declared, self._now)
         self.callback = ffi.callback("JSCFunctionData", self._called)
         self.interrupt = ffi.callback("JSInterruptHandler", self._asked)
 
     def _called(self, context: Any, _this: Any, _count: int, arguments: Any, which: int, _data: Any) -> Any:
-        if which == 0:
-            return self._host_call(context, arguments)
-        if which == 1:
-            return self._evaluate(context, arguments)
-        return number(time.monotonic() * 1000)
+        return self._functions[which](context, arguments)
 
     def _host_call(self, context: Any, arguments: Any) -> Any:
         library = self._library
@@ -91,6 +96,13 @@ class Natives:
             library.JS_FreeCString(context, file)
         library.JS_FreeCString(context, code)
         return value
+
+    def _declared(self, context: Any, arguments: Any) -> Any:
+        name = text_of(self._library, context, arguments[0])
+        return EXCEPTION if name is None else loaded(self._library, context, self._prelude.declared[name])
+
+    def _now(self, _context: Any, _arguments: Any) -> Any:
+        return number(time.monotonic() * 1000)
 
     def _asked(self, _runtime: Any, _opaque: Any) -> int:
         return 1 if self._interrupted() else 0
@@ -209,48 +221,57 @@ class Scope:
 
     def _built(self, prelude: Prelude) -> Any:
         library, context = self._library, self._context
-        functions = [(self._loaded(code), core) for code, core in prelude.files]
-        core = self._array([function for function, of_core in functions[1:] if of_core])
-        parts = self._array([function for function, of_core in functions[1:] if not of_core])
-        classes = library.JS_NewStringLen(context, prelude.classes, len(prelude.classes))
-        arguments = [self._natives_object(), core, parts, classes]
-        bridge = self._called(functions[0][0], arguments)
-        for value in (*arguments, functions[0][0]):
+        function = loaded(library, context, prelude.bridge)
+        outline = library.JS_NewStringLen(context, prelude.outline, len(prelude.outline))
+        arguments = [self._natives_object(), self._functions(prelude.core), self._functions(prelude.parts), outline]
+        bridge = self._called(function, arguments)
+        for value in (*arguments, function):
             self._free(value)
         return bridge
 
-    def _loaded(self, bytecode: bytes) -> Any:
-        compiled = self._library.JS_ReadObject(self._context, bytecode, len(bytecode), READ_BYTECODE)
-        if compiled.tag == TAG_EXCEPTION:
-            raise Thrown
-        function = self._library.JS_EvalFunction(self._context, compiled)
-        if function.tag == TAG_EXCEPTION:
-            raise Thrown
-        return function
-
-    def _array(self, items: list[Any]) -> Any:
-        array = self._library.JS_NewArray(self._context)
-        for place, item in enumerate(items):
-            self._library.JS_SetPropertyUint32(self._context, array, place, item)
+    def _functions(self, files: Sequence[bytes]) -> Any:
+        library, context = self._library, self._context
+        array = library.JS_NewArray(context)
+        for place, file in enumerate(files):
+            library.JS_SetPropertyUint32(context, array, place, loaded(library, context, file))
         return array
 
     def _natives_object(self) -> Any:
         library, context = self._library, self._context
         natives = library.JS_NewObject(context)
-        for which, name in enumerate((b"send", b"evaluate", b"now")):
+        for which, name in enumerate(NAMES):
             function = library.JS_NewCFunctionData(context, self._natives.callback, 0, which, 0, ffi.NULL)
             library.JS_SetPropertyStr(context, natives, name, function)
         return natives
 
 
-def compiled(library: Any, code: str, file: str) -> bytes:
+def loaded(library: Any, context: Any, bytecode: bytes) -> Any:
+    """The function that a file of the prelude is, or ``EXCEPTION``."""
+    compiled_function = library.JS_ReadObject(context, bytecode, len(bytecode), READ_BYTECODE)
+    if compiled_function.tag == TAG_EXCEPTION:
+        return compiled_function
+    return library.JS_EvalFunction(context, compiled_function)
+
+
+def prelude_of(library: Any, given: Mapping[str, Any]) -> Prelude:
+    """The prelude as bytecode; ``given`` is what ``sojourn.scripting.prelude.message`` makes."""
+    return Prelude(
+        _compiled(library, given["bridge"]),
+        [_compiled(library, file) for file in given["core"]],
+        [_compiled(library, file) for file in given["parts"]],
+        {name.encode(): _compiled(library, file) for name, file in given["declared"].items()},
+        given["outline"].encode(),
+    )
+
+
+def _compiled(library: Any, file: Mapping[str, str]) -> bytes:
     """The bytecode of a file of the prelude; raises ``ValueError`` with the message of a syntax error."""
     runtime = library.JS_NewRuntime()
     context = library.JS_NewContext(runtime)
-    data = code.encode()
-    function = library.JS_Eval(context, data, len(data), file.encode(), EVAL_GLOBAL | EVAL_COMPILE_ONLY)
+    data = file["code"].encode()
+    function = library.JS_Eval(context, data, len(data), file["file"].encode(), EVAL_GLOBAL | EVAL_COMPILE_ONLY)
     if function.tag == TAG_EXCEPTION:
-        raise ValueError(f"{file}: {text_of(library, context, library.JS_GetException(context))!r}")
+        raise ValueError(file["file"], text_of(library, context, library.JS_GetException(context)))
     size = ffi.new("size_t *")
     written = library.JS_WriteObject(context, size, function, WRITE_BYTECODE | WRITE_STRIP_SOURCE)
     bytecode = bytes(ffi.buffer(written, size[0]))
@@ -283,4 +304,6 @@ def _double(value: float) -> bytes:
 
 UNDEFINED: Final = ffi.new("JSValue *", {"u": 0, "tag": TAG_UNDEFINED})[0]
 EXCEPTION: Final = ffi.new("JSValue *", {"u": 0, "tag": TAG_EXCEPTION})[0]
+#: The functions of :class:`Natives` as ``bridge.js`` knows them.
+NAMES: Final = (b"send", b"evaluate", b"declared", b"now")
 _OUT_OF_MEMORY: Final = b'{"op":"done","e":{"name":"InternalError","message":"out of memory'

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sojourn.scripting.ije.child import PACKET, Child
 from sojourn.scripting.ije.library import WrongLibrary, load
-from sojourn.scripting.ije.scope import Prelude, compiled
+from sojourn.scripting.ije.scope import prelude_of
 
 #: Address space that a worker may take beyond what it has when it begins and beyond its JavaScript values, in bytes.
 _BESIDE: Final = 192 << 20
@@ -129,8 +129,7 @@ def main() -> None:
         control.send(json.dumps({"missing": str(error)}).encode())
         return
     given = json.load(sys.stdin.buffer)
-    files = [(compiled(library, one["code"], one["file"]), one["core"]) for one in given["files"]]
-    zygote = Zygote(control, Child(library, Prelude(files, given["classes"].encode())))
+    zygote = Zygote(control, Child(library, prelude_of(library, given)))
     gc.collect()
     gc.freeze()
     gc.disable()

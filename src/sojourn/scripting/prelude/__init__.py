@@ -7,8 +7,11 @@ written in JavaScript and see nothing but the ``host`` object of ``bridge.js``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from sojourn.scripting.prelude.declared import outline, texts
 
 #: The parts of the bridge, in the order in which ``bridge.js`` takes them.
 CORE: Final = ("primordials", "codec", "random", "timers", "errors", "calls", "modules", "classes", "tasks")
@@ -33,3 +36,23 @@ def sources() -> list[Source]:
         Source(f"sojourn:{name}.js", (folder / f"{name}.js").read_text("utf-8"), name == "bridge" or name in CORE)
         for name in ordered
     ]
+
+
+def message(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a runtime begins with, as JSON: ``classes`` is the ``bridge_spec()``.
+
+    ``bridge``, ``core`` and ``parts`` are files ``{file, code}``, ``declared`` is one for each class by its name, and
+    ``outline`` a text that ``bridge.js`` reads.
+    """
+    bridge, *others = sources()
+    return {
+        "bridge": _file(bridge.file, bridge.code),
+        "core": [_file(one.file, one.code) for one in others if one.core],
+        "parts": [_file(one.file, one.code) for one in others if not one.core],
+        "declared": {name: _file(f"sojourn:{name}", code) for name, code in texts(classes).items()},
+        "outline": outline(classes),
+    }
+
+
+def _file(file: str, code: str) -> dict[str, str]:
+    return {"file": file, "code": code}

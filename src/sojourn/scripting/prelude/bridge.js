@@ -1,14 +1,15 @@
 // The first code of a global scope, on both runtimes. It is called once, before any code of a user, with
 //   natives  send(packet) -> reply: the only way to the host, text in and text out, blocking;
 //            evaluate(code, file) -> value: runs a text as a global script;
-//            now() -> milliseconds of a clock that never goes back
+//            now() -> milliseconds of a clock that never goes back;
+//            declared(name) -> the function of declared.py that makes a class of the host
 //   core     the functions of the parts of the bridge, in the order of CORE in prelude/__init__.py
 //   parts    the functions of the other files of the prelude
-//   classes  bridge_spec() of the server as JSON
+//   outline  the classes that the host declares, as JSON; see declared.py
 // and returns what the runtime works with: { start, poll, failed }; see tasks.js.
 // Nothing here and in the parts may look up what a script can change: only primordials, own properties, and objects
 // without a prototype are used once start() was called. What scripts can reach is frozen.
-(function (natives, core, parts, classes) {
+(function (natives, core, parts, outline) {
   'use strict';
   const p = core[0]();
   const codec = core[1](p);
@@ -17,8 +18,7 @@
   const errors = core[4](p, codec);
   const calls = core[5](p, codec, errors, natives.send);
   const modules = core[6](p, calls, natives.evaluate);
-  const built = core[7](p, calls, errors, modules, p.parse(classes));
-  for (let i = 0; i < parts.length; i++) parts[i](built.host);
-  built.close();
+  const host = core[7](p, calls, errors, modules, p.parse(outline), natives.declared);
+  for (let i = 0; i < parts.length; i++) parts[i](host);
   return core[8](p, { __proto__: null, codec, seed, timers, errors, calls, modules, evaluate: natives.evaluate });
 })

@@ -5,12 +5,13 @@
   let room = DEFAULT_ROOM;
   let sequence = 0;
 
-  // The result of the host function name; raises what it raised.
-  function call(name, args) {
+  // The result of the host function name, after the number of the instance that it is called on if it is a method of one;
+  // raises what it raised.
+  function call(name, args, handle) {
     const number = sequence + 1;
     sequence = number;
-    let list = '';
-    for (let i = 0; i < args.length; i++) list += (i === 0 ? '' : ',') + codec.write(args[i], room - list.length);
+    let list = handle === undefined ? '' : '' + handle;
+    for (let i = 0; i < args.length; i++) list += (list === '' ? '' : ',') + codec.write(args[i], room - list.length);
     const reply = exchanged('{"op":"call","q":' + number + ',"n":' + p.stringify(name) + ',"a":[' + list + ']}');
     if (reply.q !== number) throw new p.Error('the host did not answer');
     if (p.hasOwn(reply, 'e')) throw errors.made(reply.e);

@@ -1,171 +1,138 @@
-// The classes of scripts that the host declares, and the host object for the files of the prelude that define others.
-(function (p, calls, errors, modules, spec) {
+// The classes of scripts that the host declares, made of the texts of declared.py when they are first used, and the host
+// object for the files of the prelude that define others. All of it may run after code of scripts: it uses primordials only.
+(function (p, calls, errors, modules, outline, declared) {
   'use strict';
   // The numbers by which the host knows the instances.
   const handles = new p.WeakMap();
-  const classes = { __proto__: null };
-  // What hangs on a name: the one instance of a class by 'session' or 'engine.sessionManager'.
-  const instances = { __proto__: null };
   // What becomes of the result of a host function before a script gets it, by wire name.
   const finishers = { __proto__: null };
-  const NONE = p.freeze([]);
+  // By name, once they are made; instances by their path: 'session', 'engine.sessionManager'.
+  const classes = { __proto__: null };
+  const instances = { __proto__: null };
+  const classOf = { __proto__: null };
 
-  function handleOf(self, name) {
+  function call(wire, args, handle) {
+    const value = calls.call(wire, args, handle);
+    const finish = finishers[wire];
+    return finish === undefined ? value : finish(value, args);
+  }
+
+  function keep(self, handle) {
+    p.weakSet(handles, self, handle);
+  }
+
+  function own(self, name) {
     const found = typeof self === 'object' && self !== null ? p.weakGet(handles, self) : undefined;
     if (found === undefined) throw new p.TypeError('this is no ' + name);
     return found;
   }
 
-  function named(f, name) {
-    p.defineProperty(f, 'name', { __proto__: null, value: name });
-    return p.freeze(f);
+  function illegal(name) {
+    throw new p.TypeError('scripts cannot make a ' + name);
   }
 
-  function withHandle(self, name, args) {
-    const all = [handleOf(self, name)];
-    for (let i = 0; i < args.length; i++) p.define(all, i + 1, args[i], true);
-    return all;
+  function readOnly(name) {
+    throw new p.TypeError(name + ' is read-only');
   }
 
-  // The result of a member; args are those of the script, sent those of the host.
-  function called(wire, sent, args) {
-    const value = calls.call(wire, sent);
-    const finish = finishers[wire];
-    return finish === undefined ? value : finish(value, args);
-  }
-
-  function functionOf(cls, kind, name) {
-    const wire = cls.name + '.' + name;
-    if (kind === 'static' || cls.instance !== '') return named({ f(...args) { return called(wire, args, args); } }.f, name);
-    return named({ f(...args) { return called(wire, withHandle(this, cls.name, args), args); } }.f, name);
-  }
-
-  function getterOf(cls, name) {
-    const wire = cls.name + '.' + name;
-    if (cls.instance !== '') return named({ f() { return called(wire, NONE, NONE); } }.f, 'get ' + name);
-    return named({ f() { return called(wire, [handleOf(this, cls.name)], NONE); } }.f, 'get ' + name);
-  }
-
-  // Assignment to what can only be read is an error in sloppy code too.
-  function refusing(owner, name) {
-    return named({ f() { throw new p.TypeError(owner + '.' + name + ' is read-only'); } }.f, 'set ' + name);
-  }
-
-  function setterOf(cls, name, writable) {
-    const wire = cls.name + '.' + name + '=';
-    if (!writable) return refusing(cls.name, name);
-    if (cls.instance !== '') return named({ f(value) { calls.call(wire, [value]); } }.f, 'set ' + name);
-    return named({ f(value) { calls.call(wire, [handleOf(this, cls.name), value]); } }.f, 'set ' + name);
-  }
-
-  function constructorOf(cls, makes) {
-    const wire = cls.name + '.';
-    const f = function (...args) {
-      if (new.target === undefined) throw new p.TypeError(cls.name + ' is made with new');
-      if (!makes) throw new p.TypeError('scripts cannot make a ' + cls.name);
-      p.weakSet(handles, this, calls.call(wire, args));
-    };
-    p.defineProperty(f, 'name', { __proto__: null, value: cls.name });
-    return f;
-  }
-
-  function accessors(cls, prototype) {
-    const writable = { __proto__: null };
-    for (const [kind, name] of cls.members) if (kind === 'set') writable[name] = true;
-    for (const [kind, name] of cls.members) {
-      if (kind !== 'get') continue;
-      const get = getterOf(cls, name);
-      const set = setterOf(cls, name, writable[name] === true);
-      p.defineProperty(prototype, name, { __proto__: null, get, set, enumerable: true, configurable: true });
+  function textOf(name) {
+    try {
+      return declared(name);
+    } catch {
+      // The script has recursed too deep, or has no memory left; the next one tries again.
+      throw new p.RangeError('Maximum call stack size exceeded');
     }
   }
 
-  function build(cls) {
-    const make = constructorOf(cls, cls.members.some(([kind]) => kind === 'new'));
-    accessors(cls, make.prototype);
-    for (const [kind, name] of cls.members) {
-      if (kind === 'method') p.define(make.prototype, name, functionOf(cls, kind, name), false);
-      if (kind === 'static') p.define(make, name, functionOf(cls, kind, name), true);
+  function made(name) {
+    if (classes[name] === undefined) {
+      const make = textOf(name)(call, keep, own, illegal, readOnly);
+      if (typeof make === 'function') {
+        p.defineProperty(make.prototype, p.toStringTag, { __proto__: null, value: name });
+        freezeMembers(make.prototype);
+      }
+      freezeMembers(make);
+      classes[name] = make;
     }
-    p.defineProperty(make.prototype, Symbol.toStringTag, { __proto__: null, value: cls.name });
-    classes[cls.name] = make;
-    publish(cls, make);
+    return classes[name];
   }
 
-  function publish(cls, make) {
-    if (cls.instance !== '') instances[cls.instance] = p.create(make.prototype);
-    p.define(p.global, cls.name, make, false);
-    for (const name of cls.modules) modules.add(name, name.startsWith('context/') ? instances[cls.instance] : make);
-  }
-
-  function functions(cls) {
-    for (const [kind, name] of cls.members) if (kind === 'static') hang(name, functionOf(cls, kind, name));
-  }
-
-  // Give the global object, or the instance before the dot, a property that no assignment changes. Of a global variable
-  // scripts may declare another one: const session = require('@nginstack/engine/context/session').
-  function hang(path, value) {
-    const dot = path.lastIndexOf('.');
-    if (dot < 0) {
-      p.defineProperty(p.global, path, { __proto__: null, value, enumerable: true, configurable: true });
-      return;
+  function freezeMembers(holder) {
+    const names = p.ownKeys(holder);
+    for (let i = 0; i < names.length; i++) {
+      const member = p.getOwnPropertyDescriptor(holder, names[i]);
+      if (typeof member.value === 'function') p.freeze(member.value);
+      if (member.get !== undefined) p.freeze(member.get);
+      if (member.set !== undefined) p.freeze(member.set);
     }
-    const owner = path.slice(0, dot);
-    const name = path.slice(dot + 1);
-    if (instances[owner] === undefined) throw new p.TypeError('there is nothing that ' + path + ' could hang on');
-    const get = named({ f() { return value; } }.f, 'get ' + name);
-    p.defineProperty(instances[owner], name, { __proto__: null, get, set: refusing(owner, name), enumerable: true });
+    p.freeze(holder);
   }
 
-  for (const cls of spec) {
-    if (cls.role === 'class') build(cls);
-    if (cls.role === 'functions') functions(cls);
+  function instance(path) {
+    if (instances[path] === undefined) {
+      const single = p.create(made(classOf[path]).prototype);
+      for (const other in classOf) {
+        const dot = p.lastIndexOf(other, '.');
+        if (dot > 0 && p.slice(other, 0, dot) === path) child(single, other, p.slice(other, dot + 1, other.length));
+      }
+      instances[path] = p.freeze(single);
+    }
+    return instances[path];
   }
-  for (const path of p.keys(instances).sort()) hang(path, instances[path]);
 
-  const host = p.freeze({
+  function child(parent, path, name) {
+    const member = { get [name]() { return instance(path); }, set [name](_) { readOnly(path); } };
+    const found = p.getOwnPropertyDescriptor(member, name);
+    found.__proto__ = null;
+    p.defineProperty(parent, name, found);
+  }
+
+  // A global variable that no assignment changes; a script may declare another variable of the name:
+  // const session = require('@nginstack/engine/context/session').
+  function place(name, get) {
+    p.defineProperty(p.global, name, { __proto__: null, get, set: undefined, enumerable: false, configurable: true });
+  }
+
+  function publish(cls) {
+    const { name, instance: path } = cls;
+    if (path !== '') classOf[path] = name;
+    place(name, () => made(name));
+    for (const module of cls.modules) {
+      modules.add(module, p.startsWith(module, 'context/') ? () => instance(path) : () => made(name));
+    }
+  }
+
+  for (const cls of outline) {
+    if (cls.role === 'class') publish(cls);
+    for (const name of cls.functions) place(name, () => made(cls.name)[name]);
+  }
+  for (const path in classOf) if (p.lastIndexOf(path, '.') < 0) place(path, () => instance(path));
+
+  return p.freeze({
     __proto__: null,
     // call(name, args) -> value of a host function: 'Session.login'.
     call: calls.call,
     primordials: p,
     // runScript(uri, code): its last value as a global script in the middle of another one.
     runScript: modules.run,
-    // The classes of the host by name; until all files of the prelude have run their prototypes can be added to.
-    classes,
+    // The class of the host with this name; it is frozen.
+    made,
+    // The one instance of a class, by its path: 'session', 'engine.sessionManager'.
+    instance,
     // defineModule('lib/session/Session', exports): what require gives under that name.
-    defineModule: modules.add,
-    // defineGlobal(path, value): a global variable, or a property of a global object of the host ('engine.env'), that
-    // scripts cannot change; a class is frozen with its prototype.
-    defineGlobal(path, value) {
-      hang(path, value);
-      if (typeof value === 'function') finished(value);
-      else if (typeof value === 'object' && value !== null) p.freeze(value);
-    },
-    // defineClass(make, module): a class that is written in JavaScript, as a global variable and a module.
+    defineModule: (name, exports) => modules.add(name, () => exports),
+    // defineClass(make, module): a class that is written in JavaScript, a global variable and a module.
     defineClass(make, module) {
+      freezeMembers(make.prototype);
+      freezeMembers(make);
       p.define(p.global, make.name, make, false);
-      finished(make);
-      modules.add(module, make);
+      modules.add(module, () => make);
     },
+    // defineGlobal(name, value): a global variable that scripts cannot change.
+    defineGlobal: (name, value) => p.fix(p.global, name, value),
     // finish(name, f): a script gets f(value, args) for the value that the host function name gave for its arguments.
     finish(name, f) { finishers[name] = f; },
     // defineError(name, maker): errors of the host with this name are made by maker({ name, message, code, … }).
     defineError: errors.register,
-  });
-
-  function finished(make) {
-    p.freeze(make);
-    if (make.prototype !== undefined) p.freeze(make.prototype);
-  }
-
-  return p.freeze({
-    __proto__: null,
-    host,
-    // Nothing of the host changes after this.
-    close() {
-      for (const name of p.keys(classes)) finished(classes[name]);
-      for (const path of p.keys(instances)) p.freeze(instances[path]);
-      p.freeze(classes);
-    },
   });
 })

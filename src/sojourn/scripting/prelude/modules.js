@@ -14,7 +14,7 @@
     if (typeof name !== 'string') throw new p.TypeError('require takes the name of a module');
     if (p.startsWith(name, PREFIX)) {
       const known = builtIn[plain(p.slice(name, PREFIX.length, name.length))];
-      if (known !== undefined) return known.exports;
+      if (known !== undefined) return known();
     }
     const key = from + '\n' + name;
     const uri = resolved[key];
@@ -61,8 +61,8 @@
 
   return p.freeze({
     __proto__: null,
-    // What require('@nginstack/engine/' + name) gives; before the first script only.
-    add(name, exports) { builtIn[plain(name)] = { __proto__: null, exports }; },
+    // What require('@nginstack/engine/' + name) gives: get(). Before the first script only.
+    add(name, get) { builtIn[plain(name)] = get; },
     require: (name) => required(name, current),
     setCurrent(uri) { current = uri; },
     // Run the text of another global script in between; what it requires is relative to uri.

@@ -1,7 +1,7 @@
 // session.executeStartupScripts(): the host says which scripts, each of them runs as a global script here.
 (function (host) {
   'use strict';
-  const { call, primordials: p, classes, runScript } = host;
+  const { call, primordials: p, runScript } = host;
 
   function text(thrown) {
     try {
@@ -30,10 +30,7 @@
     }
   }
 
-  function executeStartupScripts() {
-    const uris = call('Session.executeStartupScripts', []);
+  host.finish('Session.executeStartupScripts', (uris) => {
     for (let i = 0; i < uris.length; i++) run(uris[i]);
-  }
-
-  p.define(classes.Session.prototype, 'executeStartupScripts', p.freeze({ executeStartupScripts }.executeStartupScripts), false);
+  });
 })

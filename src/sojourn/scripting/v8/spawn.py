@@ -20,7 +20,7 @@ from typing import Final
 import sojourn.scripting.api  # noqa: F401 - declares what scripts see
 from sojourn.scripting.dispatch import bridge_spec
 from sojourn.scripting.errors import EnvironmentLost, RuntimeMissing
-from sojourn.scripting.prelude import sources
+from sojourn.scripting.prelude import message
 from sojourn.scripting.process import Handle
 from sojourn.scripting.wire import pair
 
@@ -95,15 +95,7 @@ def _environment() -> dict[str, str]:
 
 def start_packet() -> bytes:
     """What a process is told first: the prelude, and the classes that the bridge builds."""
-    scripts = [({"file": one.file, "code": one.code}, one.core) for one in sources()]
-    message = {
-        "op": "start",
-        "bridge": scripts[0][0],
-        "core": [script for script, core in scripts[1:] if core],
-        "parts": [script for script, core in scripts[1:] if not core],
-        "classes": json.dumps(bridge_spec()),
-    }
-    return json.dumps(message).encode()
+    return json.dumps({"op": "start", **message(bridge_spec())}).encode()
 
 
 def nail_down(pid: int, memory: int) -> None:

@@ -167,9 +167,10 @@ function realm() {
     send: call,
     evaluate: guard.runInContext(context)(compile, run, place, Error.prototype),
     now,
+    declared: (name) => prelude.declared[name].runInContext(context),
   };
   // What the bridge gets is to have no prototype of this realm where user code could come by it.
-  const scope = prelude.bridge.runInContext(context)(natives, list(prelude.core), list(prelude.parts), prelude.classes);
+  const scope = prelude.bridge.runInContext(context)(natives, list(prelude.core), list(prelude.parts), prelude.outline);
   runJobs(context);
   return { context, scope };
 }
@@ -180,7 +181,8 @@ function load(message) {
     bridge: script(message.bridge),
     core: message.core.map(script),
     parts: message.parts.map(script),
-    classes: message.classes,
+    declared: Object.fromEntries(Object.entries(message.declared).map(([name, file]) => [name, script(file)])),
+    outline: message.outline,
   };
 }
 
