@@ -75,7 +75,7 @@ class Activity:
     def __init__(self, clock: Clock, *, patience: float = PATIENCE, most_waiting: int = MOST_WAITING) -> None:
         self._clock = clock
         self._workers = count(1)
-        self._lines = _Lines(patience, most_waiting)
+        self._lines = Lines(patience, most_waiting)
         self._running: dict[Turn, Running] = {}
 
     def run(self, session: Session, *, chain: str, exclusive: bool, what: str, patience: float | None = None) -> Turn:
@@ -138,7 +138,7 @@ class Turn:
         running: dict[Turn, Running],
         this: Running,
         chain: str,
-        lines: _Lines | None,
+        lines: Lines | None,
         clock: Clock,
         patience: float | None,
     ) -> None:
@@ -200,8 +200,13 @@ class _Line:
         self.waiting: deque[_Place] = deque()
 
 
-class _Lines:
-    """The lines of all sessions that somebody holds."""
+class Lines:
+    """The lines of all sessions that somebody holds: one after the other, in the order of arrival.
+
+    Args:
+        patience: How long one waits by default, in seconds.
+        most_waiting: How many of one session may wait at once.
+    """
 
     def __init__(self, patience: float, most_waiting: int) -> None:
         self._patience = patience

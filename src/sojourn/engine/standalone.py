@@ -36,7 +36,7 @@ Recheck = Callable[[Access], Awaitable[None]]
 
 
 class TooManyStandalone(Unavailable):
-    """This session has made as many standalone sessions as it may, and all of them are executing."""
+    """This session has made as many standalone sessions as it may, and all of them are in use."""
 
     code = "session.standalone_limit"
 
@@ -50,7 +50,7 @@ class NotAdmittedThere(Forbidden):
 class Standing:
     """One standalone session while it lives."""
 
-    __slots__ = ("delegated", "lasting", "lent", "maker", "realm_id", "session", "what")
+    __slots__ = ("delegated", "held", "lasting", "lent", "maker", "realm_id", "session", "what")
 
     def __init__(self, session: Session, maker: Access | None, what: str, *, lasting: bool) -> None:
         #: What would be its record.
@@ -62,6 +62,8 @@ class Standing:
         self.what = what
         #: Whether its maker can come back to it.
         self.lasting = lasting
+        #: Whether somebody works with it, also when it does not execute at the moment.
+        self.held = False
         #: Whether its user is that of its maker.
         self.lent = False
         #: Whether what its user may do is narrower than that user's own session.
@@ -97,7 +99,7 @@ class StandaloneSessions:
                 these the one that was idle for the longest time ends where there are more than :data:`MOST_LASTING`.
 
         Raises:
-            TooManyStandalone: All of those execute now.
+            TooManyStandalone: All of those are in use.
         """
         now, nobody = self._clock.now(), Identity()
         self._sweep(now)
@@ -145,6 +147,12 @@ class StandaloneSessions:
         if standing.maker is not None:
             await recheck(standing.maker)
         await self._passed(self._realm(standing), standing)
+
+    def touch(self, sid: str) -> None:
+        """It is used now."""
+        standing = self._all.get(sid)
+        if standing is not None:
+            standing.session = replace(standing.session, last=self._clock.now())
 
     def set_idle(self, access: Access, limit: int) -> None:
         """Give it another idle limit in milliseconds, > 0; raises as :meth:`check`."""
@@ -312,7 +320,9 @@ class StandaloneSessions:
         mine = [one for one in self._all.values() if one.lasting and one.maker and one.maker.session.id == maker]
         if len(mine) < MOST_LASTING:
             return
-        idle = sorted((one.session.last, one.session.id) for one in mine if not self._busy(one.session.id))
+        idle = sorted(
+            (one.session.last, one.session.id) for one in mine if not one.held and not self._busy(one.session.id)
+        )
         if not idle:
             raise TooManyStandalone
         self.end(idle[0][1], "session-limit", rule="runners")

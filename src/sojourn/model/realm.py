@@ -187,7 +187,6 @@ NOT_IN_EFFECT = frozenset(
         "cleanupEnvironment",
         "httpCompressionEnabled",
         "loginAuditingEnabled",
-        "runnersFrom",
         "runsSurviveLogout",
         "trustedHosts",
     }

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
+from sojourn.core.clock import SECOND
 from sojourn.core.errors import SojournError
 from sojourn.scripting.counting import Counts
 from sojourn.scripting.dispatch import Dispatcher
@@ -87,9 +88,12 @@ class Held:
     def _limits(self) -> Limits:
         config, access = self.run.realm.config, self.run.session.access
         wall = config.script_timeout
-        if access.transient is None:
-            # No execution outlives its session.
-            wall = max(1, min(wall, access.session.absolute - self.run.rules.clock.now()))
+        if access.session.id:
+            # No execution outlives its session, nor the one that has caused it.
+            wall = min(wall, access.session.absolute - self.run.rules.clock.now())
+        now = time.monotonic()
+        wall = max(1, round(min(wall, (self._order.deadline - now) * SECOND)))
+        self.run.deadline = now + wall / SECOND
         kind = self.environment.kind
         return Limits(cpu=config.script_cpu, wall=wall, memory=kind.memory, message=kind.message)
 

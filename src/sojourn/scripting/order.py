@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sojourn.engine.live import Session
 from sojourn.scripting.environments import Environment
-from sojourn.scripting.run import Run
+from sojourn.scripting.run import Nesting, Run
 from sojourn.scripting.runtime import Task
 from sojourn.scripting.values import Value
 
@@ -66,6 +67,12 @@ class Order:
     holds_turn: bool = False
     #: An environment that the caller holds, see ``Scripts.claim``; None = the session's own, or one of the realm's pool.
     environment: Environment | None = None
+    #: What it shares with the execution that causes it; None = nothing causes it.
+    nesting: Nesting | None = None
+    #: How many executions are around it.
+    depth: int = 0
+    #: When its time is up at the latest, by ``time.monotonic()``.
+    deadline: float = math.inf
     #: Filled while it runs.
     trace: Trace | None = None
 

@@ -136,6 +136,13 @@ class Environments:
             if made is not None:
                 return Taken(made)
 
+    async def private(self, asker: Asker, kind: Kind) -> Taken:
+        """An environment of any kind with nothing of anybody in it. Raises as :meth:`pooled`."""
+        realm = asker.session.realm
+        if kind == Kind.of(realm) and realm.config.cleanup_environment:
+            return await self.pooled(asker)
+        return Taken(await self._make(asker, kind))
+
     async def give_back(self, environment: Environment) -> None:
         """The execution is over: keep the environment for the next one, or end it."""
         if environment not in self._all:

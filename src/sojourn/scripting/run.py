@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,16 @@ class Kept:
     next_handle: int = 1
 
 
+@dataclass(slots=True)
+class Nesting:
+    """What executions share of which one has caused the other, by a script runner."""
+
+    #: Whether the outermost one works for nobody that is known.
+    visitor: bool = False
+    #: Runners that all of them together hold.
+    runners: int = 0
+
+
 @dataclass(slots=True, kw_only=True)
 class Run:
     """What the host functions of one execution work with. It always acts as :attr:`session`, whatever the worker says."""
@@ -76,6 +87,14 @@ class Run:
     log: Callable[[str, str], object] | None = None
     #: The services of the node: modules, files, runners. See ``sojourn.scripting.service``.
     service: Any = None
+    #: What it shares with the executions that it causes, and with the one that caused it.
+    nesting: Nesting = field(default_factory=Nesting)
+    #: How many executions are around it.
+    depth: int = 0
+    #: When its time is up, by ``time.monotonic()``; what it causes ends then too.
+    deadline: float = math.inf
+    #: Awaited when the execution is over: they give back what it has taken.
+    closing: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
     #: Whether the session shall be ended when the execution is over: ``session.setTimeout(0)``.
     ends_session: bool = False
     #: Gives the session a record where it has none yet and the client can keep it: before the first write, after a login.

@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import Unauthorized, Unavailable
-from sojourn.engine.activity import ExecutionAborted
+from sojourn.engine.activity import MOST_WAITING, ExecutionAborted, Lines
+from sojourn.engine.activity import PATIENCE as TURN_PATIENCE
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
 from sojourn.scripting.ceilings import PATIENCE, Asker, Ceilings
@@ -22,7 +23,7 @@ from sojourn.scripting.execution import Held
 from sojourn.scripting.files import Sources
 from sojourn.scripting.order import Executed, Order
 from sojourn.scripting.pools import Environments, Taken
-from sojourn.scripting.run import Kept, Run
+from sojourn.scripting.run import Kept, Nesting, Run
 from sojourn.scripting.runtime import RuntimeName
 from sojourn.scripting.workers import Kind, Opener, Workers
 
@@ -52,7 +53,10 @@ class Scripts:
         self._ceilings = Ceilings(self.workers, settings)
         #: What there is now.
         self.environments = Environments(self.workers, self._ceilings, rules.clock)
-        self._claimed: set[Environment] = set()
+        #: Environments that are held, with whether they may go to the realm's pool.
+        self._claimed: dict[Environment, bool] = {}
+        #: Who works with which lasting standalone session.
+        self.reserved = Lines(TURN_PATIENCE, MOST_WAITING)
         self._closed = False
         #: What was done so far.
         self.counts = Counts(self.workers, self.environments, self._ceilings)
@@ -91,22 +95,36 @@ class Scripts:
             await self.rules.sessions.check(access)
             raise
 
-    async def claim(self, session: Session, *, nested: bool = True) -> Environment:
+    async def claim(
+        self, session: Session, *, nested: bool = True, visitor: bool = False, runtime: RuntimeName | None = None
+    ) -> Environment:
         """An environment of the session's realm for several executions of a standalone session, until :meth:`give_back`.
 
-        ``nested``: whether the caller holds another one meanwhile, and so must not wait for room. Raises
-        ``EnvironmentsExhausted``, ``RuntimeMissing``.
+        Args:
+            session: Whom it shall act for.
+            nested: Whether the caller holds another one meanwhile, and so must not wait for room.
+            visitor: Whether it is for nobody that is known.
+            runtime: One of its own on that runtime, not one of the pool of the realm.
+
+        Raises:
+            EnvironmentsExhausted, RuntimeMissing: There is none.
         """
         if self._closed:
             raise ScriptsClosed
-        taken = await self.environments.pooled(Asker(session, visitor=False, patience=0 if nested else PATIENCE))
-        self._claimed.add(taken.environment)
+        asker = Asker(session, visitor=visitor, patience=0 if nested else PATIENCE)
+        if runtime is None:
+            taken = await self.environments.pooled(asker)
+        else:
+            taken = await self.environments.private(asker, Kind.of(session.realm)._replace(runtime=runtime))
+        clean = session.realm.config.cleanup_environment and taken.environment.kind == Kind.of(session.realm)
+        self._claimed[taken.environment] = runtime is None or clean
         return taken.environment
 
     async def give_back(self, environment: Environment) -> None:
         """Give an environment back that was claimed. May be called again."""
         if environment in self._claimed:
-            self._claimed.remove(environment)
+            if not self._claimed.pop(environment):
+                environment.doom("private")
             await self.environments.give_back(environment)
 
     async def warm_up(self) -> None:
@@ -149,7 +167,7 @@ class Scripts:
                 raise EnvironmentLost(order.environment.doomed or CRASHED)
             return Taken(order.environment)
         session, access = order.session, order.session.access
-        visitor = access.kind == "anonymous" and not order.standalone
+        visitor = order.nesting.visitor if order.nesting else access.kind == "anonymous" and not order.standalone
         asker = Asker(session, visitor, patience=0 if order.scripts else PATIENCE)
         if _owns(order):
             return await self.environments.own(asker)
@@ -170,18 +188,23 @@ class Scripts:
             exchange=order.exchange,
             parameters=order.parameters,
             service=self,
+            nesting=order.nesting or Nesting(order.session.access.kind == "anonymous" and not order.standalone),
+            depth=order.depth,
         )
         return Held(order, run, environment, taken.renewed, self.sources, self.counts)
 
     async def _leave(self, order: Order, held: Held) -> None:
-        if order.environment is None:
-            await self.environments.give_back(held.environment)
-        if held.run.ends_session and order.session.access.transient is None and not order.standalone:
+        try:
+            while held.run.closing:
+                await held.run.closing.pop()()
+        finally:
+            if order.environment is None:
+                await self.environments.give_back(held.environment)
+        if held.run.ends_session and order.session.id:
             with suppress(Unauthorized):
                 await order.session.end("idle")
 
 
 def _owns(order: Order) -> bool:
     """Whether the session has an environment of its own, and so one execution at a time."""
-    access = order.session.access
-    return order.session.realm.stateful and access.transient is None and not order.standalone
+    return order.session.realm.stateful and bool(order.session.id) and not order.standalone

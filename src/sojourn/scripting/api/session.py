@@ -21,6 +21,13 @@ MAX_TRACKING_ID = 100
 _VFS_KEY = "vfs:ikey?"
 
 
+def checked_tracking_id(value: str) -> str:
+    """``value`` itself; raises ``BadArgument`` for what is no tag of changes."""
+    if len(value) > MAX_TRACKING_ID or not value.isprintable():
+        raise BadArgument(f"trackingId has at most {MAX_TRACKING_ID} printable characters")
+    return value
+
+
 class ProductUnknown(BadRequest):
     """A product is named by its key, a negative whole number; 0 is no product."""
 
@@ -166,9 +173,7 @@ class Session(SessionLogins):
     @put("trackingId", ANYONE)
     def set_tracking_id(self, value: str) -> None:
         """Raises ``BadArgument`` for what is no such text."""
-        if len(value) > MAX_TRACKING_ID or not value.isprintable():
-            raise BadArgument(f"trackingId has at most {MAX_TRACKING_ID} printable characters")
-        self.run.kept.tracking_id = value
+        self.run.kept.tracking_id = checked_tracking_id(value)
 
     @get("createKeyLicense: number", ANYONE)
     def create_key_license(self) -> int:

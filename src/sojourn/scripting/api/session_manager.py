@@ -51,7 +51,8 @@ class ScriptSessionManager(HostClass):
     @get("standaloneSessionsCount: number", MANAGE)
     async def standalone_sessions_count(self) -> int:
         """Sessions that the engine made for its own short work in this process: a script that another script runs."""
-        return await self._manager.standalone_sessions_count()
+        standing = self.run.rules.sessions.standalone.all()
+        return sum(one.realm_id == self.run.realm.id for one in standing)
 
     @get("inUseSessionsCount: number", MANAGE)
     def in_use_sessions_count(self) -> int:

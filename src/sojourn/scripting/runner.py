@@ -1,0 +1,369 @@
+"""Script runners: a script that another one runs in an environment and a session of its own.
+
+A runner acts as its session and as nobody else. That session hangs on the one that made it: it has at most the rights of
+that one, and ends with it. A runner lives as long as the execution that made it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Literal, NamedTuple
+
+from sojourn.core.clock import SECOND
+from sojourn.core.errors import Conflict, Forbidden, StaleSession, Unavailable
+from sojourn.engine.live import Session
+from sojourn.model.realm import Realm
+from sojourn.scripting.declare import BadArgument
+from sojourn.scripting.environments import Environment
+from sojourn.scripting.errors import ScriptFailed
+from sojourn.scripting.execution import Held
+from sojourn.scripting.order import Order
+from sojourn.scripting.run import Run
+from sojourn.scripting.runtime import Function, ReadGlobal, RuntimeName, Script, WriteGlobal
+from sojourn.scripting.values import Undefined, Value
+
+#: How deep runners may start runners.
+MOST_DEEP: Final = 8
+#: Runners that one execution may hold, with those of all that it causes.
+MOST_RUNNERS: Final = 16
+#: The runtime of a runner that says nothing.
+DEFAULT_RUNTIME: Final[RuntimeName] = "ije"
+
+#: Executions that lead to the scripts of one session, for the chain of a script-bound token.
+_MOST_SCRIPTS: Final = 64
+
+
+class NotPrimitive(BadArgument):
+    """Only undefined, null, booleans, numbers, texts and BigInts go into a script runner and come out of it."""
+
+    code = "runner.not_primitive"
+
+
+class RunnersExhausted(Unavailable):
+    """This execution has as many script runners as it may have."""
+
+    code = "runner.too_many"
+
+
+class RunnerDisposed(Conflict):
+    """This script runner was disposed, or the execution that made it is over."""
+
+    code = "runner.disposed"
+
+
+class RealmClosed(Forbidden):
+    """Scripts of this realm may not open a runner there: the other realm has to name it in ``runnersFrom``."""
+
+    code = "runner.realm_closed"
+
+
+class Wish(NamedTuple):
+    """The options of a runner."""
+
+    runtime: Literal["ije", "v8"] | None = None
+    realm: str | None = None
+    session_id: str | None = None
+    #: Milliseconds to wait for a busy session; None = not at all.
+    wait_timeout: int | None = None
+
+
+Acquire = Callable[[], Awaitable[Environment]]
+
+
+class Runner:
+    """One script in an environment and a session of its own, for the execution that made it; made by :func:`open_runner`.
+
+    Every method raises :class:`RunnerDisposed`, ``StaleSession`` when the caller has another identity than when the runner
+    was made, and what becomes of the session: ``SessionEnded``.
+    """
+
+    def __init__(self, caller: Run, uri: str, session: Session, acquire: Acquire | None) -> None:
+        self._caller = caller
+        self._known = _identity(caller)
+        self._uri = uri
+        #: The session that it acts as.
+        self.session = session
+        self._acquire = acquire
+        self._environment: Environment | None = None
+        #: Where the script was run once, as its functions are called.
+        self._ran: Environment | None = None
+        #: Scripts that have had their hands in the environment.
+        self._authors: Sequence[str] = ()
+        self._open = True
+
+    async def login(self, user_name: str, password: str) -> bool:
+        """Log its session in; False when refused. Raises as ``live.Session.login``."""
+        self._check()
+        return await self.session.login(user_name, password)
+
+    async def login_by_session(self) -> None:
+        """Give its session the user of the caller's, with at most the same rights. Raises ``NotAdmittedThere``."""
+        self._check()
+        standalone = self._caller.rules.sessions.standalone
+        lent = await standalone.lend(self.session.access, self._caller.session.access)
+        self.session = Session(self._caller.rules, lent)
+
+    async def login_by_auth_token(self, text: str) -> None:
+        """Log its session in with an AuthToken; one for some scripts has to name this one and all that have led here."""
+        self._check()
+        await self.session.login_by_auth_token(text, scripts=self._scripts())
+
+    async def run(self) -> Value:
+        """The last value of the script."""
+        async with self._hold() as held:
+            return await self._run(held)
+
+    async def call(self, name: str, args: Sequence[Value]) -> Value:
+        """The result of a global function of the script, which is run once before the first call."""
+        for place, value in enumerate(args):
+            check_primitive(value, f"argument {place + 1} of {name}")
+        async with self._hold() as held:
+            if self._ran is not held.environment:
+                await self._run(held, checked=False)
+            return check_primitive(await held.execute(Function(name, list(args))), f"the result of {name}")
+
+    async def evaluate(self, expression: str) -> Value:
+        """The value of an expression in the global scope."""
+        async with self._hold() as held:
+            return check_primitive(await held.execute(Script(expression, self._uri)), "the value")
+
+    async def publish(self, name: str, value: Value) -> None:
+        """Give the global scope a variable."""
+        check_primitive(value, name)
+        async with self._hold() as held:
+            await held.execute(WriteGlobal(name, value))
+
+    async def read(self, name: str) -> Value:
+        """A variable of the global scope, undefined when there is none."""
+        async with self._hold() as held:
+            return check_primitive(await held.execute(ReadGlobal(name)), name)
+
+    async def tracking_id(self) -> str:
+        """The tag of what its session changes."""
+        async with self._hold() as held:
+            return held.run.kept.tracking_id
+
+    async def set_tracking_id(self, value: str) -> None:
+        """Give its session a tag."""
+        async with self._hold() as held:
+            held.run.kept.tracking_id = value
+
+    async def clear(self) -> None:
+        """Throw the global scope away, with all that was published; a lost one is replaced."""
+        self._check()
+        self._ran = None
+        environment = self._environment
+        if environment is not None and not (environment.worker.alive and await environment.reset()):
+            self._environment = None
+            await self._caller.service.give_back(environment)
+        elif environment is None and self._acquire is None:
+            async with self._hold() as held:
+                await held.environment.reset()
+
+    async def dispose(self) -> None:
+        """Give everything back now. May be called again."""
+        if not self._open:
+            return
+        self._open = False
+        caller, environment = self._caller, self._environment
+        caller.nesting.runners -= 1
+        self._environment = None
+        if environment is not None:
+            await caller.service.give_back(environment)
+        _let_go(caller, self.session.id, lasting=self._acquire is None)
+
+    # --- the inner side ---
+
+    def _check(self) -> None:
+        if not self._open:
+            raise RunnerDisposed
+        if _identity(self._caller) != self._known:
+            raise StaleSession(self._caller.session.access.session.epoch)
+
+    @asynccontextmanager
+    async def _hold(self) -> AsyncIterator[Held]:
+        """The environment for some tasks, in which nothing but these runs meanwhile."""
+        self._check()
+        caller = self._caller
+        if self._acquire is not None and self._environment is None:
+            self._environment = await self._acquire()
+        await self.session.check()
+        caller.rules.sessions.standalone.touch(self.session.id)
+        self._authors = self._scripts()
+        order = Order(
+            session=self.session,
+            task="",
+            execution_key=caller.execution_key,
+            what=f"script {self._uri}",
+            scripts=self._authors,
+            standalone=self._acquire is not None,
+            wait=0,
+            environment=self._environment,
+            nesting=caller.nesting,
+            depth=caller.depth + 1,
+            deadline=caller.deadline,
+        )
+        try:
+            async with caller.service.hold(order) as held:
+                yield held
+        except ScriptFailed as error:
+            raise _located(error) from error
+
+    async def _run(self, held: Held, *, checked: bool = True) -> Value:
+        source = await self._caller.service.sources.find(self._uri, self.session.realm)
+        value = await held.execute(Script(source.code, source.uri))
+        self._ran = held.environment
+        return check_primitive(value, "the result of the script") if checked else value
+
+    def _scripts(self) -> Sequence[str]:
+        """The script, all that have led here, and all that had their hands in the environment before: each once."""
+        every = dict.fromkeys((self._uri, *self._caller.scripts, *self._authors))
+        if len(every) > _MOST_SCRIPTS:
+            raise RunnersExhausted("too many scripts have worked in this environment")
+        return tuple(every)
+
+
+async def open_runner(caller: Run, reference: str | int, wish: Wish) -> Runner:
+    """A runner for ``caller``, which is disposed when that execution is over at the latest.
+
+    Raises ``ScriptUnknown``, :class:`RunnersExhausted`, :class:`RealmClosed`; for a session: ``SessionUnknown`` unless this
+    session has made it through a runner, ``SessionBusy`` while another one works with it, ``TurnTimeout`` when it still does
+    after ``waitTimeout``.
+    """
+    if caller.depth >= MOST_DEEP:
+        raise RunnersExhausted(f"script runners start script runners at most {MOST_DEEP} deep")
+    if caller.nesting.runners >= MOST_RUNNERS:
+        raise RunnersExhausted
+    await caller.session.check()
+    caller.nesting.runners += 1
+    try:
+        runner = await _opened(caller, reference, wish)
+    except BaseException:
+        caller.nesting.runners -= 1
+        raise
+    caller.closing.append(runner.dispose)
+    return runner
+
+
+async def _opened(caller: Run, reference: str | int, wish: Wish) -> Runner:
+    standalone = caller.rules.sessions.standalone
+    if wish.session_id is not None:
+        session = await _reopened(caller, wish, wish.session_id)
+        try:
+            uri = await _uri(caller, reference, session.realm)
+        except BaseException:
+            _let_go(caller, session.id, lasting=True)
+            raise
+        return Runner(caller, uri, session, None)
+    realm = _realm(caller, wish.realm)
+    uri = await _uri(caller, reference, realm)
+    lasting = wish.realm is not None and realm.stateful
+    if lasting:
+        # Who comes back to it is recognised by its id.
+        await caller.recorded()
+    access = await standalone.begin(realm, maker=caller.session.access, what=f"script {uri}", lasting=lasting)
+    session = Session(caller.rules, access)
+    if lasting:
+        await caller.service.reserved.wait(session.id, caller.execution_key, 0)
+        _hold_on(caller, session.id)
+        return Runner(caller, uri, session, None)
+    runtime = (wish.runtime or DEFAULT_RUNTIME) if wish.realm is None else None
+
+    async def acquire() -> Environment:
+        claimed: Environment = await caller.service.claim(session, visitor=caller.nesting.visitor, runtime=runtime)
+        return claimed
+
+    return Runner(caller, uri, session, acquire)
+
+
+async def _reopened(caller: Run, wish: Wish, sid: str) -> Session:
+    """A lasting session of the caller's, when nobody else works with it."""
+    standalone, maker = caller.rules.sessions.standalone, caller.session.access
+    access = await standalone.reopen(maker, sid)
+    if wish.realm is not None and wish.realm != access.realm.name:
+        raise BadArgument(f"the session is one of realm {access.realm.name!r}, not of {wish.realm[:100]!r}")
+    left = caller.deadline - time.monotonic()
+    patience = min(wish.wait_timeout / SECOND, max(left, 0)) if wish.wait_timeout else 0
+    waited = await caller.service.reserved.wait(sid, caller.execution_key, patience)
+    try:
+        if waited:
+            await caller.session.check()
+            access = await standalone.reopen(maker, sid)
+    except BaseException:
+        caller.service.reserved.pass_on(sid)
+        raise
+    _hold_on(caller, sid)
+    return Session(caller.rules, access)
+
+
+def _realm(caller: Run, name: str | None) -> Realm:
+    """The realm of a new session; what is closed and what is not there are one answer."""
+    if name is None or name == caller.realm.name:
+        return caller.realm
+    realm = caller.rules.realms.get(name)
+    if realm is None or caller.realm.name not in realm.config.runners_from:
+        raise RealmClosed
+    return realm
+
+
+async def _uri(caller: Run, reference: str | int, realm: Realm) -> str:
+    uri: str = (await caller.service.sources.find(reference, realm)).uri
+    return uri
+
+
+def _hold_on(caller: Run, sid: str) -> None:
+    standing = caller.rules.sessions.standalone.find(sid)
+    if standing is not None:
+        standing.held = True
+
+
+def _let_go(caller: Run, sid: str, *, lasting: bool) -> None:
+    standalone = caller.rules.sessions.standalone
+    if not lasting:
+        standalone.end(sid, "logout")
+        return
+    standing = standalone.find(sid)
+    if standing is not None:
+        standing.held = False
+        if standing.maker is None or not standing.maker.session.id:
+            standalone.end(sid, "logout")
+    caller.service.reserved.pass_on(sid)
+
+
+def _identity(run: Run) -> tuple[object, ...]:
+    """Who a caller is: another login is another caller."""
+    session = run.session.access.session
+    return session.id, session.epoch, session.principal, session.identity.login_at
+
+
+def _located(error: ScriptFailed) -> ScriptFailed:
+    """The error as the caller's script gets it: with the place, because its own stack is another one."""
+    place = error.stack.strip().splitlines()[0].strip() if error.stack.strip() else ""
+    return type(error)(error.name, f"{error.text} [{place}]" if place else error.text, error.stack, thrown=error.thrown)
+
+
+def check_primitive(value: Value, what: str) -> Value:
+    """``value`` itself; raises :class:`NotPrimitive` for what stays in its environment: objects, lists, dates, bytes."""
+    if value is None or isinstance(value, bool | int | float | str | Undefined):
+        return value
+    kind = "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "a date or bytes"
+    raise NotPrimitive(f"{what} is {kind}: only primitive values go into a ScriptRunner and come out of it")
+
+
+async def execute_script(caller: Run, reference: str | int, pairs: Sequence[Value]) -> Value:
+    """Run a script once as the caller's user, with parameters as global variables; its last value."""
+    if len(pairs) % 2:
+        raise BadArgument("parameters come in pairs of name and value")
+    named = dict(zip(pairs[::2], pairs[1::2], strict=True)) if all(isinstance(one, str) for one in pairs[::2]) else None
+    if named is None:
+        raise BadArgument("the name of a parameter is a text")
+    runner = await open_runner(caller, reference, Wish())
+    try:
+        await runner.login_by_session()
+        for name, value in named.items():
+            await runner.publish(str(name), value)
+        return await runner.run()
+    finally:
+        await runner.dispose()
