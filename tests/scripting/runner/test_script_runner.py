@@ -243,15 +243,15 @@ async def test_a_pool_that_is_not_cleaned_keeps_globals_and_its_own_runner_does_
 
 async def test_a_stateful_session_goes_on_by_its_id(anna: Caller) -> None:
     sid = await anna(LASTING + "r.run(); r.sessionId")
-    again = f"const r = runner('area.js', {{sessionId: '{sid}'}});"
+    again = f"const r = runner('area.js', {{sessionId: '{sid!s}'}});"
     assert await anna(again + "[r.run(), r.sessionId, r.evaluate('session.id'), r.evaluate('session.realm')]") == [
         2,
         sid,
         sid,
         "desk",
     ]
-    assert await anna(f"runner('area.js', {{sessionId: '{sid}', realm: 'desk'}}).run()") == 3
-    await fails(anna, f"runner('area.js', {{sessionId: '{sid}', realm: 'shop'}})", "BadArgument")
+    assert await anna(f"runner('area.js', {{sessionId: '{sid!s}', realm: 'desk'}}).run()") == 3
+    await fails(anna, f"runner('area.js', {{sessionId: '{sid!s}', realm: 'shop'}})", "BadArgument")
 
 
 async def test_21_39_a_forgotten_session_is_an_error_at_construction(anna: Caller, nobody: Caller) -> None:
@@ -260,21 +260,21 @@ async def test_21_39_a_forgotten_session_is_an_error_at_construction(anna: Calle
     await fails(anna, "runner('area.js', {sessionId: session.id})", "SessionUnknown")
     await fails(anna, "const r = runner('area.js'); runner('area.js', {sessionId: r.sessionId})", "SessionUnknown")
     sid = await anna(LASTING + "r.sessionId")
-    await fails(nobody, f"runner('area.js', {{sessionId: '{sid}'}})", "SessionUnknown")
+    await fails(nobody, f"runner('area.js', {{sessionId: '{sid!s}'}})", "SessionUnknown")
     await anna.engine.session_manager.drop_session(str(sid), actor="olga")
-    await fails(anna, f"runner('area.js', {{sessionId: '{sid}'}})", "SessionUnknown")
+    await fails(anna, f"runner('area.js', {{sessionId: '{sid!s}'}})", "SessionUnknown")
 
 
 async def test_21_38_a_busy_session_is_an_error_at_once_or_waited_for(anna: Caller) -> None:
     sid = await anna(LASTING + "r.sessionId")
-    nap = f"const r = runner('nap.js', {{sessionId: '{sid}'}}); r.publishGlobalProperty('ms', 700); r.run()"
+    nap = f"const r = runner('nap.js', {{sessionId: '{sid!s}'}}); r.publishGlobalProperty('ms', 700); r.run()"
     holding = asyncio.create_task(anna(nap))
     await _until(lambda: anna.engine.scripts.reserved.taken(str(sid)))
     began = time.monotonic()
-    await fails(anna, f"runner('area.js', {{sessionId: '{sid}'}})", "SessionBusy")
-    await fails(anna, f"runner('area.js', {{sessionId: '{sid}', waitTimeout: 20}})", "TurnTimeout")
+    await fails(anna, f"runner('area.js', {{sessionId: '{sid!s}'}})", "SessionBusy")
+    await fails(anna, f"runner('area.js', {{sessionId: '{sid!s}', waitTimeout: 20}})", "TurnTimeout")
     assert not holding.done(), f"it took {time.monotonic() - began} s to say so"
-    assert await anna(f"runner('area.js', {{sessionId: '{sid}', waitTimeout: 60000}}).run()") == 1
+    assert await anna(f"runner('area.js', {{sessionId: '{sid!s}', waitTimeout: 60000}}).run()") == 1
     assert await holding == "rested"
 
 
@@ -296,7 +296,7 @@ async def test_21_38_within_one_chain_nobody_waits_for_himself(anna: Caller) -> 
 
 async def test_a_session_without_time_left_is_gone_after_its_script(anna: Caller) -> None:
     sid = await anna("const r = runner('end.js', {realm: 'desk'}); r.run(); r.sessionId")
-    await fails(anna, f"runner('area.js', {{sessionId: '{sid}'}})", "SessionUnknown")
+    await fails(anna, f"runner('area.js', {{sessionId: '{sid!s}'}})", "SessionUnknown")
 
 
 async def test_another_account_in_a_stateful_session_gets_another_environment(anna: Caller) -> None:
