@@ -261,6 +261,13 @@ declare module "@nginstack/engine/context/engine.js" { export = engine; }
  * With `removeFormatChars` its 32 hexadecimal digits alone.
  */
 declare function createGUID(removeFormatChars?: boolean): string;
+/**
+ * Run another script as this session's user and give its last value; parameters are pairs of name and value.
+ *
+ * It is a `ScriptRunner` with `loginBySession(session)`, the parameters as global variables, `run()` and
+ * `dispose()`.
+ */
+declare function executeScript(reference: string | number, ...parameters: Primitive[]): Primitive;
 
 
 
@@ -535,6 +542,96 @@ declare module "@nginstack/engine/lib/http/Response" { export = Response; }
 declare module "@nginstack/engine/lib/http/Response.js" { export = Response; }
 declare module "@nginstack/engine/context/response" { export = response; }
 declare module "@nginstack/engine/context/response.js" { export = response; }
+
+/**
+ * Runs a script in an environment of its own, as a session of its own, which begins as nobody.
+ *
+ * Only primitive values go in and come out: undefined, null, booleans, numbers, strings and BigInts; anything else throws
+ * `NotPrimitive`. A runner lives as long as the execution that made it, and what it runs has no more time than that one.
+ * Runners start runners at most 8 deep, and one execution with all that it causes holds at most 16. The session ends with
+ * the session that made it, and with its login; it keeps no fields.
+ */
+declare class ScriptRunner {
+  /**
+   * Public id of the session that it runs as.
+   */
+  readonly sessionId: string;
+  /**
+   * `session.trackingId` of that session.
+   */
+  trackingId: string;
+  /**
+   * The result of a global function of the script, which is run once before the first call.
+   */
+  applyFunction(name: string, args?: Primitive[]): Primitive;
+  /**
+   * As `applyFunction`, with the arguments one by one.
+   */
+  callFunction(name: string, ...args: Primitive[]): Primitive;
+  /**
+   * Remove all global variables, published ones too: the environment begins anew, and so does a lost one.
+   */
+  clear(): void;
+  /**
+   * Give the environment back now; it happens by itself when the execution is over. May be called again.
+   */
+  dispose(): void;
+  /**
+   * The value of an expression in the global scope of the environment; the script is not run for it.
+   */
+  evaluate(expression: string): Primitive;
+  /**
+   * Log its session in, by name or mail address; false for wrong ones, and then it stays as it was.
+   *
+   * Throws `AccountUnusable`, `TooManyTries`.
+   */
+  login(userId: string, password: string): boolean;
+  /**
+   * Log it in with an AuthToken. One for certain scripts has to name this script and all that have led here.
+   *
+   * Throws `AuthTokenRefused`, and then it stays as it was.
+   */
+  loginByAuthToken(authToken: string): void;
+  /**
+   * Give it the user of this session; `session` is the global one, no other is taken.
+   *
+   * It may do at most what this session may. In another realm it may do of that what its user may do there; throws
+   * `NotAdmittedThere` where the user cannot be.
+   */
+  loginBySession(session: Session): void;
+  /**
+   * Give the environment a global variable.
+   */
+  publishGlobalProperty(name: string, value: Primitive): void;
+  /**
+   * A global variable of the environment, undefined when there is none.
+   */
+  readGlobalProperty(name: string): Primitive;
+  /**
+   * Run the script; its last value, once a promise is settled.
+   *
+   * Throws `NotPrimitive` for a value that is none, and what the script throws, as `ScriptFailed`.
+   */
+  run(): Primitive;
+  /**
+   * A runner for the script with that URI or key; the script is run by `run`.
+   *
+   * Options: `runtime` is `'ije'` (the default) or `'v8'`; without `realm` the session lives in the realm of the
+   * caller, in an environment that nobody else has used. `realm` takes the environment and the runtime of that realm,
+   * which has to name the caller's in `runnersFrom` unless it is the same: from its pool where it is stateless, and a
+   * new session with an environment of its own where it is stateful. `sessionId` goes on with such a session, which
+   * this session has made through a `ScriptRunner` under the same login. `waitTimeout` is how many milliseconds to
+   * wait while another runner works with it; without one that throws `SessionBusy` at once.
+   *
+   * Throws `ScriptUnknown`, `RealmClosed`, `SessionUnknown`, `SessionBusy`, `TurnTimeout`,
+   * `RunnersExhausted`.
+   */
+  constructor(fileId: string | number, options?: ScriptRunnerOptions);
+}
+declare module "@nginstack/engine/lib/script/ScriptRunner" { export = ScriptRunner; }
+declare module "@nginstack/engine/lib/script/ScriptRunner.js" { export = ScriptRunner; }
+declare module "@nginstack/engine/lib/session/ScriptRunner" { export = ScriptRunner; }
+declare module "@nginstack/engine/lib/session/ScriptRunner.js" { export = ScriptRunner; }
 
 /**
  * Accounts, groups, roles, scopes, passwords and tokens of the realm's directory.
