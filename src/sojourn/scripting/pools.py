@@ -141,7 +141,9 @@ class Environments:
         realm = asker.session.realm
         if kind == Kind.of(realm) and realm.config.cleanup_environment:
             return await self.pooled(asker)
-        return Taken(await self._make(asker, kind))
+        made = await self._make(asker, kind)
+        assert made is not None
+        return Taken(made)
 
     async def give_back(self, environment: Environment) -> None:
         """The execution is over: keep the environment for the next one, or end it."""
