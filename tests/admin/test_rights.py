@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from sojourn.admin.operation import OPERATIONS, PREFIX
+from sojourn.engine.security.operators import REALM
 from sojourn.engine.security.operators import SCOPES as RIGHTS
 from tests.admin.conftest import Begin, Hire
 from tests.http.wire_client import Answer, Client, Pair
@@ -37,6 +38,8 @@ VIEW_USERS, MANAGE_USERS = "security.viewUsers", "security.manageUsers"
 PERMISSIONS = "security.managePermissions"
 GRANT = {"assignee": "ana", "scope": "lend.me", "realm": "acme"}
 PROVIDERS = "security.manageProviders"
+DEPLOY = "engine.deploy:*"
+FILE = {"path": "/acme/x.js", "text": "1"}
 
 ROWS = {
     "logout": Row("POST", "/logout", "", 200, 200),
@@ -99,6 +102,14 @@ ROWS = {
     "unlinkIdentity": Row(
         "POST", "/identities/1/unlink", "security.manageUsers", 403, 404, {"user": "ana"}, everywhere=True
     ),
+    # A file that is not there.
+    "listFiles": Row("GET", "/files?realm=acme", DEPLOY, 404, 200),
+    "showFile": Row("GET", "/files/999", DEPLOY, 404, 404),
+    "readFile": Row("GET", "/files/999/content", DEPLOY, 404, 404),
+    "writeFile": Row("POST", "/files", DEPLOY, 403, 200, FILE),
+    "moveFile": Row("POST", "/files/999/move", DEPLOY, 404, 404, {"path": "/acme/y.js"}),
+    "restoreFile": Row("POST", "/files/999/restore", DEPLOY, 404, 404, {"version": 1}),
+    "deleteFile": Row("DELETE", "/files/999", DEPLOY, 404, 404),
     "showUpkeep": Row("GET", "/upkeep", VIEW, 403, 200, everywhere=True),
     # The last one: it ends the sessions of those who ask, too.
     "endEverything": Row("POST", "/end-everything", MANAGE, 403, 200, everywhere=True),
@@ -139,8 +150,8 @@ async def test_without_a_handle_nothing_is_answered(admin: Client, begin: Begin,
 
 async def test_an_operator_without_the_scope_is_refused(admin: Client, hire: Hire, begin: Begin) -> None:
     # Every scope but those that would do.
-    every = {scope for scopes in RIGHTS.values() for scope in scopes}
-    gives = {scopes[0]: scopes for scopes in RIGHTS.values()}
+    every = {scope.replace(REALM, "acme") for scopes in RIGHTS.values() for scope in scopes}
+    gives = {scopes[0]: [scope.replace(REALM, "acme") for scope in scopes] for scopes in RIGHTS.values()}
     tokens = {scope: await hire("engine.other", *every.difference(gives[scope])) for scope in SCOPES}
     sid = (await begin()).session.id
     for name, row in SCOPED.items():

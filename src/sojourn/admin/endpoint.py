@@ -17,7 +17,7 @@ from sojourn.core.errors import BadRequest, CrossSiteWrite, NotFound, SojournErr
 from sojourn.core.json import Json, encode
 from sojourn.engine.security.operators import Operator
 from sojourn.http import crosssite, replies
-from sojourn.http.body import SMALL, check_announced
+from sojourn.http.body import check_announced
 from sojourn.http.call import Call
 from sojourn.http.errors import ClientGone, MethodNotAllowed
 from sojourn.http.handles import parse_query
@@ -75,10 +75,10 @@ class Endpoint:
     async def _answer(self, call: Call) -> Reply:
         operation = self._operation(call)
         path = _path(call.scope["path_params"])
-        await check_announced(call.receive, call.head, SMALL)
+        await check_announced(call.receive, call.head, operation.most)
         operator, realms = await self._admitted(call, operation)
         query = _converted(_parameters(call), operation.query, strict=False)
-        body = await json_body(call)
+        body = await json_body(call, operation.most)
         asked = Asked(
             plane=self._plane,
             call=call,

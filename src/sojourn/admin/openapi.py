@@ -66,6 +66,7 @@ GROUPS = {
     "passwords": "New passwords for accounts.",
     "groups": "Groups and roles.",
     "scopes": "Grants of scopes.",
+    "files": "Files of scripts in the engine database.",
     "audit": "The audit log.",
     "engine": "Counts, and the upkeep of the engine.",
 }

@@ -12,6 +12,7 @@ from sojourn.core.errors import SojournError
 from sojourn.engine.manager import SessionManager
 from sojourn.engine.rules import Rules
 from sojourn.engine.security.operators import Operator, Operators, Right
+from sojourn.http.body import SMALL
 from sojourn.http.call import Call
 from sojourn.http.origin import Origins
 from sojourn.http.wire import Header
@@ -102,6 +103,8 @@ class Operation:
     lines: bool
     #: Whether it reads only, although its method may say otherwise or a secret is read: what is not is audited.
     reads: bool
+    #: Most bytes of its body.
+    most: int
     run: Run
 
     @property
@@ -135,6 +138,7 @@ def operation(
     raises: tuple[type[SojournError], ...] = (),
     lines: bool = False,
     reads: bool | None = None,
+    most: int = SMALL,
 ) -> Callable[[Run], Run]:
     """Declare the decorated function as an operation. Its docstring is its page in the reference."""
 
@@ -149,6 +153,7 @@ def operation(
             raises=raises,
             lines=lines,
             reads=method == "GET" if reads is None else reads,
+            most=most,
             run=run,
         )
         assert made.doc, made.name

@@ -29,11 +29,12 @@ operator's realms is not in any answer: lists and counts leave it out, by name o
 | `engine.viewFields` | values of fields; each look is audited |
 | `security.viewUsers`, `security.manageUsers` | accounts, groups and roles: looking; changing too |
 | `security.managePermissions` | granting and revoking the scopes that the operator has |
+| `engine.deploy:<realm>`, `engine.deploy:*` | the files of scripts of a realm, of all realms and `shared`; who writes them acts as every user of the realm |
 | `security.viewAudit` | the audit log of the realm; in every realm also the engine's own events |
 
 Nobody acts on an account that has more than he has: [all rights](rights.md).
 
-**Answers.** 200 with JSON, or `{"message", "code", "executionKey"}` ([all codes](errors.md)). Bodies are `application/json` up to 64 KB; unknown members and
+**Answers.** 200 with JSON, or `{"message", "code", "executionKey"}` ([all codes](errors.md)). Bodies are `application/json` up to 64 KB, of files 8 MiB; unknown members and
 parameters are 400. Every act is in the audit log before it is done, and is not done when it cannot be written there. Ending what has ended answers
 the first end.
 

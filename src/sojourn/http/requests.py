@@ -33,9 +33,9 @@ async def admit(call: Call) -> None:
         raise CrossSiteWrite
 
 
-async def json_body(call: Call) -> Any:
-    """The JSON body of a request, None without a body; never in another type."""
-    body = await read_body(call.receive, SMALL) if has_body(call.scope, call.head) else b""
+async def json_body(call: Call, most: int = SMALL) -> Any:
+    """The JSON body of a request of at most ``most`` bytes, None without a body; never in another type."""
+    body = await read_body(call.receive, most) if has_body(call.scope, call.head) else b""
     if not body:
         return None
     if crosssite.media_type(call.head) != _JSON_TYPE:

@@ -134,9 +134,11 @@ def below(connection: Connection, realm: str, folder: FilePath) -> Sequence[Entr
     return sorted((entry(row) for row in rows if row.path.startswith(start)), key=lambda one: one.place.path)
 
 
-def page(connection: Connection, realm: str, after: int, limit: int) -> Sequence[Entry]:
-    """At most ``limit`` live entries of a realm with keys beyond ``after``, by key."""
-    wanted = live().where(_files.c.realm == realm, _files.c.key > after).order_by(_files.c.key).limit(limit)
+def page(connection: Connection, realm: str, after: int, limit: int, *, deleted: bool = False) -> Sequence[Entry]:
+    """At most ``limit`` live entries of a realm, or its deleted files, with keys beyond ``after``, by key."""
+    gone = (_files.c.live_path.is_(None), _files.c.kind == "file")
+    which = select(*_ENTRY).where(*gone) if deleted else live()
+    wanted = which.where(_files.c.realm == realm, _files.c.key > after).order_by(_files.c.key).limit(limit)
     return [entry(row) for row in connection.execute(wanted)]
 
 

@@ -72,16 +72,21 @@ class Vfs:
         """The start-up scripts of ``realm`` and of all realms, in no order."""
         return await self._db.read(lambda connection: records.of_type(connection, ("", realm.id), STARTUP))
 
-    async def list(self, owner: str) -> Sequence[Entry]:
-        """All files and folders of an owner (a realm's name, or ``shared``), in the ordinal order of their paths."""
-        realm_id, found = self._owners.realm_id(owner), list[Entry]()
-        if owner != SHARED and not realm_id:
-            return []
+    async def list(self, owner: str, *, deleted: bool = False) -> Sequence[Entry]:
+        """All files and folders of an owner, or its deleted files, in the ordinal order of their paths."""
+        found = list[Entry]()
         while True:
-            page = await self._page(realm_id, found[-1].key if found else 0)
+            page = await self.page(owner, found[-1].key if found else 0, _PAGE, deleted=deleted)
             found += page
             if len(page) < _PAGE:
-                return sorted(found, key=lambda entry: entry.place.path)
+                return sorted(found, key=lambda entry: (entry.place.path, entry.key))
+
+    async def page(self, owner: str, after: int, limit: int, *, deleted: bool = False) -> Sequence[Entry]:
+        """At most ``limit`` entries of an owner (a realm's name, or ``shared``) with keys beyond ``after``, by key."""
+        realm_id = self._owners.realm_id(owner)
+        if owner != SHARED and not realm_id:
+            return []
+        return await self._db.read(lambda connection: records.page(connection, realm_id, after, limit, deleted=deleted))
 
     async def _keep_up(self) -> None:
         generation = (await self._facts.current()).generation
@@ -98,9 +103,6 @@ class Vfs:
         if isinstance(place, FileKey):
             return await self._db.read(lambda connection: records.by_key(connection, place.key))
         return await self._db.read(lambda connection: records.by_path(connection, realm_id, place.path))
-
-    async def _page(self, realm_id: str, after: int) -> Sequence[Entry]:
-        return await self._db.read(lambda connection: records.page(connection, realm_id, after, _PAGE))
 
     async def _content(self, entry: Entry) -> bytes | None:
         at = (entry.key, entry.version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,7 @@ from sojourn.core.errors import DelegatedHandle, InsufficientScope
 from sojourn.engine.access import Access
 from sojourn.engine.accounts.directory import MAIN
 from sojourn.engine.facts import Facts
+from sojourn.engine.files.owners import DEPLOY_EVERYWHERE, deploy_scope
 from sojourn.engine.login import LoggedIn, Logins
 from sojourn.engine.passwords.throttling import NO_DEVICE, ShownDevice
 from sojourn.engine.realms import Realms
@@ -32,9 +33,13 @@ Right = Literal[
     "keys",
     "providers",
     "audit",
+    "deploy",
 ]
 
-#: The scopes that give a right; any one of them will do.
+#: What stands for the name of a realm in a scope; no scope has it.
+REALM: Final = "<realm>"
+
+#: The scopes that give a right; any one of them will do. In one of them stands the name of the realm that it is for.
 SCOPES: Mapping[Right, tuple[str, ...]] = {
     "view": ("engine.viewSessions", "engine.manageSessions"),
     "manage": ("engine.manageSessions",),
@@ -46,6 +51,7 @@ SCOPES: Mapping[Right, tuple[str, ...]] = {
     "keys": ("security.manageKeys",),
     "providers": ("security.manageProviders",),
     "audit": ("security.viewAudit",),
+    "deploy": (DEPLOY_EVERYWHERE, deploy_scope(REALM)),
 }
 
 #: Who has no scope that begins with one of these, in no realm, is no operator and cannot log in as one.
@@ -69,7 +75,11 @@ class Operator(NamedTuple):
 
     def realms(self, right: Right) -> Sequence[Realm]:
         """The realms in which the operator has ``right``, by name."""
-        return [realm for realm, scopes in self.in_realm.values() if scopes.intersection(SCOPES[right])]
+        return [
+            realm
+            for realm, scopes in self.in_realm.values()
+            if any(scope.replace(REALM, realm.name) in scopes for scope in SCOPES[right])
+        ]
 
     def has_everywhere(self, right: Right) -> bool:
         """Whether the operator has ``right`` in every realm, those to come included."""
