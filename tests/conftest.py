@@ -1,9 +1,31 @@
 """Fixtures that every test may use."""
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 # Real servers, started once for a run and only when a test asks for one.
 pytest_plugins = ["tests.servers.postgres", "tests.servers.valkey"]
+
+#: Where files live in memory, and how many bytes it must have free.
+_MEMORY, _ROOM = Path("/dev/shm"), 4 << 30
+
+
+def _keep_files_in_memory() -> None:
+    """Tests make and flush thousands of databases: a disk takes minutes for it, and longer when others use it.
+
+    Power failures are played on a disk of their own (``tests.power``), so nothing is proved by a real one.
+    """
+    if os.environ.keys() & {"TMPDIR", "PYTEST_DEBUG_TEMPROOT"}:
+        return
+    if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ROOM:
+        os.environ["TMPDIR"] = os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.tempdir = str(_MEMORY)
+
+
+_keep_files_in_memory()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from bench.harness import Leg, Pair, Pairs, Plan, Sample, generate, measure, tur
 from bench.load import Job
 from bench.server import Server, answers, free_port, python
 from bench.wire import request
+from tests.patience import HANGS
 
 Start = Callable[..., Server]
 
@@ -120,7 +121,7 @@ def test_a_process_that_ignores_the_end_of_its_leader_is_ended_too() -> None:
     with Server("stubborn", python("-c", leader), port) as server:
         pids = cores.processes(server.process.pid)
         assert len(pids) == 2
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + HANGS
     while any(_runs(pid) for pid in pids):
         assert time.monotonic() < deadline
 

@@ -16,6 +16,7 @@ from sojourn.bootstrap import Engine
 from sojourn.config.problems import ConfigError
 from sojourn.contrib.portal import Portal, portal_of
 from sojourn.core.errors import SessionUnknown
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -67,12 +68,12 @@ async def test_an_act_that_has_begun_is_finished_when_its_caller_is_cancelled(po
         done.set()
 
     waiting = asyncio.create_task(portal.acall(act))
-    await asyncio.to_thread(begun.wait, 120)
+    await asyncio.to_thread(begun.wait, HANGS)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     go.set()
-    assert await asyncio.to_thread(done.wait, 120)
+    assert await asyncio.to_thread(done.wait, HANGS)
 
 
 def test_many_threads_start_one_engine(folder: Path) -> None:
@@ -259,4 +260,4 @@ def test_the_end_of_the_process_closes_the_engine_in_silence(folder: Path) -> No
 def _run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HOME": str(folder.parent)}
     script = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code), str(folder)]
-    return subprocess.run(script, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(script, env=environment, capture_output=True, text=True, check=False, timeout=HANGS)

@@ -14,6 +14,7 @@ from sojourn.bootstrap import Engine, install
 from sojourn.config.project import load_project
 from sojourn.config.scaffold import write_project
 from tests.docs.test_pages import blocks
+from tests.patience import HANGS
 
 DJANGO = "docs/howto/django.md"
 
@@ -56,7 +57,7 @@ def run(folder: Path, page: str, code: str, **environment: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=HANGS,
     )
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["ran"]), done.stderr
 

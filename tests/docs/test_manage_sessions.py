@@ -18,6 +18,7 @@ from sojourn.config.scaffold import write_project
 from tests.docs.test_pages import ROOT, blocks
 from tests.e2e.process import EngineProcess, environment, running
 from tests.http.wire_client import Client
+from tests.patience import HANGS
 
 PAGE = "docs/howto/manage-sessions.md"
 
@@ -44,7 +45,7 @@ def test_the_tour_shows_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyP
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=HANGS,
             env=environment(tmp_path),
             check=False,
         )

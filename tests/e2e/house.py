@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from tests.e2e.process import Answer, EngineProcess, environment
 from tests.e2e.process import sojourn as cli
+from tests.patience import HANGS
 from tests.servers.postgres import PostgresServer
 
 PASSWORD = "four plain words of ours"
@@ -197,7 +198,7 @@ class House(NamedTuple):
         together = Barrier(len(acts))
 
         def act(number: int) -> Answer:
-            together.wait(timeout=60)
+            together.wait(timeout=HANGS)
             return self.engines[number % 2].request(**acts[number])
 
         with ThreadPoolExecutor(len(acts)) as pool:
@@ -272,4 +273,4 @@ def _furnished(home: Path, url: str, issuer: str) -> Iterator[House]:
 
 def _program(home: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", text, *arguments]
-    return subprocess.run(command, env=environment(home), timeout=120, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment(home), timeout=HANGS, capture_output=True, text=True, check=False)

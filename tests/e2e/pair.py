@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.e2e.process import HEARD_WITHIN, Answer, EngineProcess
+from tests.e2e.process import Answer, EngineProcess
+from tests.patience import HANGS
 from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 Server = PostgresServer | ValkeyServer
 
-#: Seconds after which a client has heard something, and after which a recovered engine serves at the latest.
-SOON, RECOVERED = 6.0, 120.0
+#: Seconds after which a client has heard something.
+SOON = 6.0
 #: How often a client asks that was answered late: it is the machine that is slow once, and the engine that always is.
 TRIES = 5
 
@@ -86,7 +87,7 @@ class Pair(NamedTuple):
     def call(self, line: Line | EngineProcess, name: str, token: str, body: object = None) -> Answer:
         return line.request("POST", f"/pipeline/acme/v1/{name}", body, self.shop.headers(token))
 
-    def wait_until(self, *, ready: bool, within: float = RECOVERED) -> None:
+    def wait_until(self, *, ready: bool, within: float = HANGS) -> None:
         """Until both processes say at ``/health/ready`` that they serve, or that they do not."""
         status = 200 if ready else 503
         deadline = time.monotonic() + within
@@ -99,7 +100,7 @@ class Line:
     """A connection to one process that stays open."""
 
     def __init__(self, engine: EngineProcess) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", engine.port, timeout=HEARD_WITHIN)
+        self._connection = http.client.HTTPConnection("127.0.0.1", engine.port, timeout=HANGS)
 
     def request(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
         """Raises ``ConnectionError`` when nobody knows what became of the request."""

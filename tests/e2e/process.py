@@ -14,10 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.patience import HANGS
 from tests.servers.ports import free_port
-
-#: Seconds that only something that hangs takes: to start or stop, to answer, to run a command.
-READY_WITHIN = HEARD_WITHIN = 300.0
 
 
 class Answer(NamedTuple):
@@ -60,7 +58,7 @@ class EngineProcess:
 
     def wait_until_ready(self) -> None:
         assert self._process is not None
-        deadline = time.monotonic() + READY_WITHIN
+        deadline = time.monotonic() + HANGS
         while time.monotonic() < deadline:
             assert self._process.poll() is None, self.log.read_text()
             try:
@@ -69,7 +67,7 @@ class EngineProcess:
             except OSError:
                 pass
             time.sleep(0.02)
-        raise AssertionError(f"not ready within {READY_WITHIN} s:\n{self.log.read_text()}")
+        raise AssertionError(f"not ready within {HANGS} s:\n{self.log.read_text()}")
 
     def kill(self) -> None:
         """kill -9: nothing is flushed, nothing is said."""
@@ -82,7 +80,7 @@ class EngineProcess:
     def _stop(self, number: int) -> int:
         assert self._process is not None
         self._process.send_signal(number)
-        return self._process.wait(timeout=READY_WITHIN)
+        return self._process.wait(timeout=HANGS)
 
     @property
     def pid(self) -> int:
@@ -96,9 +94,7 @@ class EngineProcess:
     def request(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, *, admin: bool = False
     ) -> Answer:
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self.admin_port if admin else self.port, timeout=HEARD_WITHIN
-        )
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port if admin else self.port, timeout=HANGS)
         try:
             sent = {"content-type": "application/json"} if body is not None else {}
             payload = None if body is None else json.dumps(body)
@@ -136,7 +132,7 @@ def sojourn(
     *arguments: str,
     stdin: str = "",
     variables: Mapping[str, str] | None = None,
-    timeout: float = READY_WITHIN,
+    timeout: float = HANGS,
 ) -> subprocess.CompletedProcess[str]:
     """The command line, as a process."""
     return subprocess.run(

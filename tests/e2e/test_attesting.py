@@ -8,11 +8,12 @@ from pathlib import Path
 from tests.e2e.conftest import make_shop
 from tests.e2e.process import EngineProcess, running
 from tests.e2e.process import sojourn as cli
+from tests.patience import HANGS
 
 
 def test_a_fresh_demo_passes(tmp_path: Path) -> None:
     with running(EngineProcess(tmp_path / "shop", tmp_path, "demo")) as engine:
-        done = cli(tmp_path, "attest", engine.url, "--project", str(engine.folder), "--json", timeout=240)
+        done = cli(tmp_path, "attest", engine.url, "--project", str(engine.folder), "--json", timeout=HANGS)
         told = json.loads(done.stdout)
         assert [one for one in told["findings"] if one["outcome"] == "fail"] == [], engine.log.read_text()[-2_000:]
         assert done.returncode == 0, done.stderr

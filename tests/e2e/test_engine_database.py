@@ -17,6 +17,7 @@ from tests.e2e.conftest import EXAMPLE, PASSWORD, Client, Shop, login
 from tests.e2e.pair import Pair, refused, two_engines
 from tests.e2e.process import EngineProcess, environment
 from tests.e2e.process import sojourn as cli
+from tests.patience import HANGS
 from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
 
@@ -100,7 +101,9 @@ class Nodes(NamedTuple):
 def program(shop: Shop, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A program of Python beside the engines."""
     command = [sys.executable, "-c", text, str(shop.folder), *arguments]
-    return subprocess.run(command, env=environment(shop.home), timeout=60, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env=environment(shop.home), timeout=HANGS, capture_output=True, text=True, check=False
+    )
 
 
 def new_shop(home: Path, stores: Mapping[str, str]) -> tuple[Shop, str]:

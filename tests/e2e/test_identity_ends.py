@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.house import PASSWORD, Handles, House, basic, bearer, coming_from, cookies
 from tests.e2e.process import Answer
+from tests.patience import HANGS
 
 NEW = "eight loud otters at dusk"
 DEAD = [401, 401]
@@ -131,7 +132,7 @@ def test_a_login_under_way_gives_nothing_that_outlives_the_change(house: House, 
                 house.killed_after("password", name, NEW)
         finally:
             stop.set()
-        answers = [answer for login in logins for answer in login.result(timeout=60)]
+        answers = [answer for login in logins for answer in login.result(timeout=HANGS)]
     let_in = [answer for answer in answers if answer.status == 200]
     assert len(let_in) > 2, answers
     for answer in let_in:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.house import PASSWORD, House, coming_from, cookies
 from tests.e2e.pair import Line
+from tests.patience import HANGS
 
 #: Tries of one name that are free; after them one is admitted a second at most.
 FREE = 10
@@ -57,7 +58,7 @@ def test_1000_wrong_passwords_are_throttled_and_the_genuine_user_gets_in_where_h
         parts = [
             pool.submit(guess, house, part, name, [f"10.{part}.{n}.1" for n in range(many // 4)]) for part in range(4)
         ]
-        answers = [status for part in parts for status in part.result(timeout=120)]
+        answers = [status for part in parts for status in part.result(timeout=HANGS)]
     assert len(answers) == many
     looked_at = sum(status != 429 for status in answers)
     assert FREE - 1 <= looked_at <= FREE + 1 + time.monotonic() - began
@@ -82,7 +83,7 @@ def begin_a_pause(house: House, name: str) -> None:
 def test_500_parallel_tries_count_500_over_two_processes(house: House) -> None:
     with ThreadPoolExecutor(50) as pool:
         lines = [pool.submit(guess, house, line, "nobody-there", ["203.0.113.5"] * 10) for line in range(50)]
-        answers = [status for line in lines for status in line.result(timeout=120)]
+        answers = [status for line in lines for status in line.result(timeout=HANGS)]
     assert len(answers) == 500
     # Of one that found no room for its hash nothing was tried, so it is given back.
     assert house.counted(_COUNTED, "203.0.113.0/24") == 500 - answers.count(503)

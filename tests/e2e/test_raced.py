@@ -20,6 +20,7 @@ from sojourn.core.clock import SystemClock
 from tests.e2e.conftest import PASSWORD
 from tests.e2e.pair import MARKS, Line, Pair
 from tests.e2e.process import Answer
+from tests.patience import HANGS
 
 LOGINS, MOST = 50, 5
 
@@ -44,7 +45,7 @@ class Race:
         """At least ``acts`` acts of each client."""
         with ThreadPoolExecutor(len(MARKS)) as pool:
             for client in [pool.submit(self._client, number, acts) for number in range(len(MARKS))]:
-                client.result(timeout=300)
+                client.result(timeout=HANGS)
         if len(set(self.counted)) != len(self.counted):
             self.faults.append("two increments gave the same number")
         if not 0 <= max(self.counted) - len(self.counted) <= self.unknown:
@@ -57,7 +58,7 @@ class Race:
         with self._pair.lines() as lines:
             for turn in count():
                 if turn == acts:
-                    self._together.wait(timeout=120)
+                    self._together.wait(timeout=HANGS)
                 if turn == acts + 3 and number == 0:
                     self._logout(chance.choice(lines))
                 after = self._ended.is_set()
@@ -146,7 +147,7 @@ def test_50_simultaneous_logins_never_show_more_than_5_sessions(pair: Pair, real
                 return answer
 
     def enter_together(number: int) -> Answer:
-        together.wait(timeout=60)
+        together.wait(timeout=HANGS)
         return enter(number)
 
     # Of so many tries of one account at once only some are looked at: one place is left to them.
@@ -191,4 +192,4 @@ def observed(pair: Pair, realm: str) -> Iterator[list[int]]:
             yield seen
         finally:
             done.set()
-            looking.result(timeout=60)
+            looking.result(timeout=HANGS)

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from tests.e2e.conftest import Client, Shop, login
 from tests.e2e.process import EngineProcess, running, sojourn
-
-WITHIN = 15.0
+from tests.patience import HANGS
 
 
 def eventually(holds: Callable[[], bool]) -> None:
     """Wait for a fact that comes true by itself; fails when it does not."""
-    deadline = time.monotonic() + WITHIN
+    deadline = time.monotonic() + HANGS
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.conftest import PASSWORD, Client, Shop, login
 from tests.e2e.process import EngineProcess
+from tests.patience import HANGS
 
 
 def test_two_pipelines_share_the_global_session_of_a_token(ana: Client) -> None:
@@ -39,7 +40,7 @@ def test_numbers_come_back_digit_for_digit(shop: Shop, engine: EngineProcess, an
 def engine_post(engine: EngineProcess, path: str, body: bytes, headers: dict[str, str]) -> int:
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", engine.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", engine.port, timeout=HANGS)
     connection.request("POST", path, body, headers)
     status = connection.getresponse().status
     connection.close()

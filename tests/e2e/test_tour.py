@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.process import EngineProcess, environment, running
+from tests.patience import HANGS
 
 START, END = "# The tour", "# End of the tour"
 
@@ -21,7 +22,7 @@ def test_the_tour_prints_what_it_says(tmp_path: Path) -> None:
     with running(EngineProcess(tmp_path / "shop", tmp_path, "demo")) as engine:
         script = tour_of(engine)
         done = subprocess.run(
-            ["sh", "-c", script], capture_output=True, text=True, timeout=60, env=environment(tmp_path), check=False
+            ["sh", "-c", script], capture_output=True, text=True, timeout=HANGS, env=environment(tmp_path), check=False
         )
     promised = [line.removeprefix("#    ") for line in script.splitlines() if line.startswith("#    ")]
     assert len(promised) >= 6

@@ -17,6 +17,7 @@ from sojourn.engine.activity import (
     TurnTimeout,
 )
 from sojourn.model.session import Session
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -78,8 +79,8 @@ async def test_executions_of_one_session_run_one_after_the_other_in_the_order_of
 async def test_executions_that_are_not_exclusive_never_wait_and_other_sessions_do_not_either() -> None:
     world = World()
     async with held(world):
-        await asyncio.wait_for(world.execute("other", sid="t"), 1)
-        await asyncio.wait_for(world.execute("reader", exclusive=False), 1)
+        await asyncio.wait_for(world.execute("other", sid="t"), HANGS)
+        await asyncio.wait_for(world.execute("reader", exclusive=False), HANGS)
     assert world.order == ["holder", "other", "reader"]
 
 
@@ -124,7 +125,7 @@ async def test_who_leaves_while_waiting_holds_up_nobody() -> None:
         await settle()
         gone.cancel()
         await settle()
-    await asyncio.wait_for(stays, 1)
+    await asyncio.wait_for(stays, HANGS)
     assert gone.cancelled()
     assert world.order == ["holder", "stays"]
 
@@ -140,10 +141,10 @@ async def test_a_turn_that_is_called_while_its_owner_gives_up_goes_to_the_next()
     await asyncio.sleep(0)
     # The holder has called the next one, which has not run since.
     gone.cancel()
-    await asyncio.wait_for(stays, 1)
+    await asyncio.wait_for(stays, HANGS)
     await holder
     assert world.order == ["holder", "stays"]
-    await asyncio.wait_for(world.execute("later"), 1)
+    await asyncio.wait_for(world.execute("later"), HANGS)
 
 
 async def test_what_executes_is_seen_and_who_waits_is_not() -> None:
@@ -184,7 +185,7 @@ async def test_an_abort_breaks_off_what_executes_and_lets_the_next_begin() -> No
             await task
         assert (caught.value.status, caught.value.code) == (503, "session.aborted")
         assert task.cancelling() == 0
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, HANGS)
     assert world.activity.abort("s") == 0
     assert world.activity.in_use() == ()
 
@@ -235,7 +236,7 @@ async def test_who_is_cancelled_as_the_turn_is_passed_on_harms_neither_the_holde
         leaving, last = (asyncio.create_task(world.execute(chain)) for chain in ("leaving", "last"))
         await settle()
         leaving.cancel()
-    await asyncio.wait([leaving, last], timeout=5)
+    await asyncio.wait([leaving, last], timeout=HANGS)
     assert leaving.cancelled()
     assert world.order == ["last"]
     assert world.activity.in_use() == ()

@@ -16,6 +16,7 @@ from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.database.migrate import HEAD, alembic_config
 from sojourn.engine.ends.journal import EndJournal
 from sojourn.engine.watch.marks import StoreMarks
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -169,4 +170,4 @@ db = asyncio.run(EngineDatabase.open({URL!r}, pathlib.Path(sys.argv[1])))
 asyncio.run(db.close())
 assert "sqlalchemy" in sys.modules and "alembic" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", program, str(project)], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program, str(project)], check=True, timeout=HANGS)

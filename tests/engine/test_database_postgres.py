@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +27,7 @@ from sojourn.engine.accounts.records import Accounts
 from sojourn.engine.database import Delayed, EngineDatabase, Examined, RowConflict, TextRefused, schema
 from sojourn.engine.facts import Facts
 from sojourn.stores.libpq import connecting
+from tests.patience import HANGS, elapsing
 from tests.servers.postgres import PostgresServer
 from tests.servers.relay import Relay
 
@@ -102,15 +102,14 @@ def count_events(connection: Connection) -> int:
 
 async def soon(act: Awaitable[object]) -> Exception | None:
     """The error that ``act`` is refused with; it is an assertion that something comes in time."""
-    begun = time.monotonic()
-    try:
-        await act
-    except Unavailable as error:
-        return error
-    else:
-        return None
-    finally:
-        assert time.monotonic() - begun < SOON
+    said = None
+    async with elapsing() as elapsed:
+        try:
+            await act
+        except Unavailable as error:
+            said = error
+    assert elapsed.seconds < SOON
+    return said
 
 
 def acts(db: EngineDatabase) -> list[Awaitable[object]]:
@@ -344,6 +343,7 @@ async def test_a_server_that_takes_no_writes_says_so(server: PostgresServer, awa
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = 'tests'"
         )
         await away.read(count_groups)
+        await takes_writes(away, wanted=False)
         for act in (away.write, away.append):
             with pytest.raises(StoreReadOnly):
                 await act(add_group)
@@ -351,8 +351,23 @@ async def test_a_server_that_takes_no_writes_says_so(server: PostgresServer, awa
         server.run(
             "BEGIN READ WRITE", "COMMIT", "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"
         )
-    await asyncio.sleep(0.1)
+    await takes_writes(away, wanted=True)
     await away.write(add_group)
+
+
+async def takes_writes(db: EngineDatabase, *, wanted: bool) -> None:
+    """Until the server has read its settings again."""
+    async with asyncio.timeout(HANGS):
+        while await one_write(db) is not wanted:
+            await asyncio.sleep(0.01)
+
+
+async def one_write(db: EngineDatabase) -> bool:
+    try:
+        await db.write(add_event)
+    except StoreReadOnly:
+        return False
+    return True
 
 
 async def test_a_replica_is_refused(server: PostgresServer, away: EngineDatabase) -> None:
@@ -409,7 +424,7 @@ def test_processes_that_start_at_once_share_one_fresh_database(postgres_server: 
     url = postgres_server.new_database()
     command = [sys.executable, "-c", OPENER, url]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    said = {process.communicate(timeout=60)[0] for process in started}
+    said = {process.communicate(timeout=HANGS)[0] for process in started}
     assert [process.returncode for process in started] == [0] * 3
     assert len(said) == 1
     postgres_server.drop_database(url)

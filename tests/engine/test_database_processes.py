@@ -12,6 +12,7 @@ from sqlalchemy import insert
 
 from sojourn.core.errors import StoreBusy
 from sojourn.engine.database import EngineDatabase, schema
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +51,7 @@ def names(project: Path) -> set[str]:
 
 def test_two_processes_that_start_at_once_share_one_fresh_database(tmp_path: Path) -> None:
     writers = [start(tmp_path, prefix, 40) for prefix in "ab"]
-    said = [writer.communicate(timeout=60)[0].split() for writer in writers]
+    said = [writer.communicate(timeout=HANGS)[0].split() for writer in writers]
     assert [writer.returncode for writer in writers] == [0, 0]
     assert said[0][0] == said[1][0]
     assert names(tmp_path) == {f"{prefix}{number}" for prefix in "ab" for number in range(40)}
@@ -63,7 +64,7 @@ async def test_what_was_acknowledged_survives_kill_9_and_the_next_process_writes
     writer.stdout.readline()
     acknowledged = [int(writer.stdout.readline()) for _ in range(after)]
     os.kill(writer.pid, signal.SIGKILL)
-    acknowledged += [int(line) for line in writer.communicate(timeout=10)[0].split()]
+    acknowledged += [int(line) for line in writer.communicate(timeout=HANGS)[0].split()]
     db = await EngineDatabase.open(URL, project, patience=5)
     row = insert(schema.user_group).values(directory="main", name="mine", created=1)
     await db.write(lambda connection: connection.execute(row).rowcount)
@@ -106,7 +107,7 @@ asyncio.run(main(pathlib.Path(sys.argv[1])))
 
 def test_a_full_disk_acknowledges_nothing_and_is_survived(project: Path) -> None:
     command = [sys.executable, "-c", FULL_DISK, str(project)]
-    said = subprocess.run(command, check=True, timeout=30, capture_output=True, text=True).stdout.split()
+    said = subprocess.run(command, check=True, timeout=HANGS, capture_output=True, text=True).stdout.split()
     assert said == ["refused", "refused"]
     assert names(project) == {"before", "after"}
 
@@ -127,7 +128,7 @@ sys.stdin.read()
     row = insert(schema.user_group).values(directory="main", name="mine", created=1)
     with pytest.raises(StoreBusy):
         await db.write(lambda connection: connection.execute(row).rowcount)
-    holder.communicate(timeout=10)
+    holder.communicate(timeout=HANGS)
     await db.write(lambda connection: connection.execute(row).rowcount)
     await db.close()
     assert names(project) == {"mine"}

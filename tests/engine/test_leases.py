@@ -10,6 +10,7 @@ import pytest
 from sojourn.core.clock import ManualClock, SystemClock
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.leases import Lease, Leases
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -87,7 +88,7 @@ async def test_the_lease_of_a_killed_process_dies_by_time(db: EngineDatabase, pr
         leases, taken = Leases(db, clock), clock.now()
         child.kill()
     refused = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         while not await leases.hold("sweeper", "me", lasts):
             refused += 1
             await asyncio.sleep(0.05)

@@ -25,6 +25,7 @@ from sojourn.engine.keys.seals import NoKeyFile, Seals
 from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.model.session import Device
 from sojourn.model.user import account_identity
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -169,7 +170,11 @@ async def test_a_stray_next_key_does_no_harm(project: Path) -> None:
 def killed_at(project: Path, point: int) -> int:
     """Change the key and die at that point; how many points there were when it did not."""
     done = subprocess.run(
-        [sys.executable, str(CHILD), str(project), str(point)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, str(CHILD), str(project), str(point)],
+        capture_output=True,
+        text=True,
+        timeout=HANGS,
+        check=False,
     )
     assert done.returncode in (0, -9), done.stderr
     return int(done.stdout) if done.returncode == 0 else 0

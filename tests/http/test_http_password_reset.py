@@ -12,6 +12,7 @@ from sojourn.bootstrap import Engine
 from sojourn.outbound.mail import Mail
 from tests.http.conftest import PASSWORD
 from tests.http.wire_client import Client, cookie_of
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -76,7 +77,7 @@ async def test_nobody_waits_for_a_mail(client: Client, engine: Engine, dora: Non
             await gate.wait()
 
     engine.rules.mailer._port = Slow()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         assert (await client.post("/realms/web/password-reset", value={"userName": "dora"})).status == 202
     gate.set()
     await engine.rules.mailer.idle()

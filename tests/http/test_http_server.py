@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANGS
+
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
 
 
@@ -38,7 +40,7 @@ class Server:
         return b"127.0.0.1:%d" % self.port
 
     def connect(self, *, admin: bool = False) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.admin_port if admin else self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.admin_port if admin else self.port), timeout=HANGS)
 
     def say(self, *parts: bytes, finish: bool = True, admin: bool = False) -> bytes:
         """Send ``parts`` and read until the server closes or says nothing more."""
@@ -268,7 +270,7 @@ def test_a_signal_lets_a_request_finish_then_answers_503_and_exits_0(
             answer = read_all(connection)
         assert answer.startswith(b"HTTP/1.1 401" if finishes else b"HTTP/1.1 503"), answer
         assert finishes or b'"code":"engine.draining"' in answer
-        assert server.process.wait(timeout=15) == 0
+        assert server.process.wait(timeout=HANGS) == 0
         assert "Traceback" not in server.log.read_text()
     finally:
         server.process.kill()

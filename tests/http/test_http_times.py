@@ -14,6 +14,7 @@ from sojourn.http.application import Application
 from sojourn.http.errors import BodyTooSlow
 from sojourn.http.protocol import Protocol
 from sojourn.http.wire import Event, Receive, Scope, Send
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +35,8 @@ async def hello(_scope: Scope, _receive: Receive, send: Send) -> None:
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     """A listener that looks after its connections every few milliseconds."""
     monkeypatch.setattr(protocol, "_LOOK_EVERY", 0.01)
+    for limit in ("HEAD_PATIENCE", "KEEP_ALIVE"):
+        monkeypatch.setattr(protocol, limit, 10 * HANGS)
     config, state = Config(hello, ws="none", lifespan="off", access_log=False, log_config=None), ServerState()
     server = await asyncio.get_running_loop().create_server(lambda: Protocol(config, state, {}), "127.0.0.1", 0)
     async with server:
@@ -45,7 +48,7 @@ async def closes(port: int, sent: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(sent)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             return await reader.read()
     finally:
         writer.close()
@@ -65,7 +68,7 @@ async def test_a_connection_at_rest_is_closed_and_one_that_begins_again_is_not_w
     monkeypatch.setattr(protocol, "KEEP_ALIVE", 0.02)
     assert (await closes(port, FAST)).count(b"HTTP/1.1 200") == 1
     monkeypatch.setattr(protocol, "HEAD_PATIENCE", 0.02)
-    monkeypatch.setattr(protocol, "KEEP_ALIVE", 60.0)
+    monkeypatch.setattr(protocol, "KEEP_ALIVE", 10 * HANGS)
     assert (await closes(port, FAST + FAST[:5])).count(b"HTTP/1.1 200") == 1
 
 

@@ -22,6 +22,7 @@ from sojourn.pipelines.runner import Runner
 from sojourn.scripting.service import Scripts
 from tests.http.conftest import GOOD, bearer
 from tests.http.wire_client import Answer, Client, Pair
+from tests.patience import HANGS
 from tests.pipelines.flows import generate, make, plan, step
 
 pytestmark = pytest.mark.anyio
@@ -88,13 +89,13 @@ class Desk:
         return asyncio.create_task(self.client.post(f"/pipeline/{realm}/v1/{name}", token))
 
     async def at_the_door(self, count: int = 1) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             while self.door.inside < count:
                 await asyncio.sleep(0.001)
 
     async def waiting(self, count: int) -> None:
         """Until so many wait for their turn."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             while sum(len(line.waiting) for line in self.rules.activity._lines._of.values()) < count:
                 await asyncio.sleep(0.001)
 
@@ -131,9 +132,9 @@ async def test_what_only_reads_never_waits_and_other_sessions_do_not_either(desk
     token, other = await bearer(desk.client, "ana", "till"), await bearer(desk.client, "ben", "till")
     held = desk.call("wait", token)
     await desk.at_the_door()
-    assert (await asyncio.wait_for(desk.client.get("/realms/till/session", token), 5)).status == 200
-    assert (await asyncio.wait_for(desk.client.get("/realms/till/sessions", token), 5)).status == 200
-    assert (await asyncio.wait_for(desk.call("quick", other), 5)).status == 200
+    assert (await asyncio.wait_for(desk.client.get("/realms/till/session", token), HANGS)).status == 200
+    assert (await asyncio.wait_for(desk.client.get("/realms/till/sessions", token), HANGS)).status == 200
+    assert (await asyncio.wait_for(desk.call("quick", other), HANGS)).status == 200
     desk.door.opened.set()
     assert (await held).status == 200
 
@@ -144,7 +145,7 @@ async def test_the_ninth_that_would_wait_is_503_at_once(desk: Desk) -> None:
     await desk.at_the_door()
     waiting = [desk.call("quick", token) for _ in range(8)]
     await desk.waiting(8)
-    answer = await asyncio.wait_for(desk.call("quick", token), 5)
+    answer = await asyncio.wait_for(desk.call("quick", token), HANGS)
     assert (answer.status, answer.json()["code"], answer.header("retry-after")) == (503, "session.queue_full", "1")
     desk.door.opened.set()
     assert {answer.status for answer in await asyncio.gather(held, *waiting)} == {200}
@@ -215,7 +216,7 @@ async def test_a_logout_waits_for_nobody(desk: Desk) -> None:
     token = ("authorization", f"Bearer {login.json()['token']}")
     held = desk.call("wait", token)
     await desk.at_the_door()
-    assert (await asyncio.wait_for(desk.client.post("/realms/till/logout", token), 5)).status == 200
+    assert (await asyncio.wait_for(desk.client.post("/realms/till/logout", token), HANGS)).status == 200
     assert (await held).json()["reason"] == "logout"
 
 
@@ -240,4 +241,4 @@ async def test_the_engine_itself_breaks_off_what_runs_for_an_ended_session(engin
     await entered.wait()
     await engine.rules.sessions.end_by_id(engine.realm("till"), begun.session.id, "dropped", actor="op")
     with pytest.raises(ExecutionAborted):
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, HANGS)

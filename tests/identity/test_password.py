@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sojourn.core.errors import LoginBusy
 from sojourn.identity.password import Cost, PasswordHasher, WeakPassword
 from sojourn.identity.weak import common_passwords, weakness
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -178,4 +179,4 @@ def test_any_text_is_judged_without_an_error(password: str, name: str) -> None:
 
 def test_the_argon2_library_is_loaded_with_the_first_hash() -> None:
     program = "import sys, sojourn.identity.password as p; p.PasswordHasher(); assert 'argon2' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=HANGS)

@@ -234,7 +234,7 @@ async def test_a_session_whose_token_did_not_come_in_time_is_ended(gate: Gate, m
         await asyncio.Event().wait()
 
     monkeypatch.setattr(gate.rules.tokens, "issue", never)
-    gate.deploy(plan(make({"sub": "u-1"}), generate(), timeout=50))
+    gate.deploy(plan(make({"sub": "u-1"}), generate(), timeout=500))
     assert (await gate.call("p")).status == 500
     assert await begun(gate) == 1
     assert await gate.rules.sessions.list(gate.engine.realm("acme")) == []

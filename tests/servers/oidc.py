@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.patience import HANGS
+
 HERE = Path(__file__).parent / "oidc_provider"
 CLIENT_ID, CLIENT_SECRET = "sojourn", "the client secret"
 
@@ -63,7 +65,7 @@ async def certified_provider(redirect_uri: str, logout_uri: str) -> AsyncIterato
 async def said(process: asyncio.subprocess.Process, begin: bytes) -> bytes:
     """The rest of the next line that begins with ``begin``, among notices of the process's own."""
     assert process.stdout is not None
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(HANGS):
         while not (line := await process.stdout.readline()).startswith(begin):
             assert line, "the provider has ended"
     return line.removeprefix(begin).strip()

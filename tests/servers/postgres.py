@@ -23,13 +23,11 @@ import pytest
 
 from sojourn.engine.database import EngineDatabase, schema
 from sojourn.stores.postgres import migrate
+from tests.patience import HANGS
 from tests.servers.ports import free_port
 
 #: Whom PostgreSQL runs as when the tests run as root, which it refuses.
 _NOBODY = "nobody"
-
-#: Seconds that a start or a stop may take.
-_PATIENCE = 30.0
 
 _INITDB = ("-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
@@ -150,7 +148,7 @@ class PostgresServer:
 
     def connected(self, database: str = "postgres") -> psycopg.Connection:
         """A connection without a transaction around each statement."""
-        return psycopg.connect(self.url_of(database), autocommit=True, connect_timeout=5)
+        return psycopg.connect(self.url_of(database), autocommit=True, connect_timeout=int(HANGS))
 
     def replica(self) -> PostgresServer:
         """A replica of it as it is now, not started yet."""
@@ -191,7 +189,7 @@ class PostgresServer:
         )
 
     def _wait_until_it_answers(self) -> None:
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + HANGS
         while True:
             try:
                 self.run("SELECT 1")
@@ -218,10 +216,10 @@ class PostgresServer:
         """Wait until the server has gone, and its keeper with it."""
         watch, self._watch = self._watch, None
         assert watch is not None
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + HANGS
         while not self._over() and time.monotonic() < until:
             time.sleep(0.01)
-        watch.communicate("the folder stays", timeout=_PATIENCE)
+        watch.communicate("the folder stays", timeout=HANGS)
 
 
 def _binaries(folder: Path) -> Path:

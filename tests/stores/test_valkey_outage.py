@@ -1,7 +1,6 @@
 """A Valkey that is away, slow, full, read-only or damaged: what is said, how soon, and what is left afterwards."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from sojourn.stores.base import Ended, Taken
 from sojourn.stores.valkey import ValkeyStore
 from sojourn.stores.valkey.wire import LOOK_EVERY
 from sojourn.testing.law import ALICE, HERE, LOGOUT, T, a_rotation, a_session, created, refused, texts
+from tests.patience import elapsing
 from tests.servers.valkey import ValkeyServer
 
 pytestmark = pytest.mark.anyio
@@ -91,20 +91,20 @@ def _acts(store: ValkeyStore, session: Session) -> list[Awaitable[object]]:
 
 
 async def _all_say(kind: type[SojournError], acts: list[Awaitable[object]]) -> None:
-    began = time.monotonic()
-    outcomes = await asyncio.gather(*acts, return_exceptions=True)
+    async with elapsing() as elapsed:
+        outcomes = await asyncio.gather(*acts, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {kind}
-    assert time.monotonic() - began < _WITHIN
+    assert elapsed.seconds < _WITHIN
 
 
 async def _serves_again(store: ValkeyStore, session: Session) -> dict[str, str]:
-    deadline = time.monotonic() + _WITHIN
-    while True:
-        try:
-            return await texts(store, session)
-        except Unavailable:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.02)
+    async with elapsing() as elapsed:
+        while True:
+            try:
+                return await texts(store, session)
+            except Unavailable:
+                assert elapsed.seconds < _WITHIN
+                await asyncio.sleep(0.02)
 
 
 async def test_a_server_that_is_stopped_is_unavailable_and_nothing_is_written(
@@ -125,13 +125,13 @@ async def test_what_is_under_way_when_the_server_pauses_has_an_unknown_outcome_a
 ) -> None:
     session = await created(store)
     server.pause()
-    began = time.monotonic()
-    sent = asyncio.create_task(refused(OutcomeUnknown, store.change(HERE, session.id, 1, [increment("n")], T)))
-    reading = asyncio.create_task(refused(StoreUnavailable, store.load(HERE, session.id, T)))
-    await asyncio.sleep(2 * LOOK_EVERY + 0.05)  # until commands are held back
-    await _all_say(StoreUnavailable, _acts(store, session))
-    await asyncio.gather(sent, reading)
-    assert time.monotonic() - began < _WITHIN
+    async with elapsing() as elapsed:
+        sent = asyncio.create_task(refused(OutcomeUnknown, store.change(HERE, session.id, 1, [increment("n")], T)))
+        reading = asyncio.create_task(refused(StoreUnavailable, store.load(HERE, session.id, T)))
+        await asyncio.sleep(2 * LOOK_EVERY + 0.05)  # until commands are held back
+        await _all_say(StoreUnavailable, _acts(store, session))
+        await asyncio.gather(sent, reading)
+    assert elapsed.seconds < _WITHIN
     server.resume()
     assert (await _serves_again(store, session)).get("n") in (None, "1")
     assert (await store.change(HERE, session.id, 1, [put("x", "2")], T)).values == {}
@@ -291,12 +291,13 @@ async def test_another_run_of_the_server_is_told_apart(server: ValkeyServer, sto
     before = await store.mark()
     server.restart()
     await asyncio.sleep(2 * LOOK_EVERY + 0.05)  # until commands are held back
-    deadline = time.monotonic() + _WITHIN
-    while True:
-        with suppress(Unavailable):
-            after = await store.mark()
-            break
-        assert time.monotonic() < deadline
+    async with elapsing() as elapsed:
+        while True:
+            with suppress(Unavailable):
+                after = await store.mark()
+                break
+            assert elapsed.seconds < _WITHIN
+            await asyncio.sleep(0.01)
     assert after[:2] == before[:2] == ("here", 1)
     assert after.run != before.run
     assert len(before.run) > 40

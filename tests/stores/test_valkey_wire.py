@@ -21,6 +21,7 @@ from sojourn.stores.valkey import ValkeyStore, dial, wire
 from sojourn.stores.valkey.scripts import Script
 from sojourn.stores.valkey.single import ServerLink
 from sojourn.testing.law import T, created, refused, texts
+from tests.patience import HANGS
 from tests.servers.relay import Relay
 from tests.servers.valkey import ValkeyServer
 
@@ -63,7 +64,7 @@ async def _echo(link: ServerLink, text: str) -> bool:
 
 
 async def _echoes_again(link: ServerLink) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         while True:
             with suppress(Unavailable):
                 await _echo(link, "again")
@@ -252,7 +253,7 @@ async def test_the_primary_is_found_among_the_hosts_also_when_it_becomes_another
             await link.command("", "SET", "sj:x", "1", writes=True)
             other.run("REPLICAOF", "NO", "ONE")
             server.run("REPLICAOF", "127.0.0.1", other.port)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANGS):
                 while True:
                     with suppress(StoreReadOnly):
                         await link.command("", "SET", "sj:x", "2", writes=True)

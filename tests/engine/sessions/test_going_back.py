@@ -18,6 +18,7 @@ from sojourn.model.user import Account, account_identity
 from sojourn.stores.postgres import PostgresStore
 from sojourn.stores.valkey import ValkeyStore
 from tests.engine.sessions.conftest import PASSWORD, Start, realm_of
+from tests.patience import HANGS
 from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
 
@@ -38,7 +39,7 @@ async def end(rules: Rules, begun: Begun) -> None:
 
 
 async def serves_again(rules: Rules) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANGS):
         await rules.watch.look()
         while not rules.watch.serving:
             await asyncio.sleep(0.05)
@@ -171,7 +172,7 @@ async def test_another_run_of_valkey_is_looked_at_without_waiting_for_the_next_s
     monkeypatch.setattr(watching, "LOOK_EVERY", 3600.0)
     watch = asyncio.create_task(on_valkey.watch.run())
     await asyncio.to_thread(twins.primary.restart, "always")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANGS):
         while not on_valkey.watch.recoveries or not on_valkey.watch.serving:
             await asyncio.sleep(0.01)
     assert await opened(on_valkey, kept) == "alive"
@@ -181,7 +182,7 @@ async def test_another_run_of_valkey_is_looked_at_without_waiting_for_the_next_s
 
 async def answers_again(store: object) -> None:
     assert isinstance(store, ValkeyStore)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANGS):
         while True:
             with suppress(Unavailable):
                 return await store.ping()

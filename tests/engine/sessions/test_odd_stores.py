@@ -19,6 +19,7 @@ from sojourn.model.user import account_identity
 from sojourn.stores.base import Ended
 from sojourn.stores.memory import MemoryStore
 from tests.engine.sessions.conftest import PASSWORD, Start, realm_of
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -152,7 +153,7 @@ async def kept(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[a
 async def test_an_error_that_nobody_expected_ends_neither_watch_nor_sweeping(
     rules: Rules, store: Odd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with asyncio.timeout(5), kept(rules, monkeypatch) as running:
+    async with asyncio.timeout(HANGS), kept(rules, monkeypatch) as running:
         store.surprises = [RuntimeError("of the driver") for _ in range(6)]
         while store.surprises or not rules.watch.serving:
             await asyncio.sleep(0.01)

@@ -14,6 +14,7 @@ from sojourn.model.realm import Realm
 from sojourn.model.session import Device, Identity
 from sojourn.stores.base import SessionStore, Swept
 from sojourn.stores.memory import MemoryStore
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -78,7 +79,7 @@ async def test_a_store_that_is_away_is_tried_again(rules: Rules, monkeypatch: py
     store, lease = Away(), Lease(Leases(rules.db, rules.clock), "sweeper", "me", 30_000)
     assert await lease.renew()
     task = asyncio.create_task(sweeper_of(rules, store).run(lease))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS):
         while store.tries < 3:
             await asyncio.sleep(0)
     task.cancel()
@@ -103,7 +104,7 @@ async def test_only_the_holder_of_the_lease_sweeps(
     assert broom.handled == 0
     await leases.release("sweeper", "another")
     assert await lease.renew()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS):
         while broom.handled < 3:
             await asyncio.sleep(0)
     task.cancel()

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sojourn import jose
@@ -208,14 +208,14 @@ async def test_a_foreign_realm_and_other_bytes_are_refused(rules: Rules, realm: 
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
+@given(where=st.integers(0, 2_000), other=st.sampled_from("ABCXYZabcxyz0189-_.= "))
 async def test_no_changed_character_gets_past_the_cache(
-    rules: Rules, realm: Realm, begun: Begun, data: st.DataObject
+    rules: Rules, realm: Realm, begun: Begun, where: int, other: str
 ) -> None:
     token = await crafted(rules, realm, begun)
     assert (await rules.tokens.verify(realm, token)).sid == begun.session.id
-    at = data.draw(st.integers(0, len(token) - 1))
-    other = data.draw(st.sampled_from("ABCXYZabcxyz0189-_.= ").filter(token[at].__ne__))
+    at = where % len(token)
+    assume(other != token[at])
     assert await reason(rules, realm, token[:at] + other + token[at + 1 :])
 
 

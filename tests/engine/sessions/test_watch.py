@@ -24,6 +24,7 @@ from sojourn.stores.base import Ended, Mark
 from sojourn.stores.memory import MemoryStore
 from sojourn.stores.sqlite import SqliteStore
 from tests.engine.sessions.conftest import PASSWORD, Start, realm_of
+from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
 
@@ -408,7 +409,7 @@ async def test_a_store_that_is_away_is_red_until_it_is_back_without_a_restart(
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS):
         while not holds():
             await asyncio.sleep(0)
 
