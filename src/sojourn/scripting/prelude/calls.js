@@ -8,10 +8,11 @@
   // The result of the host function name, after the number of the instance that it is called on if it is a method of one;
   // raises what it raised.
   function call(name, args, handle) {
-    const number = sequence + 1;
-    sequence = number;
+    // Writing an argument runs its getters, and these may call the host: only then is it this call's turn.
     let list = handle === undefined ? '' : '' + handle;
     for (let i = 0; i < args.length; i++) list += (list === '' ? '' : ',') + codec.write(args[i], room - list.length);
+    const number = sequence + 1;
+    sequence = number;
     const reply = exchanged('{"op":"call","q":' + number + ',"n":' + p.stringify(name) + ',"a":[' + list + ']}');
     if (reply.q !== number) throw new p.Error('the host did not answer');
     if (p.hasOwn(reply, 'e')) throw errors.made(reply.e);
