@@ -23,6 +23,8 @@ class Channel:
         self._number = 0
         self._waiter: asyncio.Future[bytes] | None = None
         self._watched = False
+        #: Whether the worker said something, or hung up, while nobody waited for it.
+        self._noise = False
 
     @property
     def most(self) -> int:
@@ -56,7 +58,9 @@ class Channel:
                 return message
 
     def silent(self) -> bool:
-        """Whether the worker has nothing to say, as it should be between two tasks, and is still there."""
+        """Whether the worker has had nothing to say, as it should be between two tasks, and is still there."""
+        if self._noise or self._watched:
+            return not self._noise
         try:
             self._socket.recv(PACKET)
         except BlockingIOError:
@@ -82,6 +86,7 @@ class Channel:
 
     async def _packet(self) -> bytes:
         self._waiter = self._loop.create_future()
+        self._noise = False
         if not self._watched:
             self._loop.add_reader(self._socket, self._read)
             self._watched = True
@@ -92,6 +97,8 @@ class Channel:
 
     def _read(self) -> None:
         if self._waiter is None or self._waiter.done():
+            # It stays unread: who wants a message reads it, and what nobody wants keeps the worker waiting.
+            self._noise = self._waiter is None
             self.rest()
             return
         try:

@@ -36,6 +36,9 @@ _MOURNING: Final = 5.0
 #: What a message has beside its values: names, numbers, brackets; the description of an error.
 FRAME: Final = 400_000
 
+#: The worker counts characters, the server bytes: so many may come of one.
+_BYTES: Final = 3
+
 _ABORT: Final = b'{"op":"abort"}'
 #: What a worker says when a fresh global scope is there.
 READY: Final = b'{"op":"ready"}'
@@ -98,7 +101,7 @@ class WorkerProcess:
     """The :class:`~sojourn.scripting.runtime.Worker` of both runtimes."""
 
     def __init__(self, end: socket, handle: Handle, limits: Limits) -> None:
-        self._channel = Channel(end, limits.message + FRAME)
+        self._channel = Channel(end, _BYTES * limits.message + FRAME)
         self._handle = handle
         self._lost = ""
         self._clean = True
@@ -124,6 +127,7 @@ class WorkerProcess:
         order = dump(_order(task, limits))
         await self._begin()
         self._clean = False
+        self._channel.most = _BYTES * limits.message + FRAME
         try:
             async with asyncio.timeout(limits.wall / 1000):
                 await self._channel.send(order)
@@ -139,10 +143,9 @@ class WorkerProcess:
         except ProtocolBroken as broken:
             _log.warning("worker %d broke the protocol: %s", self.pid, broken)
             raise await self._end("protocol") from None
-        except OSError:
+        except ConnectionError:
             raise await self._end("crashed") from None
         finally:
-            self._channel.rest()
             self._busy = False
 
     async def reset(self) -> None:
@@ -152,13 +155,16 @@ class WorkerProcess:
             async with asyncio.timeout(_RESET):
                 await self._channel.send(dump({"op": "reset", "seed": fresh_seed()}))
                 answer = await self._channel.receive()
-        except (OSError, ProtocolBroken):
+        except ProtocolBroken:
+            raise await self._end("protocol") from None
+        except ConnectionError:
             raise await self._end("crashed") from None
+        except TimeoutError:
+            raise await self._end("hung") from None
         except BaseException:
-            await self._end("hung")
+            await self._end("killed")
             raise
         finally:
-            self._channel.rest()
             self._busy = False
         if answer != READY:
             raise await self._end("protocol")
@@ -174,12 +180,13 @@ class WorkerProcess:
         if not self.alive:
             raise await self._end("crashed")
         if not self._channel.silent():
-            raise await self._end("protocol")
+            _log.warning("worker %d spoke out of turn, or has hung up", self.pid)
+            raise await self._end("crashed")
         self._busy = True
 
     async def _served(self, host: Host, limits: Limits) -> Value:
-        last = 0
-        for _ in range(limits.calls + 1):
+        last = calls = 0
+        while True:
             text = await self._channel.receive()
             message = _parsed(text)
             marked = may_be_marked(text)
@@ -187,11 +194,12 @@ class WorkerProcess:
                 return await self._outcome(message, marked=marked)
             if message.q <= last:
                 raise ProtocolBroken("a call out of turn")
-            last = message.q
+            last, calls = message.q, calls + 1
+            if calls > limits.calls:
+                await self._stop()
+                raise ScriptOutputTooLarge("ScriptOutputTooLarge", f"more than {limits.calls} host calls")
             args = [decode(one, marked=marked) for one in message.a]
             await self._channel.send(await answer(host, message.q, message.n, args, limits.message))
-        await self._stop()
-        raise ScriptOutputTooLarge("ScriptOutputTooLarge", f"more than {limits.calls} host calls")
 
     async def _outcome(self, done: Done, *, marked: bool) -> Value:
         failure = done.e
@@ -209,7 +217,9 @@ class WorkerProcess:
                 await self._channel.send(_ABORT)
                 while not isinstance(message := _parsed(await self._channel.receive()), Done):
                     pass
-        except (OSError, ProtocolBroken):
+        except ProtocolBroken:
+            raise await self._end("protocol") from None
+        except ConnectionError:
             raise await self._end("crashed") from None
         except TimeoutError:
             raise await self._end("hung") from None

@@ -7,11 +7,11 @@ import math
 import os
 import resource
 import select
-import sys
 import time
 from socket import MSG_DONTWAIT, MSG_PEEK, socket
 from typing import Any, Final
 
+from sojourn.scripting.ije.library import heap_meter
 from sojourn.scripting.ije.scope import HEADROOM, Natives, Prelude, Scope, Thrown
 
 #: Bytes of a message in one packet, and the most that a packet has; see ``sojourn.scripting.wire``.
@@ -95,14 +95,18 @@ class Child:
         #: Memory that the next task gets beyond its limit, to free what an earlier one has left; -1 when that is too much.
         self._extra = 0
         self._soft_limit = 0
+        self._heap = heap_meter()
+        #: What was allocated before the first task, when this one began, and the most that was seen since.
         self._base = 0
+        self._idle = 0
+        self._most = 0
         self._natives = Natives(library, prelude, self._host_call, self._interrupted)
         self._scope = Scope(library, prelude, self._natives)
 
     def serve(self, end: socket) -> None:
         """Do what the server says, until it hangs up."""
         self._line = Line(end)
-        self._base = _peak()
+        self._idle = self._heap()
         while True:
             message = self._line.receive()
             order = json.loads(message)
@@ -138,6 +142,7 @@ class Child:
         if soft != self._soft_limit:
             self._soft_limit = soft
             resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+        self._base = self._most = self._heap()
         self._scope.enter()
         self._scope.set_memory(order["memory"] + self._extra)
 
@@ -165,12 +170,16 @@ class Child:
         # Getters of what was thrown have run; they may have used up the time that was left.
         if self._halted():
             return _STOPPED[self._stopped]
-        if packet is None or short == "yes" or (short == "perhaps" and _peak() - self._base > memory // 2):
+        if packet is None or short == "yes" or (short == "perhaps" and self._was_full(memory)):
             used = scope.memory_used()
             # What the next task needs to free what this one has left; a scope that is too full for that is given up.
             self._extra = max(0, used + HEADROOM - memory) if used < memory + HEADROOM else -1
             return _OUT_OF_MEMORY
         return packet
+
+    def _was_full(self, memory: int) -> bool:
+        # Seen from time to time only: nearly full, or much more than at the beginning.
+        return self._most - self._idle > memory * 3 // 4 or self._most - self._base > memory // 4
 
     def _halted(self) -> bool:
         return self._stopped != ""
@@ -195,6 +204,7 @@ class Child:
     def _interrupted(self) -> bool:
         if self._stopped:
             return True
+        self._most = max(self._most, self._heap())
         now = time.process_time()
         if now >= self._cpu_end:
             self._stopped = "timeout"
@@ -203,12 +213,6 @@ class Child:
             if self._line.called_off():
                 self._stopped = "aborted"
         return self._stopped != ""
-
-
-def _peak() -> int:
-    """The most memory that this process has had, in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 _STOPPED: Final = {

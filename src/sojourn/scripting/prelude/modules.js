@@ -6,6 +6,8 @@
   // Modules by URI, and URIs by "from\nname".
   const loaded = { __proto__: null };
   const resolved = { __proto__: null };
+  // Modules under way; what is left here by an execution that was interrupted was never completed.
+  let loading = { __proto__: null };
   let current = '';
 
   const plain = (name) => (p.endsWith(name, '.js') ? p.slice(name, 0, -3) : name);
@@ -27,12 +29,14 @@
     if (loaded[source.uri] !== undefined) return loaded[source.uri].exports;
     const module = { id: source.uri, uri: source.uri, exports: {}, loaded: false };
     loaded[source.uri] = module;
+    loading[source.uri] = true;
     try {
       fill(module, source);
     } catch (error) {
       delete loaded[source.uri];
       throw error;
     }
+    delete loading[source.uri];
     module.loaded = true;
     return module.exports;
   }
@@ -64,7 +68,12 @@
     // What require('@nginstack/engine/' + name) gives: get(). Before the first script only.
     add(name, get) { builtIn[plain(name)] = get; },
     require: (name) => required(name, current),
-    setCurrent(uri) { current = uri; },
+    // A task begins; what it requires is relative to uri.
+    begin(uri) {
+      current = uri;
+      for (const half in loading) delete loaded[half];
+      loading = { __proto__: null };
+    },
     // Run the text of another global script in between; what it requires is relative to uri.
     run(uri, code) {
       const before = current;

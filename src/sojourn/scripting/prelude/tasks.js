@@ -65,7 +65,7 @@
       const task = order.task;
       seed(order.seed);
       calls.setRoom(order.message);
-      modules.setCurrent(task.type === 'script' ? task.file : '');
+      modules.begin(task.type === 'script' ? task.file : '');
       timers.clear();
       threw = false;
       waiting = false;
