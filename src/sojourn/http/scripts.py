@@ -244,7 +244,7 @@ class _Serving:
 
 def _task(route: RouteDef, source: Source, values: Mapping[str, Value]) -> Script | Module:
     if route.action is None:
-        return Script(source.code, source.uri)
+        return source.task
     return Module(_CALLER, "", (source.uri, route.action.name, list(route.action.arguments), dict(values)))
 
 

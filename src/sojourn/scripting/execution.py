@@ -83,7 +83,7 @@ class Held:
     async def _found(self, reference: str | int) -> Script:
         source = await self._sources.find(reference, self.run.realm)
         self.run.scripts = (source.uri, *self._order.scripts)
-        return Script(source.code, source.uri)
+        return source.task
 
     def _limits(self) -> Limits:
         config, access = self.run.realm.config, self.run.session.access

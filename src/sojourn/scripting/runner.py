@@ -213,7 +213,7 @@ class Runner:
 
     async def _run(self, held: Held, *, checked: bool = True) -> Value:
         source = await self._caller.service.sources.find(self._uri, self.session.realm)
-        value = await held.execute(Script(source.code, source.uri))
+        value = await held.execute(source.task)
         self._ran = held.environment
         return check_primitive(value, "the result of the script") if checked else value
 

@@ -41,6 +41,9 @@ class Script(msgspec.Struct, frozen=True, tag="script"):
     code: str
     #: What stacks call it: the script's URI.
     file: str
+    #: Whether it is a file as one block. A last value that is a function then counts as ``undefined``: V8 gives the last
+    #: function that a block declares as the block's value, the language none.
+    block: bool = False
 
 
 class Function(msgspec.Struct, frozen=True, tag="function"):

@@ -41,7 +41,7 @@ class Startup(HostClass):
             if source.uri == uri:
                 self._callers.append(self.run.scripts)
                 self.run.scripts = (uri, *self.run.scripts)
-                return str(source.code)
+                return str(source.task.code)
         raise ScriptUnknown
 
     @static("leave(): void", ANYONE)

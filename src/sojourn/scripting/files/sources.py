@@ -16,6 +16,8 @@ from sojourn.engine.files.files import Files
 from sojourn.model.file_path import FileKey, FilePath, parse_path, parse_reference
 from sojourn.model.realm import Realm
 from sojourn.scripting.errors import ScriptUnknown
+from sojourn.scripting.files.wrapping import as_block
+from sojourn.scripting.runtime import Script
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +39,11 @@ class Source(NamedTuple):
     #: Key and version of its record, 0 for a file on disk.
     key: int = 0
     version: int = 0
+
+    @property
+    def task(self) -> Script:
+        """The file as a task: see :mod:`sojourn.scripting.files.wrapping`."""
+        return Script(as_block(self.code), self.uri, block=True)
 
 
 class Sources:

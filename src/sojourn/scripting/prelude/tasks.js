@@ -11,7 +11,7 @@
 
   const perform = {
     __proto__: null,
-    script: (task) => evaluate(task.code, task.file),
+    script: (task) => lastValue(evaluate(task.code, task.file), task.block),
     function: (task) => p.apply(globalFunction(task.name), undefined, task.args),
     module: (task) => exported(task),
     read: (task) => p.global[task.name],
@@ -19,6 +19,10 @@
       if (!p.set(p.global, task.name, task.value)) throw new p.TypeError(task.name + ' is read-only');
     },
   };
+
+  function lastValue(found, block) {
+    return block && typeof found === 'function' ? undefined : found;
+  }
 
   function globalFunction(name) {
     const found = name in p.global || !isName(name) ? p.global[name] : evaluate('typeof ' + name + ' === "undefined" ? undefined : ' + name, 'sojourn:name');
