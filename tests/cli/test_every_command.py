@@ -52,13 +52,22 @@ COMMANDS = {
     "audit list": [],
     "audit export": [os.devnull],
     "audit erase": ["--user", "nobody"],
+    "scripts list": [],
+    "scripts show": ["/shared/x.js"],
+    "scripts push": [__file__, "/shared/x.js"],
+    "scripts pull": ["/shared/x.js", "pulled"],
+    "scripts move": ["/shared/x.js", "/shared/y.js"],
+    "scripts delete": ["/shared/x.js"],
+    "scripts versions": ["/shared/x.js"],
+    "scripts restore": ["1", "1"],
     "store check": [],
     "store migrate": [],
     "pipelines list": [],
     "pipelines test": ["login.yaml"],
 }
 PASSWORD = "four plain words of ours"
-FAILS = {"pipelines test", "users reset"}
+NOTHING_THERE = {f"scripts {act}" for act in ("show", "pull", "move", "delete", "versions", "restore")}
+FAILS = {"pipelines test", "users reset", *NOTHING_THERE}
 
 
 def _typed(command: str) -> list[str]:

@@ -16,6 +16,7 @@ from sojourn.cli import (
     projects,
     providers,
     scopes,
+    scripts,
     serving,
     sessions,
     store,
@@ -67,4 +68,5 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(pipelines.app, name="pipelines")
+app.add_typer(scripts.app, name="scripts")
 app.add_typer(store.app, name="store")

@@ -58,6 +58,11 @@ class Write(NamedTuple):
     #: The version that it must have now, 0 for none; None: whatever there is.
     expected: int | None = None
 
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the content."""
+        return hashlib.sha256(self.content).digest()
+
 
 class Deploying:
     """Changes files of ``vfs:``. Each change is one transaction with its event in the audit log."""
@@ -205,7 +210,7 @@ class Deploying:
         return found
 
     def _write(self, connection: Connection, wanted: Write, realm: str, actor: Actor) -> Entry:
-        by, place, digest = self._by(actor), wanted.place, hashlib.sha256(wanted.content).digest()
+        by, place, digest = self._by(actor), wanted.place, wanted.digest
         old = records.by_path(connection, realm, place.path)
         if old is not None and old.kind == "folder":
             raise PathTaken(f"{place.path} is a folder")

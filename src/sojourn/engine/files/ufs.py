@@ -14,13 +14,14 @@ import os
 import stat
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sojourn.engine.files.file import MAX_FILE, File, FileUnreadable, mime_of
-from sojourn.model.file_path import BadPath, FilePath, check_name
+from sojourn.model.file_path import MAX_DEPTH, BadPath, FilePath, check_name
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,12 @@ _MOST_BYTES: Final = 64 << 20
 
 #: Nanoseconds within which a second change of a file may bear the same time as the first.
 _YOUNG: Final = 100_000_000
+
+#: Files that are listed.
+_MOST_LISTED: Final = 20_000
+
+#: Where the mode stands in a stamp's part.
+_MODE: Final = 4
 
 #: How often a file is read again that changes while it is read.
 _TRIES: Final = 3
@@ -93,6 +100,21 @@ class Ufs:
     async def names(self, folder: FilePath) -> Sequence[str]:
         """The names of files and folders that ``folder`` has in any root, in ordinal order; odd names are not there."""
         return await asyncio.to_thread(self._names, folder)
+
+    async def all(self) -> Sequence[FilePath]:
+        """Every file, whosever it is, in the ordinal order of their paths; the first :data:`_MOST_LISTED` of them."""
+        return await asyncio.to_thread(lambda: sorted(islice(self._walk(FilePath("ufs", ())), _MOST_LISTED)))
+
+    def _walk(self, folder: FilePath) -> Iterator[FilePath]:
+        if len(folder.names) >= MAX_DEPTH:
+            return
+        for name in self._names(folder):
+            place = FilePath("ufs", (*folder.names, name))
+            kinds = [stamp[-1][_MODE] for root in self._roots if (stamp := _stamp(root, place.names)) is not None]
+            if any(map(stat.S_ISREG, kinds)):
+                yield place
+            if any(map(stat.S_ISDIR, kinds)):
+                yield from self._walk(place)
 
     def _names(self, folder: FilePath) -> Sequence[str]:
         found: set[str] = set()
