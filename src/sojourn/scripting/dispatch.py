@@ -10,7 +10,7 @@ import inspect
 import logging
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from sojourn.core.errors import BadRequest, InsufficientScope, SojournError, Unauthorized
 from sojourn.engine.security.declared import ANYONE, LOGGED_IN, SELF
@@ -19,6 +19,10 @@ from sojourn.scripting.run import Run
 from sojourn.scripting.values import UNDEFINED, Value
 
 _log = logging.getLogger(__name__)
+
+#: Which scripts were told that something is deprecated: realm, script, wire name.
+_told: set[tuple[str, str, str]] = set()
+_MOST_TOLD: Final = 10_000
 
 
 class NoSuchFunction(BadRequest):
@@ -63,10 +67,21 @@ class Dispatcher:
             raise NoSuchFunction
         spec, member = found
         self._admit(member)
+        if member.deprecated:
+            self._tell_once(function, member)
         target, rest = self._target(spec, member, args)
         made = getattr(target, member.python)(*arguments(getattr(type(target), member.python), rest))
         result = await made if inspect.isawaitable(made) else made
         return self._run.keep(target, target.on_release) if member.kind == "new" else result
+
+    def _tell_once(self, function: str, member: Member) -> None:
+        """Say in the log that a script uses what it should not any more: once for each script in this process."""
+        run = self._run
+        known = (run.realm.id, run.scripts[0] if run.scripts else "", function)
+        if run.log is None or known in _told or len(_told) >= _MOST_TOLD:
+            return
+        _told.add(known)
+        run.log("warning", f"{function} is deprecated. {member.deprecated}")
 
     def _admit(self, member: Member) -> None:
         """Raise ``Unauthorized`` or ``InsufficientScope`` unless the session has the right that a member needs.

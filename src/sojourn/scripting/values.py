@@ -12,7 +12,8 @@ On the wire a value is JSON in which an object with the single key ``$`` stands 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Union
+from decimal import Decimal
+from typing import Any, Final, Union
 
 import msgspec
 
@@ -37,3 +38,12 @@ class BigInt(int):
 
 #: What a script can hand in and get.
 Value = Union[None, bool, int, float, str, bytes, datetime, Undefined, "list[Value]", "dict[str, Value]"]
+
+
+def of_json(value: Any) -> Value:
+    """What :mod:`sojourn.core.json` has decoded, as scripts get it: a decimal is a number."""
+    if isinstance(value, dict):
+        return {name: of_json(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [of_json(item) for item in value]
+    return float(value) if isinstance(value, Decimal) else value

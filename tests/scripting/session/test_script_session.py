@@ -358,3 +358,17 @@ async def test_a_timeout_is_no_nonsense(annas: Desk, args: tuple[Any, ...]) -> N
 async def test_a_timeout_is_within_the_lifetime_of_the_realm(annas: Desk) -> None:
     with pytest.raises(IdleTooLong):
         await annas("Session.setTimeout", 0, 0, 0, 0, 1)
+
+
+async def test_what_is_deprecated_is_logged_once_for_each_script(desk: Desk, open_desk: Open) -> None:
+    written: list[str] = []
+    for one in (desk, desk.again(), await open_desk(scripts=("ufs:/b.js",))):
+        one.run.log = lambda _level, text: written.append(text)
+        for _ in range(2):
+            await one("Session.lastPath")
+            await one("Session.loginByToken", "sjt_x")
+            await one("Session.userKey")
+    assert sorted(written) == sorted(2 * [
+        "Session.lastPath is deprecated. There is nothing in its place.",
+        "Session.loginByToken is deprecated. Use loginByAuthToken.",
+    ])  # fmt: skip

@@ -24,6 +24,8 @@ KEEP = 10 * MINUTE
 _FORM = "application/x-www-form-urlencoded"
 _OK = 200
 _REFUSED = (400, 401)
+# Parts of a key that no provider publishes, unless by mistake [RFC 7518 6].
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 class Granted(NamedTuple):
@@ -86,29 +88,8 @@ class OidcClient:
         """What the provider gives for a refresh token; raises as :meth:`exchange`."""
         return await self._grant({"grant_type": "refresh_token", "refresh_token": refresh_token}, secret)
 
-    async def revoke(self, token: str, secret: str) -> None:
-        """Let the provider refuse ``token`` from now on [RFC 7009]; raises :class:`ProviderFailed`."""
-        metadata = await self.metadata()
-        if not metadata.revocation:
-            raise ProviderFailed("the provider has no revocation endpoint")
-        answer = await self._post(metadata.revocation, {"token": token}, secret)
-        if answer.status != _OK:
-            raise ProviderFailed(f"the provider answers {answer.status} to a revocation")
-
-    async def user_info(self, access_token: str, subject: str) -> Mapping[str, Json]:
-        """What the provider says of the user; raises ``TokenRefused`` ``subject`` when it is of somebody else."""
-        metadata = await self.metadata()
-        if not metadata.userinfo:
-            return {}
-        body = await self._get(metadata.userinfo, {"authorization": f"Bearer {access_token}"})
-        found = decode_object(body)
-        if found is None:
-            raise ProviderFailed("the user info of the provider is no JSON object")
-        if found.get("sub") != subject:
-            raise TokenRefused("subject")
-        return found
-
-    async def _grant(self, form: Mapping[str, str], secret: str) -> Granted:
+    async def grant(self, form: Mapping[str, str], secret: str) -> Mapping[str, Json]:
+        """What the token endpoint answers to ``form``, whatever its ``grant_type``; raises as :meth:`exchange`."""
         answer = await self._post((await self.metadata()).token, form, secret)
         found = decode_object(answer.body)
         if answer.status in _REFUSED and found is not None and found.get("error") == "invalid_grant":
@@ -117,6 +98,61 @@ class OidcClient:
             raise ProviderFailed(f"the provider answers {answer.status} to a request for tokens")
         if str(found.get("token_type")).lower() != "bearer":
             raise ProviderFailed("the provider gave a token of an unknown type")
+        return found
+
+    async def introspect(self, token: str, secret: str) -> Mapping[str, Json]:
+        """What the provider says of ``token`` [RFC 7662]; raises :class:`ProviderFailed`."""
+        metadata = await self.metadata()
+        if not metadata.introspection:
+            raise ProviderFailed("the provider has no introspection endpoint")
+        answer = await self._post(metadata.introspection, {"token": token}, secret)
+        found = decode_object(answer.body)
+        if answer.status != _OK or found is None or not isinstance(found.get("active"), bool):
+            raise ProviderFailed(f"the provider answers {answer.status} to an introspection")
+        return found
+
+    async def revoke(self, token: str, secret: str, hint: str = "") -> None:
+        """Let the provider refuse ``token`` from now on [RFC 7009]; raises :class:`ProviderFailed`.
+
+        ``hint``: ``access_token`` or ``refresh_token``, where that is known.
+        """
+        metadata = await self.metadata()
+        if not metadata.revocation:
+            raise ProviderFailed("the provider has no revocation endpoint")
+        form = {"token": token, **({"token_type_hint": hint} if hint else {})}
+        answer = await self._post(metadata.revocation, form, secret)
+        if answer.status != _OK:
+            raise ProviderFailed(f"the provider answers {answer.status} to a revocation")
+
+    async def jwk(self, kid: str) -> Mapping[str, Json] | None:
+        """The public key of the provider with that id, as it publishes it; None without one. Raises as :meth:`metadata`."""
+        found = decode_object(await self._jwks())
+        keys = found.get("keys") if found is not None else None
+        members = (
+            [key for key in keys if isinstance(key, dict) and key.get("kid") == kid] if isinstance(keys, list) else []
+        )
+        if len(members) != 1 or members[0].get("kty") == "oct":
+            return None
+        return {name: value for name, value in members[0].items() if name not in _PRIVATE}
+
+    async def user_info(self, access_token: str, subject: str | None) -> Mapping[str, Json]:
+        """What the provider says of the user; raises ``TokenRefused`` ``subject`` when it is of somebody else.
+
+        ``subject`` None: whoever it is.
+        """
+        metadata = await self.metadata()
+        if not metadata.userinfo:
+            return {}
+        body = await self._get(metadata.userinfo, {"authorization": f"Bearer {access_token}"})
+        found = decode_object(body)
+        if found is None:
+            raise ProviderFailed("the user info of the provider is no JSON object")
+        if subject is not None and found.get("sub") != subject:
+            raise TokenRefused("subject")
+        return found
+
+    async def _grant(self, form: Mapping[str, str], secret: str) -> Granted:
+        found = await self.grant(form, secret)
         texts = [found.get(name, "") for name in ("access_token", "id_token", "refresh_token")]
         access, identity, refresh = (text if isinstance(text, str) else "" for text in texts)
         return Granted(access, identity, refresh)

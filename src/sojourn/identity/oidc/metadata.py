@@ -24,6 +24,7 @@ class Metadata(NamedTuple):
     userinfo: str = ""
     end_session: str = ""
     revocation: str = ""
+    introspection: str = ""
     #: Whether each answer of the authorization endpoint names its issuer [RFC 9207].
     names_issuer: bool = False
 
@@ -49,6 +50,7 @@ def read_metadata(body: bytes, issuer: str) -> Metadata:
         userinfo=_endpoint(found, "userinfo_endpoint", issuer),
         end_session=_endpoint(found, "end_session_endpoint", issuer),
         revocation=_endpoint(found, "revocation_endpoint", issuer),
+        introspection=_endpoint(found, "introspection_endpoint", issuer),
         names_issuer=found.get("authorization_response_iss_parameter_supported") is True,
     )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sojourn.engine.security.declared import ANYONE
 from sojourn.scripting.declare import BadArgument, HostClass, exposed, method
-from sojourn.scripting.values import UNDEFINED, BigInt, Value
+from sojourn.scripting.values import UNDEFINED, BigInt, Value, of_json
 
 _ALSO = "with a token narrower than its session, where sessions share their fields: the scope `session.global`"
 
@@ -40,18 +39,18 @@ class SessionFields(HostClass):
     async def read(self, name: str, other: Value = UNDEFINED) -> Value:
         """The value of a field as it is now; ``other``, else ``undefined``, where there is none."""
         found = await self.run.session.fields.get(name, _ABSENT)
-        return other if found is _ABSENT else _shown(found)
+        return other if found is _ABSENT else of_json(found)
 
     @method("getWithVersion(name: string): { value: any, version: number }", ANYONE, also=_ALSO)
     async def read_with_version(self, name: str) -> Value:
         """The value with its version, for :meth:`putIf`; version 0 and ``null`` where there is none."""
         found = await self.run.session.fields.get_with_version(name)
-        return {"value": _shown(found.value), "version": found.version}
+        return {"value": of_json(found.value), "version": found.version}
 
     @method("all(): Record<string, any>", ANYONE, also=_ALSO)
     async def every(self) -> Value:
         """Every field."""
-        return {name: _shown(value) for name, value in (await self.run.session.fields.all()).items()}
+        return {name: of_json(value) for name, value in (await self.run.session.fields.all()).items()}
 
     @method("put(values: Record<string, any>): number", ANYONE, also=_ALSO)
     async def write(self, values: dict[str, Any]) -> int:
@@ -79,7 +78,7 @@ class SessionFields(HostClass):
         """Add ``by``, 1 by default, and give the sum; an absent field counts as 0."""
         await self.run.recorded()
         exact = int(by) if math.isfinite(by) and by == int(by) else by
-        return _shown(await self.run.session.fields.increment(name, exact))
+        return of_json(await self.run.session.fields.increment(name, exact))
 
     @method("append(name: string, item: any): number", ANYONE, also=_ALSO)
     async def append(self, name: str, item: Value) -> int:
@@ -105,12 +104,3 @@ def _kept(value: Any, place: str) -> Any:
     if value == UNDEFINED:
         raise BadArgument(f"{place}: undefined cannot be kept in a field; delete removes one")
     return int(value) if isinstance(value, BigInt) else value
-
-
-def _shown(value: Any) -> Value:
-    """A kept value as scripts get it: decimals as numbers."""
-    if isinstance(value, dict):
-        return {name: _shown(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_shown(item) for item in value]
-    return float(value) if isinstance(value, Decimal) else value
