@@ -44,7 +44,7 @@ class Asker(NamedTuple):
         return address_block(address) if self.visitor and address and not is_loopback(address) else ""
 
 
-class Stock(Protocol):
+class Inventory(Protocol):
     """The environments that there are."""
 
     def __iter__(self) -> Iterator[Environment]:
@@ -90,7 +90,7 @@ class Ceilings:
                 return
 
     @asynccontextmanager
-    async def place(self, asker: Asker, stock: Stock) -> AsyncIterator[None]:
+    async def place(self, asker: Asker, stock: Inventory) -> AsyncIterator[None]:
         """A place in the share of visitors while an environment is taken inside; for others nothing.
 
         Raises :class:`AnonymousEnvironments`.
@@ -106,7 +106,7 @@ class Ceilings:
         finally:
             self._reserved[block] -= 1
 
-    async def room(self, kind: Kind, asker: Asker, stock: Stock, instead: Sequence[Environment] = ()) -> bool:
+    async def room(self, kind: Kind, asker: Asker, stock: Inventory, instead: Sequence[Environment] = ()) -> bool:
         """Make sure that a worker can be taken; no wait lies between the return and the caller's next step.
 
         False, and no room, when meanwhile there is one of ``instead``. Raises ``EnvironmentsExhausted``.
@@ -126,7 +126,7 @@ class Ceilings:
     def _full_of_v8(self, kind: Kind) -> bool:
         return kind.runtime == "v8" and self._workers.count("v8") >= self._most_v8
 
-    async def _place(self, block: str, stock: Stock) -> None:
+    async def _place(self, block: str, stock: Inventory) -> None:
         while True:
             held = [environment for environment in stock if environment.anonymous]
             of_block = [environment for environment in held if environment.block == block]
@@ -138,7 +138,7 @@ class Ceilings:
                 raise self._refused(AnonymousEnvironments())
             await stock.drop(victim, "room")
 
-    async def _make_room(self, kind: Kind, runtime: RuntimeName | None, asker: Asker, stock: Stock) -> bool:
+    async def _make_room(self, kind: Kind, runtime: RuntimeName | None, asker: Asker, stock: Inventory) -> bool:
         """End what can best be spared, of ``runtime`` where it is given; whether there was something."""
         if await self._workers.spare(kind, runtime):
             return True

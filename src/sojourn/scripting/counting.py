@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from sojourn.scripting.ceilings import Ceilings
-from sojourn.scripting.pools import Environments
+from sojourn.scripting.stock import Stock
 from sojourn.scripting.workers import Workers
 
 
@@ -15,7 +15,7 @@ class Counts:
     """Counters of one process since its start, and what there is now."""
 
     workers: Workers
-    environments: Environments
+    environments: Stock
     ceilings: Ceilings
     #: Executed tasks by name of the realm and outcome: ``ok``, ``failed``, ``timeout``, ``out-of-memory``, ``aborted``,
     #: ``lost``.

@@ -153,5 +153,6 @@ async def _release(handle: HostHandle) -> None:
         return
     try:
         await handle.release()
-    except SojournError as error:
-        _log.warning("an object of the host was not given back: %s", error.code)
+    except Exception:  # noqa: BLE001 - logged with all that is known
+        # The others are given back all the same.
+        _log.exception("an object of the host was not given back")

@@ -22,9 +22,11 @@ from sojourn.scripting.errors import EnvironmentLost
 from sojourn.scripting.execution import Held
 from sojourn.scripting.files import Sources
 from sojourn.scripting.order import Executed, Order
-from sojourn.scripting.pools import Environments, Taken
+from sojourn.scripting.owned import Owned, Taken
+from sojourn.scripting.pools import Pools
 from sojourn.scripting.run import Kept, Nesting, Run
 from sojourn.scripting.runtime import RuntimeName
+from sojourn.scripting.stock import Stock
 from sojourn.scripting.workers import Kind, Opener, Workers
 
 
@@ -52,7 +54,9 @@ class Scripts:
         self.workers = Workers(openers, settings.scripts)
         self._ceilings = Ceilings(self.workers, settings)
         #: What there is now.
-        self.environments = Environments(self.workers, self._ceilings, rules.clock)
+        self.environments = Stock(self.workers, self._ceilings, rules.clock)
+        self._owned = Owned(self.environments)
+        self._pools = Pools(self.environments)
         #: Environments that are held, with whether they may go to the realm's pool.
         self._claimed: dict[Environment, bool] = {}
         #: Who works with which lasting standalone session.
@@ -60,7 +64,7 @@ class Scripts:
         self._closed = False
         #: What was done so far.
         self.counts = Counts(self.workers, self.environments, self._ceilings)
-        rules.ends.listen(self.environments.ended)
+        rules.ends.listen(self._owned.ended)
 
     # --- executing ---
 
@@ -111,21 +115,21 @@ class Scripts:
         """
         if self._closed:
             raise ScriptsClosed
-        asker = Asker(session, visitor=visitor, patience=0 if nested else PATIENCE)
+        asker, kind = Asker(session, visitor=visitor, patience=0 if nested else PATIENCE), Kind.of(session.realm)
         if runtime is None:
-            taken = await self.environments.pooled(asker)
+            environment = await self._pools.take(asker)
         else:
-            taken = await self.environments.private(asker, Kind.of(session.realm)._replace(runtime=runtime))
-        clean = session.realm.config.cleanup_environment and taken.environment.kind == Kind.of(session.realm)
-        self._claimed[taken.environment] = runtime is None or clean
-        return taken.environment
+            environment = await self._pools.private(asker, kind._replace(runtime=runtime))
+        clean = session.realm.config.cleanup_environment and environment.kind == kind
+        self._claimed[environment] = runtime is None or clean
+        return environment
 
     async def give_back(self, environment: Environment) -> None:
         """Give an environment back that was claimed. May be called again."""
         if environment in self._claimed:
             if not self._claimed.pop(environment):
                 environment.doom("private")
-            await self.environments.give_back(environment)
+            await self._put_back(environment)
 
     async def warm_up(self) -> None:
         """Make workers ready for the realms of the project; only worth it where there are scripts."""
@@ -170,8 +174,8 @@ class Scripts:
         visitor = order.nesting.visitor if order.nesting else access.kind == "anonymous" and not order.standalone
         asker = Asker(session, visitor, patience=0 if order.scripts else PATIENCE)
         if _owns(order):
-            return await self.environments.own(asker)
-        return await self.environments.pooled(asker)
+            return await self._owned.take(asker)
+        return Taken(await self._pools.take(asker))
 
     def _held(self, order: Order, taken: Taken) -> Held:
         environment = taken.environment
@@ -193,13 +197,25 @@ class Scripts:
         )
         return Held(order, run, environment, taken.renewed, self.sources, self.counts)
 
+    async def _put_back(self, environment: Environment) -> None:
+        """Keep an environment for the next execution, or end it."""
+        environment.used = self.rules.clock.now()
+        if environment not in self.environments:
+            return
+        if environment.doomed or not environment.worker.alive or self._closed:
+            await self.environments.drop(environment, environment.doomed or CRASHED)
+        elif environment.sid:
+            self._owned.keep(environment)
+        else:
+            self._pools.put(environment)
+
     async def _leave(self, order: Order, held: Held) -> None:
         try:
             while held.run.closing:
                 await held.run.closing.pop()()
         finally:
             if order.environment is None:
-                await self.environments.give_back(held.environment)
+                await self._put_back(held.environment)
         if held.run.ends_session and order.session.id:
             with suppress(Unauthorized):
                 await order.session.end("idle")
