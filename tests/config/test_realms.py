@@ -67,11 +67,11 @@ def test_a_global_of_exactly_the_greatest_length_is_taken(folder: Path) -> None:
 
 
 def test_notes_of_a_realm_come_with_it_and_with_the_project(folder: Path) -> None:
-    put(folder, "a/realm.json", '{"runtime": "v8"}')
+    put(folder, "a/realm.json", '{"trustedHosts": []}')
     put(folder, "b/realm.json", "{}")
     project = load_project(folder, {})
     assert [str(note) for note in project.notes] == [
-        "realms/a/realm.json:1: note: runtime: not in effect in this version"
+        "realms/a/realm.json:1: note: trustedHosts: not in effect in this version"
     ]
     assert project.realms["a"].notes == project.notes
     assert project.realms["b"].notes == ()

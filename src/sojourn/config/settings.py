@@ -183,7 +183,12 @@ class ScriptSettings(Section, frozen=True, kw_only=True):
         Meta(description="Folders of `ufs:` in the order of search, the first wins; relative to the project folder."),
     ] = ("scripts",)
     max_environments: Annotated[
-        int, Meta(ge=1, description="JavaScript environments of this node, all realms and both runtimes together.")
+        int,
+        Meta(
+            ge=1,
+            description="JavaScript environments of this node, all realms and both runtimes together; several worker "
+            "processes share them equally.",
+        ),
     ] = 300
     max_environments_v8: Annotated[int, Meta(ge=1, description="Of these, environments of the runtime v8.")] = 20
     anonymous_share: Annotated[

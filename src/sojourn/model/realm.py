@@ -56,8 +56,17 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     environment_type: Annotated[
         Literal["stateless", "stateful"], Meta(description="Whether a session owns a JavaScript environment.")
     ] = "stateless"
-    runtime: Annotated[Literal["ije", "v8"], Meta(description="Script runtime.")] = "ije"
-    cleanup_environment: Annotated[bool, Meta(description="A fresh global scope for every execution.")] = True
+    runtime: Annotated[
+        Literal["ije", "v8"],
+        Meta(description="Runtime of its scripts; an open session keeps the one that it began with."),
+    ] = "ije"
+    cleanup_environment: Annotated[
+        bool,
+        Meta(
+            description="A fresh global scope for every execution in a stateless realm; `false` says that its users trust "
+            "each other with what scripts leave behind."
+        ),
+    ] = True
     max_life_time: Annotated[Millis, Meta(description="Age limit of an environment; 0 = unlimited.")] = DAY
     max_inactive_time: Annotated[Millis, Meta(description="Idle limit of an environment.")] = 15 * MINUTE
     script_cpu: Annotated[
@@ -183,8 +192,6 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 #: Properties that are parsed and validated but whose effect comes with later work.
 NOT_IN_EFFECT = frozenset(
     {
-        "runtime",
-        "cleanupEnvironment",
         "httpCompressionEnabled",
         "loginAuditingEnabled",
         "runsSurviveLogout",

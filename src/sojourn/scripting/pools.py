@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import deque
 from typing import Final
 
@@ -15,8 +16,8 @@ from sojourn.scripting.workers import Kind
 
 #: Executions of one realm that this machine is kept busy with before one more waits for another to end …
 _ENOUGH: Final = 2 * (os.cpu_count() or 1)
-#: … as long as they do end: after so many seconds without an end there is one environment more.
-_STANDSTILL: Final = 0.02
+#: … as long as they do end: after so many seconds in which nothing has moved there is one environment more.
+_STANDSTILL: Final = 0.05
 
 
 class Pool:
@@ -25,9 +26,11 @@ class Pool:
     def __init__(self) -> None:
         #: The one that was given back last is at the end.
         self.idle: list[Environment] = []
-        #: How many are in use.
+        #: How many are in use, or will be in a moment.
         self.used = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._watching: asyncio.TimerHandle | None = None
+        self._moved = time.monotonic()
 
     def take(self) -> Environment:
         """The one that was used last of those that are ready, else the one that will be ready first."""
@@ -39,20 +42,48 @@ class Pool:
     def put(self, environment: Environment) -> None:
         """Give one back."""
         self.idle.append(environment)
+        self.moved()
+
+    def moved(self) -> None:
+        """One was given back, or is gone: the first of those who wait may look again."""
+        self._moved = time.monotonic()
+        self._call(go=False)
+
+    async def wait(self) -> None:
+        """Until one is idle, or nothing has moved for a while: more processes would only take each other's time."""
+        while not self.idle and self.used >= _ENOUGH:
+            waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            self._watch()
+            try:
+                if await waiting:
+                    return
+            except asyncio.CancelledError:
+                if waiting in self._waiting:
+                    self._waiting.remove(waiting)
+                else:
+                    # Called at the very moment: it is the turn of the next one.
+                    self._call(go=False)
+                raise
+
+    def _watch(self) -> None:
+        if self._watching is None:
+            self._watching = asyncio.get_running_loop().call_later(_STANDSTILL, self._look)
+
+    def _look(self) -> None:
+        self._watching, now = None, time.monotonic()
+        if now - self._moved >= _STANDSTILL:
+            self._moved = now
+            self._call(go=True)
+        if self._waiting:
+            self._watch()
+
+    def _call(self, *, go: bool) -> None:
+        """Call the first who waits: to look again, or to go on whatever there is."""
         while self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():
-                waiting.set_result(None)
-                break
-
-    async def wait(self) -> None:
-        """Until one is idle, or nothing was given back for a while: a process more would only take the others' time."""
-        while not self.idle and self.used >= _ENOUGH:
-            waiting = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiting)
-            done, _ = await asyncio.wait([waiting], timeout=_STANDSTILL)
-            if not done:
-                waiting.cancel()
+                waiting.set_result(go)
                 return
 
 
@@ -76,12 +107,16 @@ class Pools:
         pool = self._of.setdefault(realm.id, Pool())
         if asker.patience:
             await pool.wait()
-        while True:
-            environment = await self._idle(pool, asker) or await self._stock.make(asker, Kind.of(realm), pool.idle)
-            if environment is not None:
-                pool.used += 1
-                self._taken[environment] = pool
-                return environment
+        environment: Environment | None = None
+        pool.used += 1
+        try:
+            while environment is None:
+                environment = await self._idle(pool, asker) or await self._stock.make(asker, Kind.of(realm), pool.idle)
+            self._taken[environment] = pool
+        finally:
+            if environment is None:
+                pool.used -= 1
+        return environment
 
     async def private(self, asker: Asker, kind: Kind) -> Environment:
         """An environment of any kind with nothing of anybody in it. Raises as :meth:`take`."""
@@ -134,6 +169,7 @@ class Pools:
         pool = self._taken.pop(environment, None)
         if pool is not None:
             pool.used -= 1
+            pool.moved()
         elif not environment.sid:
             waiting = self._of.get(environment.realm.id, Pool()).idle
             if environment in waiting:
