@@ -60,7 +60,7 @@ def check(
     """Say what is wrong with a project, one problem a line as file:line: message; exit code 1 when any is an error."""
     found = _problems(folder or project)
     errors = [problem for problem in found if problem.severity == "error"]
-    document = {"problems": [_described(problem) for problem in found], "ok": not errors}
+    document = {"problems": [described(problem) for problem in found], "ok": not errors}
     lines = [str(problem) for problem in found]
     reply(as_json, document, "\n".join(lines or ["no problems found"]))
     if errors:
@@ -76,7 +76,8 @@ def _problems(folder: Path) -> tuple[Problem, ...]:
     return tuple(sorted({*project.notes, *check_pipelines(project), *check_routes(project)}))
 
 
-def _described(problem: Problem) -> dict[str, Any]:
+def described(problem: Problem) -> dict[str, Any]:
+    """A problem as JSON."""
     return {
         "file": problem.file,
         "line": problem.line,

@@ -24,7 +24,7 @@ from sojourn.engine.realms import Realms
 from sojourn.model.realm import Realm
 from sojourn.model.scope import NO_SCOPE
 from sojourn.model.session import Device, End, EndReason, Identity, Session
-from sojourn.model.user import Account
+from sojourn.model.user import Account, account_identity
 
 #: Sessions that one session may have made that live on when their work is done.
 MOST_LASTING: Final = 8
@@ -221,6 +221,24 @@ class StandaloneSessions:
         standing.lent = False
         opened = await self._access(self._realm(standing), standing, delegated=after.delegated)
         return replace(opened, via=after.via)
+
+    async def become(self, access: Access, account: Account) -> Access:
+        """Give the session the user ``account`` at the word of the host, with all that it may do; a new epoch.
+
+        Raises :class:`NotAdmittedThere` for one that cannot be used there, and as :meth:`check`.
+        """
+        standing = self._same(access)
+        realm, identity = self._realm(standing), account_identity(account, self._clock.now())
+        try:
+            await self._fence.check(realm, await self._as(realm, standing.session, identity, account))
+        except SessionEnded:
+            raise NotAdmittedThere from None
+        await self._take(standing, identity, account)
+        session, detail = standing.session, {"by": "host", "for": standing.what}
+        await self._audit.record(
+            "REMOTE_LOGIN", realm=realm.id, outcome="ok", actor=account.name, session=session.id, detail=detail
+        )
+        return await self._access(realm, standing, delegated=False)
 
     # --- which ---
 

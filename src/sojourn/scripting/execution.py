@@ -14,7 +14,7 @@ from sojourn.scripting.dispatch import Dispatcher
 from sojourn.scripting.environments import Environment
 from sojourn.scripting.errors import EnvironmentLost, ScriptFailed, ScriptOutOfMemory, ScriptTimeout
 from sojourn.scripting.files import Sources
-from sojourn.scripting.order import MOST_TRACED, Order, Trace, TracedCall
+from sojourn.scripting.order import MOST_TRACED, Order, Trace, TracedCall, TracedLine
 from sojourn.scripting.run import Run
 from sojourn.scripting.runtime import Limits, Script, Task
 from sojourn.scripting.values import Value
@@ -100,7 +100,7 @@ class Held:
     def _write(self, level: str, text: str) -> None:
         run, shown = self.run, text[:_LONGEST_TEXT]
         if self._order.trace is not None and len(self._order.trace.log) < MOST_TRACED:
-            self._order.trace.log.append((level, shown))
+            self._order.trace.log.append(TracedLine(level, shown, self._order.trace.at()))
         script = run.scripts[0] if run.scripts else self._order.what
         _log.log(_LEVELS.get(level, logging.INFO), "%s %s [%s]: %s", run.realm.name, script, run.execution_key, shown)
 
@@ -124,7 +124,7 @@ class _Watching:
             self._environment.notice(self._run.session)
 
     async def _traced(self, trace: Trace, function: str, args: Sequence[Value]) -> Value:
-        began, error = time.perf_counter(), ""
+        began, error = trace.at(), ""
         try:
             return await self._host.call(function, args)
         except SojournError as raised:
@@ -134,8 +134,7 @@ class _Watching:
             self._environment.notice(self._run.session)
             trace.count += 1
             if len(trace.calls) < MOST_TRACED:
-                took = round((time.perf_counter() - began) * 1_000_000)
-                trace.calls.append(TracedCall(function[:100], took, error))
+                trace.calls.append(TracedCall(function[:100], trace.at() - began, error, began))
 
 
 def _outcome(error: ScriptFailed) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,6 +24,17 @@ class TracedCall(NamedTuple):
     took: int
     #: ``code`` of the error that it raised, empty for none.
     error: str
+    #: When it began, in microseconds since the trace began.
+    at: int = 0
+
+
+class TracedLine(NamedTuple):
+    """One line that a traced execution logged."""
+
+    level: str
+    text: str
+    #: When, in microseconds since the trace began.
+    at: int = 0
 
 
 @dataclass(slots=True)
@@ -33,8 +45,14 @@ class Trace:
     calls: list[TracedCall] = field(default_factory=list)
     #: How many calls there were.
     count: int = 0
-    #: Level and text of what it logged.
-    log: list[tuple[str, str]] = field(default_factory=list)
+    #: What it logged.
+    log: list[TracedLine] = field(default_factory=list)
+    #: When it began, by ``time.perf_counter()``.
+    began: float = field(default_factory=time.perf_counter)
+
+    def at(self) -> int:
+        """The present instant, in microseconds since it began."""
+        return round((time.perf_counter() - self.began) * 1_000_000)
 
 
 #: Host calls and log lines that a trace keeps.
