@@ -66,6 +66,8 @@ def read_realms(project: Path, problems: list[Problem]) -> dict[str, MergedRealm
                     f"{shown(folder.name)} is no name for a realm: 1-60 of a-z 0-9 - _, a letter or digit first",
                 )
             )
+        elif folder.name == "shared":
+            problems.append(Problem(file, 1, "this name is reserved: scripts/shared and /shared belong to all realms"))
         else:
             realms[folder.name] = _read_realm(folder, project, problems)
     return realms

@@ -158,14 +158,18 @@ async def test_a_changed_file_is_run_at_the_next_execution(house: House) -> None
 
 async def test_21_24_start_up_scripts_run_in_the_order_of_their_urls(house: House) -> None:
     """§21 (24): with the urls b and a, a runs before b, and the flag is set."""
-    house.write("shared/startup/b.startup.js", "var order = [...(globalThis.order || []), 'b']; const ofStartUp = 1")
+    house.write(
+        "shared/startup/b.startup.js",
+        "var order = [...(globalThis.order || []), 'b']; var ofStartUp = 1; const own = 1",
+    )
     await house.put("/shared/startup/a.startup.js", "var order = [...(globalThis.order || []), 'a', session.scriptURI]")
     house.write("beta/startup/c.startup.js", "var order = ['c']")
     code = "const before = session.startupScriptsExecuted; const value = session.executeStartupScripts();\n"
-    code += "[before, value === undefined, session.startupScriptsExecuted, order, ofStartUp, session.scriptURI]"
+    code += "[before, value === undefined, session.startupScriptsExecuted, order, ofStartUp, session.scriptURI];"
     uri = "vfs:/shared/startup/a.startup.js"
     assert await house(code) == [False, True, True, ["a", uri, "b"], 1, "ufs:/main.js"]
     assert (await house(code, realm="beta"))[3] == ["c", "a", uri, "b"]
+    assert await house("session.executeStartupScripts(); session.executeStartupScripts(); typeof own") == "undefined"
 
 
 async def test_start_up_scripts_require_what_lies_beside_them(house: House) -> None:
@@ -203,3 +207,84 @@ async def test_a_token_for_a_script_is_taken_from_it_alone(house: House) -> None
     house.write("acme/startup/t.startup.js", "session.loginByAuthToken(require('vfs:/acme/text.json'))")
     assert (await failed(house.run(listed, user="ben"))).name == "StartupError"
     (house.scripts / "acme/startup/t.startup.js").unlink()
+
+
+@pytest.fixture
+async def deployer(house: House) -> AsyncIterator[None]:
+    """While a test runs, ana may write the files of acme."""
+    await house.engine.rules.grants.grant("ana", "engine.deploy:acme")
+    yield
+    await house.engine.rules.grants.revoke("ana", "engine.deploy:acme")
+
+
+async def test_scripts_write_files_and_run_them(house: House, deployer: None) -> None:
+    code = """
+      const fs = VirtualFileSystem.getInstance();
+      const dir = fs.forceDirectories('/acme/made/by');
+      const key = fs.createFile('script.js', '6 * 7', { baseDirectory: dir });
+      fs.setFileContent(key, 'module.exports = 6 * 9', 'application/javascript');
+      fs.renameFile(key, 'answer.js');
+      const other = fs.createDirectory('other', dir);
+      fs.moveFile(key, other);
+      fs.renameDirectory(other, 'moved');
+      fs.moveDirectory(other, fs.directoryExists('/acme/made'));
+      const bytes = fs.createFile('/acme/made/b.bin', new Uint8Array([255, 0, 1]).buffer);
+      const found = [fs === virtualFS, fs.getFilePath(key), fs.getFileSize(key), fs.fileExists('/acme/made/moved/answer.js') === key,
+        require('vfs:ikey?' + key), fs.getFileContent(key), fs.getDirectoryPath(other), fs.formatFilePath('x.js', other),
+        new Uint8Array(fs.getFileContent(bytes))[0], fs.fileExists('/acme/none.js'), fs.directoryExists('/acme/made/moved/answer.js')];
+      fs.deleteFile(key);
+      fs.deleteDirectory(fs.directoryExists('/acme/made'));
+      [...found, fs.fileExists('/acme/made/b.bin'), fs.directoryExists('/acme/made')]
+    """
+    assert await house(code) == [
+        *(True, "/acme/made/moved/answer.js", 22, True, 54, "module.exports = 6 * 9", "/acme/made/moved"),
+        *("/acme/made/moved/x.js", 255, 0, 0, 0, 0),
+    ]
+
+
+TRIES = """
+const tries = {
+  create: () => virtualFS.createFile(PATH + '/y.js', '1'), folder: () => virtualFS.forceDirectories(PATH + '/z'),
+  set: () => virtualFS.setFileContent(KEY, '2'), rename: () => virtualFS.renameFile(KEY, 'y.js'),
+  move: () => virtualFS.moveFile(KEY, virtualFS.directoryExists('/shared')), remove: () => virtualFS.deleteFile(KEY),
+  read: () => virtualFS.getFileContent(KEY), size: () => virtualFS.getFileSize(KEY), path: () => virtualFS.getFilePath(KEY),
+};
+Object.values(tries).map((attempt) => { try { attempt(); return 'done' } catch (e) { return e.code } })
+"""
+
+
+async def tried(house: House, path: str, key: int, code: str = TRIES, **who: str) -> list[str]:
+    """The codes of what is tried on a file, in a script of acme."""
+    await house.put(f"{path}/x.js", "1")
+    found = await house(f"const PATH = '{path}', KEY = {key};\n{code}", **who)
+    assert isinstance(found, list)
+    return found
+
+
+async def test_what_a_script_may_do_with_files_of_others(house: House, deployer: None) -> None:
+    acme, beta, shared = [await house.put(f"/{name}/x.js", "1") for name in ("acme", "beta", "shared")]
+    scope, unknown = "auth.insufficient_scope", "file.unknown"
+    # With the scope of acme, without any, and without a login.
+    assert await tried(house, "/shared", shared) == [*[scope] * 6, "done", "done", "done"]
+    assert await tried(house, "/beta", beta) == [unknown] * 9
+    assert await tried(house, "/acme", acme, user="ben") == [*[scope] * 6, "done", "done", "done"]
+    assert await tried(house, "/acme", acme, code="session.logout();" + TRIES) == ["auth.required"] * 9
+    assert await tried(house, "/acme", acme) == [*["done"] * 3, "file.taken", scope, "done", *[unknown] * 3]
+    odd = ("/acme/../beta/x.js", "/acme/%2e%2e/x", "/acme/nul", "/acme/.x", "/acme/a\\b", "x.js", "/", "vfs:ikey?1")
+    made = "((path) => { try { return virtualFS.createFile(path, '') } catch (e) { return e.code } })"
+    assert set(await house(f"{json.dumps(odd)}.map({made})")) <= {
+        "file.bad_path",
+        "file.unknown",
+        "script.bad_argument",
+    }
+
+
+async def test_a_token_without_the_scope_writes_nothing(house: House, deployer: None) -> None:
+    """The handle that is narrower than its account decides."""
+    await house.engine.rules.grants.grant("ana", "cart.read")
+    owner = await house.engine.login("acme", "ana", PASSWORD)
+    assert owner is not None
+    for scope, code in (("cart.read", "auth.insufficient_scope"), ("engine.deploy:acme", "done")):
+        text = await owner.authorize_token(AuthToken(scope))
+        act = "try { virtualFS.createFile('/acme/by token.js', ''); 'done' } catch (e) { e.code }"
+        assert await house(f"session.loginByAuthToken('{text}'); {act}", user="ben") == code

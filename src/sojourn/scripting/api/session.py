@@ -132,8 +132,9 @@ class Session(SessionLogins):
         """Run all start-up scripts of the realm and of ``shared``, in the ordinal order of their paths (``iUrl``).
 
         These are the records of ``vfs:`` of the type ``application/x-startup``, and on disk ``startup/*.startup.js``. Each
-        runs as a global script: what it declares stays. They run again at each call; ask ``startupScriptsExecuted``
-        before. When one fails the rest does not run, and the error (``StartupError``) names it and has its ``cause``.
+        runs as a file does: what it declares with ``var``, and its functions, stay. They run again at each call; ask
+        ``startupScriptsExecuted`` before. When one fails the rest does not run, and the error (``StartupError``) names it
+        and has its ``cause``.
 
         Example::
 
