@@ -959,8 +959,9 @@ declare class Session {
    * Run all start-up scripts of the realm and of `shared`, in the ordinal order of their paths (`iUrl`).
    *
    * These are the records of `vfs:` of the type `application/x-startup`, and on disk `startup/*.startup.js`. Each
-   * runs as a global script: what it declares stays. They run again at each call; ask `startupScriptsExecuted`
-   * before. When one fails the rest does not run, and the error (`StartupError`) names it and has its `cause`.
+   * runs as a file does: what it declares with `var`, and its functions, stay. They run again at each call; ask
+   * `startupScriptsExecuted` before. When one fails the rest does not run, and the error (`StartupError`) names it
+   * and has its `cause`.
    */
   executeStartupScripts(): void;
   /**
@@ -1173,3 +1174,97 @@ declare module "@nginstack/engine/lib/session/SessionManager" { export = Session
 declare module "@nginstack/engine/lib/session/SessionManager.js" { export = SessionManager; }
 
 
+
+/**
+ * Files and directories in the engine database: `/acme/jobs/night.js` belongs to the realm `acme`, `/shared/…` to
+ * all. A script sees those of its own realm and the shared ones, nothing of any other.
+ *
+ * Each has a key, which stays when it is renamed or moved. Every change makes a version; see `sojourn scripts versions`.
+ * To write is to act as every user of the realm, and takes the scope `engine.deploy:<realm>`.
+ */
+declare class VirtualFileSystem {
+  private constructor();
+  /**
+   * Make a directory in another one; its key. Raises `FileUnknown`, `PathTaken`, `BadPath`.
+   */
+  createDirectory(name: string, parent: number): number;
+  /**
+   * Make a file, with the directories above it; its key. `fileName` is a path, or one below `baseDirectory`.
+   *
+   * Without `contentType` its type follows from its name. Raises `PathTaken`, `BadPath`, `FileTooLarge`,
+   * `InsufficientScope`.
+   */
+  createFile(fileName: string, content: string | ArrayBuffer, options?: { baseDirectory?: number, contentType?: string }): number;
+  /**
+   * Delete a directory with all that is in it. Raises `FileUnknown`.
+   */
+  deleteDirectory(key: number): void;
+  /**
+   * Delete a file; its versions are kept. Raises `FileUnknown`.
+   */
+  deleteFile(key: number): void;
+  /**
+   * The key of the directory at `path`, 0 when there is none.
+   */
+  directoryExists(path: string): number;
+  /**
+   * The key of the file at `path`, 0 when there is none.
+   */
+  fileExists(path: string, baseDirectory?: number): number;
+  /**
+   * The key of the directory at `path`, made with all above it where it is not. Raises `PathTaken`, `BadPath`.
+   */
+  forceDirectories(path: string): number;
+  /**
+   * The path that a file of that name has in a directory, whether it is there or not; raises `FileUnknown`.
+   */
+  formatFilePath(name: string, directory: number): string;
+  /**
+   * The path of a directory; raises `FileUnknown`.
+   */
+  getDirectoryPath(key: number): string;
+  /**
+   * What a file holds: its text, or its bytes where they are no UTF-8. Raises `FileUnknown`.
+   */
+  getFileContent(key: number): string | ArrayBuffer;
+  /**
+   * The path of a file; raises `FileUnknown`.
+   */
+  getFilePath(key: number): string;
+  /**
+   * Bytes of a file; raises `FileUnknown`.
+   */
+  getFileSize(key: number): number;
+  /**
+   * Put a directory with all that is in it into another one. Raises `FileUnknown`, `PathTaken`.
+   */
+  moveDirectory(key: number, newParent: number): void;
+  /**
+   * Put a file into another directory. Raises `FileUnknown`, `PathTaken`.
+   */
+  moveFile(key: number, destinationDir: number): void;
+  /**
+   * Give a directory another name; what is in it moves along. Raises `FileUnknown`, `PathTaken`, `BadPath`.
+   */
+  renameDirectory(key: number, newName: string): void;
+  /**
+   * Give a file another name in its directory. Raises `FileUnknown`, `PathTaken`, `BadPath`.
+   */
+  renameFile(key: number, newName: string): void;
+  /**
+   * Give a file another content, and another type where that is said.
+   *
+   * Raises `FileUnknown`, `FileTooLarge`, `FileChanged` when somebody else changed it in this moment,
+   * `InsufficientScope`.
+   */
+  setFileContent(key: number, content: string | ArrayBuffer, contentType?: string): void;
+  /**
+   * The global `virtualFS`.
+   */
+  static getInstance(): VirtualFileSystem;
+}
+declare const virtualFS: VirtualFileSystem;
+declare module "@nginstack/engine/lib/vfs/VirtualFileSystem" { export = VirtualFileSystem; }
+declare module "@nginstack/engine/lib/vfs/VirtualFileSystem.js" { export = VirtualFileSystem; }
+declare module "@nginstack/engine/context/virtualFS" { export = virtualFS; }
+declare module "@nginstack/engine/context/virtualFS.js" { export = virtualFS; }
