@@ -62,6 +62,11 @@ def _shared_cart(url: str, key: str, first: Guest, second: Guest) -> tuple[Step,
             f"curl -s {shop}/cart-view {_BEARER}; echo",
             '{"shop":"Acme Shop","cart":{"sku":"A1","qty":2}}',
         ),
+        Step(
+            "A script sees the same session: what is in the cart, and what it costs.",
+            f'curl -s {url}/shop/total -H "Authorization: Bearer $TOKEN"; echo',
+            f'{{"user":"{first.name}","cents":2500}}',
+        ),
         Step(f"{second.name} has a cart of his own, still empty.", _login(shop, "OTHER", second)),
         Step(
             "His token opens his session only.",
