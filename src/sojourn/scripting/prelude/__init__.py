@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from sojourn.scripting.prelude.declared import outline, texts
 
 #: The parts of the bridge, in the order in which ``bridge.js`` takes them.
-CORE: Final = ("primordials", "codec", "random", "timers", "errors", "calls", "modules", "classes", "tasks", "scripts")
+CORE: Final = ("primordials", "codec", "random", "timers", "errors", "calls", "modules", "classes", "tasks")
 
 
 class Source(NamedTuple):

@@ -17,9 +17,8 @@
   const timers = core[3](p, natives.now);
   const errors = core[4](p, codec);
   const calls = core[5](p, codec, errors, natives.send);
-  const evaluate = core[9](p, natives.evaluate);
-  const modules = core[6](p, calls, evaluate);
+  const modules = core[6](p, calls, natives.evaluate);
   const host = core[7](p, calls, errors, modules, p.parse(outline), natives.declared);
   for (let i = 0; i < parts.length; i++) parts[i](host);
-  return core[8](p, { __proto__: null, codec, seed, timers, errors, calls, modules, evaluate });
+  return core[8](p, { __proto__: null, codec, seed, timers, errors, calls, modules, evaluate: natives.evaluate });
 })

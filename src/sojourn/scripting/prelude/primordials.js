@@ -51,7 +51,6 @@
     isPrototypeOf: method1(Object.prototype.isPrototypeOf),
     ObjectPrototype: Object.prototype,
     DatePrototype: Date.prototype,
-    SyntaxErrorPrototype: SyntaxError.prototype,
     PromisePrototype: Promise.prototype,
     dateTime: method0(Date.prototype.getTime),
     mapGet: method1(Map.prototype.get),
