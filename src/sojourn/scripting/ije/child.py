@@ -165,6 +165,7 @@ class Child:
         if self._halted():
             scope.forget()
             return _STOPPED[self._stopped]
+        self._most = max(self._most, self._heap())
         scope.set_memory(memory + self._extra + HEADROOM)
         packet, short = scope.failed()
         # Getters of what was thrown have run; they may have used up the time that was left.
