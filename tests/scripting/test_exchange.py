@@ -416,13 +416,13 @@ async def test_what_is_sent_is_sent_once_and_stays_as_it_is() -> None:
 
 
 def test_every_member_of_the_reference_is_there() -> None:
-    """The member lists of the reference; ``body`` and ``saveToStream`` are made in JavaScript."""
+    """The member lists of the reference."""
     ours = {"pathParams", "form", "bytes", "sessionHandle"}
     request = {
         *("content", "contentLength", "contentType", "xml", "localAddress", "localHost", "localPort", "remoteAddress"),
         *("remoteHost", "remotePort", "host", "method", "methodType", "acceptLanguage", "path", "referer", "userAgent"),
         *("httpMessage", "params", "headers", "parameterCount", "cookieCount", "readTimeout", "param", "getParameter"),
-        *("getParameterName", "getCookie", "getCookieName", "getHeader", "read", "isHttps"),
+        *("body", "saveToStream", "getParameterName", "getCookie", "getCookieName", "getHeader", "read", "isHttps"),
     }
     response = {
         *("contentType", "contentDescription", "contentDisposition", "contentEncoding", "transferEncoding"),

@@ -23,7 +23,7 @@ from sojourn.core.json import encode
 from sojourn.http.outgoing import SANDBOX, is_active
 from sojourn.http.replies import JSON, NO_STORE, RETRY, Reply, challenge, error_reply, json_reply
 from sojourn.http.wire import Header
-from sojourn.scripting.errors import ScriptFailed
+from sojourn.scripting.errors import ScriptFailed, ScriptOutputTooLarge
 from sojourn.scripting.exchange import Exchange
 from sojourn.scripting.response import ScriptResponse
 from sojourn.scripting.values import UNDEFINED, BigInt, Value
@@ -33,8 +33,8 @@ _OCTETS: Final = "application/octet-stream"
 _BODILESS: Final = frozenset({204, 205, 304})
 _VARY_ENCODING: Header = (b"vary", b"accept-encoding")
 
-#: Errors of ours that are the client's affair, when a script lets one through; all others are the script's mistake.
-_PASSED: Final = (Unauthorized, Forbidden, Conflict, TooManyTries, FieldLimit, Unavailable)
+#: Errors of ours that the client is told when a script lets one through; all others are the script's mistake.
+_PASSED: Final = (Unauthorized, Forbidden, Conflict, TooManyTries, FieldLimit, Unavailable, ScriptOutputTooLarge)
 
 #: JavaScript errors whose ``code`` is a status and whose message is for the client.
 _HTTP_ERRORS: Final = frozenset(

@@ -202,7 +202,9 @@ class ScriptResponse:
         """Append to the body. Raises ``ScriptOutputTooLarge``, ``ResponseAlreadySent``."""
         self.check_open()
         if self._size + len(piece) > self._most:
-            raise ScriptOutputTooLarge("Error", f"an answer of this realm has at most {self._most} bytes")
+            raise ScriptOutputTooLarge(
+                "ScriptOutputTooLarge", f"an answer of this realm has at most {self._most} bytes"
+            )
         self._size += len(piece)
         self._parts.append(piece)
 

@@ -93,6 +93,13 @@ class Site:
         return load_project(self.folder, {})
 
 
+def told(answer: Answer) -> tuple[int, object, object]:
+    body = answer.json()
+    assert set(body) <= {"message", "code", "executionKey", "solution", "reason"}
+    assert body["executionKey"]
+    return answer.status, body["message"], body["code"]
+
+
 def hasher() -> PasswordHasher:
     return PasswordHasher(Cost(memory=8, passes=1), workers=1)
 

@@ -34,6 +34,11 @@ class RequestClass(HostClass):
         """Length of the body in bytes."""
         return len(self._request.body)
 
+    @get("body: RequestBody", ANYONE)
+    def body(self) -> None:
+        """The body as text, or as the value of its JSON: `asText()`, `asJson()`."""
+        _ = self._exchange
+
     @get("contentType: string", ANYONE)
     def content_type(self) -> str:
         """The header `Content-Type`, empty without one."""
@@ -206,6 +211,11 @@ class RequestClass(HostClass):
         """The body, byte for byte. Ours."""
         self._exchange.content()
         return self._request.body
+
+    @get("saveToStream: (stream: {write(bytes: Uint8Array): any}) => void", ANYONE)
+    def save_to_stream(self) -> None:
+        """Hands the body, byte for byte, to the `write` of an object."""
+        _ = self._exchange
 
     @method("isHttps(trustProxy?: boolean): boolean", ANYONE)
     def is_https(self, trust_proxy: bool = True) -> bool:  # noqa: FBT001, FBT002 - the seed's signature

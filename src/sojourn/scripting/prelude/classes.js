@@ -121,6 +121,8 @@
     instance,
     // defineModule('lib/session/Session', exports): what require gives under that name.
     defineModule: (name, exports) => modules.add(name, () => exports),
+    // require(name): a module, named as in the script that runs; code of scripts may run in it.
+    require: modules.require,
     // defineClass(make, module): a class that is written in JavaScript, a global variable and a module.
     defineClass(make, module) {
       freezeMembers(make.prototype);
