@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -55,7 +56,7 @@ class Page:
 
 
 def run(exchange: Exchange | None) -> Run:
-    nobody = cast("Any", None)  # nothing here looks at who acts
+    nobody = cast("Any", SimpleNamespace(realm=SimpleNamespace(id="r", name="acme")))  # nothing here looks at who acts
     return Run(
         rules=nobody, session=nobody, execution_key="k", scripts=(), kept=Kept(), runtime="ije", exchange=exchange
     )
