@@ -265,6 +265,17 @@ declare class RealmConfig {
 declare module "@nginstack/engine/lib/http/RealmConfig" { export = RealmConfig; }
 declare module "@nginstack/engine/lib/http/RealmConfig.js" { export = RealmConfig; }
 
+/** The body of the request: `request.body`. */
+declare class RequestBody {
+  private constructor();
+  /** The body as text; throws as `request.content`. */
+  asText(): string;
+  /** The value of a JSON body; throws `HttpError.BadRequest`, which the client is told, when it is none. */
+  asJson(): any;
+}
+declare module "@nginstack/engine/lib/http/RequestBody" { export = RequestBody; }
+declare module "@nginstack/engine/lib/http/RequestBody.js" { export = RequestBody; }
+
 /**
  * What another file exports: `./x` and `../x` beside the running file, `ufs:/…` and `vfs:/…` of the project, JSON files,
  * and the modules `@nginstack/engine/…` of the engine. A file runs once in an environment; cycles see what was exported so far.
@@ -383,6 +394,10 @@ declare class Request {
    */
   readonly acceptLanguage: string;
   /**
+   * The body as text, or as the value of its JSON: `asText()`, `asJson()`.
+   */
+  readonly body: RequestBody;
+  /**
    * The body as text, by the `charset` of its content type, else UTF-8.
    *
    * Throws `ContentTooLarge` above 20 MB, and `ContentConsumed` once `read` was used.
@@ -474,6 +489,10 @@ declare class Request {
    * Port of the other end of the connection.
    */
   readonly remotePort: number;
+  /**
+   * Hands the body, byte for byte, to the `write` of an object.
+   */
+  readonly saveToStream: (stream: {write(bytes: Uint8Array): any}) => void;
   /**
    * The header `User-Agent`, empty without one.
    */
