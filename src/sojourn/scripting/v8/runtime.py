@@ -80,10 +80,10 @@ class V8Worker(WorkerProcess):
         :attr:`pid` from then on.
         """
         self._resets += 1
+        if self._resets <= _RESETS:
+            await super().reset()
         if self._resets > _RESETS or _resident(self.pid) - self._at_start > _GROWN:
             await self._replace()
-        else:
-            await super().reset()
 
     async def _replace(self) -> None:
         await self._begin()

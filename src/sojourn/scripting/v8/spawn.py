@@ -47,6 +47,8 @@ _ENVIRONMENT: Final = {
     "HOME": "/nonexistent",
     "NO_COLOR": "1",
     "LANG": "C.UTF-8",
+    # One heap of the C library for all threads: 1 MB less in each process.
+    "MALLOC_ARENA_MAX": "1",
 }
 #: What a process may take beyond its values for code, compilers and the collector, in bytes.
 _ROOM: Final = 96 << 20

@@ -1,12 +1,13 @@
 // The worker process of the runtime v8: one environment, whose scripts run in a realm of node:vm. It is started by
 // worker.py without any permission, with the socket to the server as standard input and output; after it has said that it
 // is ready it can open nothing any more. The realm keeps scripts apart from this file; the boundary is the process.
+import v8 from 'node:v8';
 import vm from 'node:vm';
 
 const { parse } = JSON;
 const clock = performance;
 const now = () => clock.now();
-const { stdin: input, stdout: output, cpuUsage, exit } = Deno;
+const { stdin: input, stdout: output, cpuUsage, memoryUsage, exit } = Deno;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -110,7 +111,7 @@ const runJobs = (context) => jobs.runInContext(context, { displayErrors: false }
 
 // Made in the realm, so that no error of this file's realm gets to a script: it would hand over its own globals.
 const guard = new vm.Script(
-  `(function (compile, run, place, foreign) {
+  `(function (compile, run, place, declared, foreign) {
     'use strict';
     const { RangeError, SyntaxError, Object: { defineProperty, prototype: { isPrototypeOf } }, Reflect: { apply } } = globalThis;
     const isForeign = (error) => apply(isPrototypeOf, foreign, [error]);
@@ -119,19 +120,24 @@ const guard = new vm.Script(
       const value = 'SyntaxError: ' + message + '\\n    at ' + file + place(code);
       return defineProperty(new SyntaxError(message), 'stack', { __proto__: null, value, writable: true, configurable: true });
     };
-    return function (code, file) {
+    const guarded = (f) => function (given) {
+      try {
+        return f(given);
+      } catch (error) {
+        throw isForeign(error) ? overflow() : error;
+      }
+    };
+    const runGuarded = guarded(run);
+    const evaluate = function (code, file) {
       let script;
       try {
         script = compile(code, file);
       } catch (error) {
         throw error.name === 'SyntaxError' ? placed(error.message, code, file) : overflow();
       }
-      try {
-        return run(script);
-      } catch (error) {
-        throw isForeign(error) ? overflow() : error;
-      }
+      return runGuarded(script);
     };
+    return { __proto__: null, evaluate, declared: guarded(declared) };
   })`,
   { filename: 'sojourn:guard' },
 );
@@ -158,17 +164,15 @@ function realm() {
     codeGeneration: { strings: true, wasm: false },
     microtaskMode: 'afterEvaluate',
   });
+  // V8 puts it into every realm, where it could compile nothing.
+  delete context.WebAssembly;
   const options = { displayErrors: false };
   const compile = (code, filename) => new vm.Script(code, { filename });
   const run = (script) => script.runInContext(context, options);
   const list = (scripts) => scripts.map((script) => script.runInContext(context));
-  const natives = {
-    __proto__: null,
-    send: call,
-    evaluate: guard.runInContext(context)(compile, run, place, Error.prototype),
-    now,
-    declared: (name) => prelude.declared[name].runInContext(context),
-  };
+  const declared = (name) => prelude.declared[name].runInContext(context, options);
+  const guarded = guard.runInContext(context)(compile, run, place, declared, Error.prototype);
+  const natives = { __proto__: null, send: call, evaluate: guarded.evaluate, now, declared: guarded.declared };
   // What the bridge gets is to have no prototype of this realm where user code could come by it.
   const scope = prelude.bridge.runInContext(context)(natives, list(prelude.core), list(prelude.parts), prelude.outline);
   runJobs(context);
@@ -258,6 +262,25 @@ function failure(scope) {
   return state === 'done' ? text : limitHit('the script took too long to say why it failed');
 }
 
+// ---- Memory
+
+// The collector, from a realm of which nothing else is used; realms made later do not have it.
+v8.setFlagsFromString('--expose-gc');
+const { gc: collect } = vm.createContext(vm.constants.DONT_CONTEXTIFY);
+v8.setFlagsFromString('--no-expose-gc');
+
+// Give back what can be given back: at the start some 2 MB of what Deno needed only then.
+const tidy = () => collect({ type: 'major', flavor: 'last-resort' });
+
+const inUse = () => {
+  const { heapUsed, external } = memoryUsage();
+  return heapUsed + external;
+};
+
+// What a scope that was thrown away may leave behind, in bytes, until the collector is told.
+const LITTER = 16 * 1024 * 1024;
+let atStart = 0;
+
 // ---- From now on the server decides.
 
 let current;
@@ -268,12 +291,15 @@ for (;;) {
   if (op === 'start') {
     load(parse(text));
     current = realm();
+    tidy();
+    atStart = inUse();
     send('{"op":"ready"}');
   } else if (op === 'run') {
     send(outcome(current, text));
   } else if (op === 'reset') {
     current = spare ?? realm();
     spare = undefined;
+    if (inUse() - atStart > LITTER) tidy();
     send('{"op":"ready"}');
     // The next scope is made while nobody waits for it.
     spare = realm();
