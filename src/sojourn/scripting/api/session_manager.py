@@ -89,7 +89,7 @@ class ScriptSessionManager(HostClass):
                 {
                     "id": session.id,
                     "realm": realm.name,
-                    "environmentType": realm.config.environment_type,
+                    "environmentType": "standalone" if session.standalone else realm.config.environment_type,
                     "user": session.identity.subject or session.identity.user_name,
                     "creation": date(session.created),
                     "lastAccess": date(session.last),
