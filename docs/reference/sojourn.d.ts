@@ -290,7 +290,7 @@ declare let exports: any;
 interface SessionStatistics {
   readonly id: string;
   readonly realm: string;
-  readonly environmentType: 'stateful' | 'stateless';
+  readonly environmentType: 'stateful' | 'stateless' | 'standalone';
   /** Name of the account, or subject of an external principal. */
   readonly user: string;
   readonly creation: Date;
