@@ -58,7 +58,8 @@ async def ready(folder: str, realm: str, times: str) -> object:
     async with Engine.open(folder) as engine:
         place, sessions, scripts = engine.realm(realm), engine.rules.sessions, engine.scripts
         for number in range(int(times)):
-            await scripts.warm_up()
+            scripts.warm_up([place])
+            await scripts.workers.filled()
             begun = await sessions.begin(place, Identity(), Device())
             session = await engine.session(realm, str(begun.handle))
             order = Order(session=session, task=Script("1", "ufs:/one.js"), execution_key=f"b{number}", what="bench")

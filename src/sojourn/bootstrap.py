@@ -135,6 +135,11 @@ class Engine:
             self.rules, self.deployment, Runner(self.rules), server_id, scripts=self.scripts, routes=self.routes
         )
 
+    def warm_up(self) -> None:
+        """Begin to make environments ready for the realms that have routes to scripts; for who is going to serve them."""
+        names = dict.fromkeys(route.realm for route in self.routes.routes())
+        self.scripts.warm_up(realm for realm in map(self.rules.realms.get, names) if realm is not None)
+
     async def deploy(self, project: Project, deployment: Deployment, routes: RouteTable | None = None) -> None:
         """Go on with a changed project: its realms, pipelines and routes (None = as they are); settings stay those of the start.
 

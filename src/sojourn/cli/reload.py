@@ -52,6 +52,7 @@ class Reloader:
             return False
         await self._engine.deploy(project, deployment, routes)
         self._app.deploy(deployment, routes)
+        self._engine.warm_up()
         self._app.health.stale = []
         counts = (len(project.realms), len(deployment.plans()), len(routes.routes()))
         _log.info("reloaded %d realms, %d pipelines, %d routes", *counts)

@@ -78,6 +78,7 @@ async def _serve(
             served.append(Served(admin_application(engine.rules, app), [management]))
         if reload:
             stack.callback(asyncio.create_task(Reloader(engine, app).run()).cancel)
+        engine.warm_up()
         _calm_collector()
         _announce(project)
         await _announce_store(engine.rules.store)

@@ -46,7 +46,9 @@ class EnvironmentLost(Unavailable):
     code = "environment.lost"
 
     def __init__(self, reason: str) -> None:
-        super().__init__()
+        super().__init__(
+            f"The environment of the script is lost ({reason}); what the session keeps is not. Repeat the request."
+        )
         #: Why, for the log and the next execution: ``crashed``, ``killed``, ``hung``, ``protocol`` …
         self.reason = reason
 

@@ -6,7 +6,7 @@ nothing of the execution is left where the next one could find it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from sojourn.core.clock import SECOND
@@ -15,6 +15,7 @@ from sojourn.engine.activity import MOST_WAITING, ExecutionAborted, Lines
 from sojourn.engine.activity import PATIENCE as TURN_PATIENCE
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
+from sojourn.model.realm import Realm
 from sojourn.scripting.ceilings import PATIENCE, Asker, Ceilings
 from sojourn.scripting.counting import Counts
 from sojourn.scripting.environments import CRASHED, Environment
@@ -131,11 +132,10 @@ class Scripts:
                 environment.doom("private")
             await self._put_back(environment)
 
-    async def warm_up(self) -> None:
-        """Make workers ready for the realms of the project; only worth it where there are scripts."""
-        for kind in dict.fromkeys(Kind.of(realm) for realm in self.rules.realms.all()):
+    def warm_up(self, realms: Iterable[Realm]) -> None:
+        """Begin to make workers ready for realms that have scripts, so that the first of them need not wait for one."""
+        for kind in dict.fromkeys(map(Kind.of, realms)):
             self.workers.fill(kind, self._ceilings.full)
-        await self.workers.filled()
 
     async def tidy(self) -> None:
         """End idle environments that are past their limits, as happens by itself every few seconds."""

@@ -133,5 +133,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    control.send(b'{"ready":true}')
-    zygote.serve()
+    # Where the server is gone there is nobody left to be told.
+    with contextlib.suppress(ConnectionError):
+        control.send(b'{"ready":true}')
+        zygote.serve()
