@@ -77,7 +77,7 @@ class _Pages:
     async def ready(self, _request: Request) -> Response:
         """Up or not, with the causes, and what is amiss although the engine serves."""
         causes = dict(await self._health.causes())
-        body = {"status": "down" if causes else "up", "causes": causes, "project": list(self._health.stale)}
+        body = {"status": "down" if causes else "up", "causes": causes, "project": list(self._health.amiss())}
         if causes:
             return JSONResponse(body, 503, {"retry-after": str(RETRY_AFTER)})
         return JSONResponse(body)

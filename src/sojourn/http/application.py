@@ -105,7 +105,7 @@ class Application:
             "password-reset/confirm": (("POST",), own_password.confirm),
             ".well-known/jwks.json": (_READ, self._endpoints.keys),
         }
-        self.health = Health(rules)
+        self.health = Health(rules, lambda: scripts.sources.problems)
         #: Logins at the login endpoint by outcome.
         self.logins = self._endpoints.logins
         #: How many answers had which status.

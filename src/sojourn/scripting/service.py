@@ -22,6 +22,7 @@ from sojourn.scripting.environments import CRASHED, Environment
 from sojourn.scripting.errors import EnvironmentLost
 from sojourn.scripting.execution import Held
 from sojourn.scripting.files import Sources
+from sojourn.scripting.files.parsing import Parsing
 from sojourn.scripting.order import Executed, Order
 from sojourn.scripting.owned import Owned, Taken
 from sojourn.scripting.pools import Pools
@@ -53,6 +54,7 @@ class Scripts:
         #: Finds scripts by their reference.
         self.sources = Sources(rules.files)
         self.workers = Workers(openers, settings.scripts)
+        self.sources.wrong = Parsing(self.workers).wrong
         self._ceilings = Ceilings(self.workers, settings)
         #: What there is now.
         self.environments = Stock(self.workers, self._ceilings, rules.clock)

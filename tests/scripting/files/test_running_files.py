@@ -156,6 +156,37 @@ async def test_a_changed_file_is_run_at_the_next_execution(house: House) -> None
     assert (await house.run("vfs:/acme/x.js")).value == (await house.run(f"vfs:ikey?{key}")).value == "two"
 
 
+async def test_a_changed_file_that_does_not_parse_leaves_the_last_good_version(house: House) -> None:
+    house.write("kept.js", "'good'")
+    house.write("kept.json", "1")
+    assert [(await house.run("ufs:/kept.js")).value, await house("require('./kept.json')")] == ["good", 1]
+    house.write("kept.json", "{")
+    for broken in ("let = ;", "'use strict'; with (a) {}", "/* ", "return 'x' }"):
+        house.write("kept.js", broken)
+        values = [
+            (await house.run("ufs:/kept.js")).value,
+            await house("require('./kept.json')"),
+            await house("typeof ran"),
+        ]
+        assert values == ["good", 1, "undefined"], broken
+        assert set(house.engine.scripts.sources.problems) == {"ufs:/kept.js", "ufs:/kept.json"}
+    assert all("SyntaxError" in text for text in house.engine.scripts.sources.problems.values())
+    house.write("kept.js", "#!/usr/bin/env node\nconst a = 'better'; a")
+    house.write("kept.json", "2")
+    assert [(await house.run("ufs:/kept.js")).value, await house("require('./kept.json')")] == ["better", 2]
+    assert not house.engine.scripts.sources.problems
+
+
+async def test_where_no_version_was_good_each_says_what_is_wrong_with_it(house: House) -> None:
+    for number in range(2):
+        house.write("never.js", "\n" * number + "let = ;")
+        error = await failed(house.run("ufs:/never.js"))
+        assert error.name == "SyntaxError"
+        assert f"ufs:/never.js:{number + 1}" in error.stack
+    house.write("never.js", "'now'")
+    assert (await house.run("ufs:/never.js")).value == "now"
+
+
 async def test_21_24_start_up_scripts_run_in_the_order_of_their_urls(house: House) -> None:
     """§21 (24): with the urls b and a, a runs before b, and the flag is set."""
     house.write(

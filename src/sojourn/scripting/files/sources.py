@@ -1,17 +1,18 @@
 """The text of scripts: of the project's files and of those in the engine database, as one realm may use them.
 
-Each question looks at the file, so that a changed one is run at once. What cannot be read any more, or is no text, leaves
-the last good version in use; the log and :attr:`Sources.problems` say so.
+Each question looks at the file, so that a changed one is run at once. What cannot be read any more, is no text or no
+JavaScript leaves the last good version in use; the log and :attr:`Sources.problems` say so.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sojourn.engine.files.file import File, FileUnreadable
+from sojourn.engine.files.file import JAVASCRIPT, JSON, STARTUP, File, FileUnreadable
 from sojourn.engine.files.files import Files
 from sojourn.model.file_path import FileKey, FilePath, parse_path, parse_reference
 from sojourn.model.realm import Realm
@@ -46,6 +47,9 @@ class Source(NamedTuple):
         return Script(as_block(self.code), self.uri, block=True)
 
 
+Wrong = Callable[[Source, Realm], Awaitable[str]]
+
+
 class Sources:
     """Finds the text of scripts."""
 
@@ -53,6 +57,11 @@ class Sources:
         self._files = files
         self._good: OrderedDict[FilePath, Source] = OrderedDict()
         self._problems: dict[FilePath, str] = {}
+        #: Says what is wrong with a changed script, empty for nothing; see :mod:`sojourn.scripting.files.parsing`.
+        self.wrong: Wrong = _nothing
+        #: Texts that were found wrong, by their digest, and those that are looked at now.
+        self._refused: dict[FilePath, tuple[bytes, str]] = {}
+        self._looked_at: dict[tuple[FilePath, bytes], asyncio.Task[str]] = {}
 
     @property
     def problems(self) -> Mapping[str, str]:
@@ -79,18 +88,43 @@ class Sources:
             return self._last_good(place, 0, error)
         if file is not None:
             try:
+                await self._check_fit(file, realm)
                 return self._text(file)
             except FileUnreadable as error:
                 return self._last_good(file.place, file.key, error)
         if isinstance(place, FilePath) and self._files.owners.admits(realm, place):
-            self._good.pop(place, None)
-            self._problems.pop(place, None)
+            for kept in (self._good, self._problems, self._refused):
+                kept.pop(place, None)
         return None
 
     async def startup(self, realm: Realm) -> Sequence[Source]:
         """The start-up scripts that a session of ``realm`` runs, in their order. Raises ``FileUnreadable``."""
         found = [await self.at(place, realm) for place in await self._files.startup(realm)]
         return [source for source in found if source is not None]
+
+    async def _check_fit(self, file: File, realm: Realm) -> None:
+        """Raise ``FileUnreadable`` for a text that does not parse and would take the place of one that is."""
+        known, place = self._good.get(file.place), file.place
+        if known is None or known.digest == file.digest or file.mime not in (JAVASCRIPT, STARTUP, JSON):
+            return
+        refused = self._refused.get(place)
+        text = refused[1] if refused is not None and refused[0] == file.digest else None
+        if text is None:
+            text = await self._looked(_decoded(file), place, realm)
+        # Where the one before was wrong as well, its author sees what is wrong with this one.
+        if text and not await self._looked(known, place, realm):
+            self._refused[place] = (file.digest, text)
+            raise FileUnreadable(text)
+        self._refused.pop(place, None)
+
+    async def _looked(self, source: Source, place: FilePath, realm: Realm) -> str:
+        """What is wrong with a text; whoever asks meanwhile waits for the same answer."""
+        at = (place, source.digest)
+        task = self._looked_at.get(at)
+        if task is None:
+            task = self._looked_at[at] = asyncio.create_task(_awaited(self.wrong(source, realm)))
+            task.add_done_callback(lambda _: self._looked_at.pop(at, None))
+        return await asyncio.shield(task)
 
     def _text(self, file: File) -> Source:
         known = self._good.get(file.place)
@@ -115,6 +149,14 @@ class Sources:
             self._problems[place] = error.message
             _log.error("%s: %s; the last good version stays in use", place.uri, error.message)
         return known
+
+
+async def _nothing(_source: Source, _realm: Realm) -> str:
+    return ""
+
+
+async def _awaited(coming: Awaitable[str]) -> str:
+    return await coming
 
 
 def _places(reference: str | int) -> Sequence[FilePath | FileKey]:
