@@ -22,6 +22,7 @@ class Channel:
         self._assembly = Assembly(most)
         self._number = 0
         self._waiter: asyncio.Future[bytes] | None = None
+        self._room: asyncio.Future[None] | None = None
         self._watched = False
         #: Whether the worker said something, or hung up, while nobody waited for it.
         self._noise = False
@@ -41,14 +42,6 @@ class Channel:
         for packet in packets(self._number, message):
             while not self._sent(packet):
                 await self._writable()
-
-    def send_now(self, message: bytes) -> bool:
-        """Hand a message of one packet over if there is room for it at once. Never raises."""
-        self._number += 1
-        try:
-            return all(self._sent(packet) for packet in packets(self._number, message))
-        except OSError:
-            return False
 
     async def receive(self) -> bytes:
         """The next message. Raises ``ConnectionError`` when the worker is gone, ``ProtocolBroken``."""
@@ -70,10 +63,11 @@ class Channel:
         return False
 
     def close(self) -> None:
-        """Hang up."""
-        if self._watched:
-            self._loop.remove_reader(self._socket)
-            self._watched = False
+        """Hang up; may be called again."""
+        self.rest()
+        if self._room is not None and not self._room.done():
+            self._loop.remove_writer(self._socket)
+            self._room.set_exception(ConnectionError("closed"))
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(ConnectionError("closed"))
         self._socket.close()
@@ -85,6 +79,8 @@ class Channel:
             self._watched = False
 
     async def _packet(self) -> bytes:
+        if self._socket.fileno() < 0:
+            raise ConnectionError("closed")
         self._waiter = self._loop.create_future()
         self._noise = False
         if not self._watched:
@@ -125,15 +121,17 @@ class Channel:
         return True
 
     async def _writable(self) -> None:
-        ready = self._loop.create_future()
-        self._loop.add_writer(self._socket, _settle, ready)
+        if self._socket.fileno() < 0:
+            raise ConnectionError("closed")
+        self._room = self._loop.create_future()
+        self._loop.add_writer(self._socket, _settle, self._room)
         try:
-            await asyncio.wait_for(ready, 1)
+            await self._room
+            # Where the system has no room at all it says that there is room.
             await asyncio.sleep(_NO_ROOM)
-        except TimeoutError:
-            pass
         finally:
-            self._loop.remove_writer(self._socket)
+            if self._socket.fileno() >= 0:
+                self._loop.remove_writer(self._socket)
 
 
 def _settle(ready: asyncio.Future[None]) -> None:

@@ -103,6 +103,7 @@ class WorkerProcess:
     def __init__(self, end: socket, handle: Handle, limits: Limits) -> None:
         self._channel = Channel(end, _BYTES * limits.message + FRAME)
         self._handle = handle
+        handle.ended.add_done_callback(lambda _: self._channel.close())
         self._lost = ""
         self._clean = True
         self._busy = False

@@ -7,11 +7,12 @@ import math
 import os
 import resource
 import select
+import sys
 import time
-from socket import MSG_DONTWAIT, MSG_PEEK, socket
+from socket import AF_UNIX, MSG_DONTWAIT, MSG_PEEK, SOCK_DGRAM, SOCK_SEQPACKET, socket, socketpair
 from typing import Any, Final
 
-from sojourn.scripting.ije.library import heap_meter
+from sojourn.scripting.ije.library import heap_meter, largest_size
 from sojourn.scripting.ije.scope import HEADROOM, Natives, Prelude, Scope, Thrown
 
 #: Bytes of a message in one packet, and the most that a packet has; see ``sojourn.scripting.wire``.
@@ -95,11 +96,13 @@ class Child:
         #: Memory that the next task gets beyond its limit, to free what an earlier one has left; -1 when that is too much.
         self._extra = 0
         self._soft_limit = 0
+        self._confined = False
         self._heap = heap_meter()
         #: What was allocated before the first task, when this one began, and the most that was seen since.
         self._base = 0
         self._idle = 0
         self._most = 0
+        self._size = 0
         self._natives = Natives(library, prelude, self._host_call, self._interrupted)
         self._scope = Scope(library, prelude, self._natives)
 
@@ -107,18 +110,34 @@ class Child:
         """Do what the server says, until it hangs up."""
         self._line = Line(end)
         self._idle = self._heap()
+        self._confined = True
         while True:
-            message = self._line.receive()
-            order = json.loads(message)
-            if order["op"] == "run":
-                self._line.send(self._run(order, message))
-            elif order["op"] == "reset":
-                # Else the new scope would be interrupted like the last task.
-                self._stopped = ""
-                self._scope.close()
-                self._scope = Scope(self._library, self._prelude, self._natives)
-                self._extra = 0
-                self._line.send(b'{"op":"ready"}')
+            self._obey(self._line.receive())
+
+    def warm_up(self) -> None:
+        """Do once what every worker does: what is loaded by that is loaded before the fork, and shared by all of them."""
+        near, far = socketpair(AF_UNIX, SOCK_DGRAM if sys.platform == "darwin" else SOCK_SEQPACKET)
+        with near, far:
+            self._line, other = Line(near), Line(far)
+            for task in _WARM_UP:
+                other.send(b'{"q":1,"e":{"name":"Error","message":"none"}}')
+                self._obey(task)
+                other.send(b'{"op":"reset"}')
+                self._obey(self._line.receive())
+                for _ in range(3):
+                    other.receive()
+
+    def _obey(self, message: bytes) -> None:
+        order = json.loads(message)
+        if order["op"] == "run":
+            self._line.send(self._run(order, message))
+        elif order["op"] == "reset":
+            # Else the new scope would be interrupted like the last task.
+            self._stopped = ""
+            self._scope.close()
+            self._scope = Scope(self._library, self._prelude, self._natives)
+            self._extra = 0
+            self._line.send(b'{"op":"ready"}')
 
     def _run(self, order: dict[str, Any], message: bytes) -> bytes:
         self._begin(order)
@@ -139,10 +158,11 @@ class Child:
         self._cpu_end = now + order["cpu"] / 1000
         self._look_at = now + _LOOK_EVERY
         soft = int(self._cpu_end) + _PATIENCE
-        if soft != self._soft_limit:
+        if self._confined and soft != self._soft_limit:
             self._soft_limit = soft
             resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
         self._base = self._most = self._heap()
+        self._size = largest_size()
         self._scope.enter()
         self._scope.set_memory(order["memory"] + self._extra)
 
@@ -179,8 +199,10 @@ class Child:
         return packet
 
     def _was_full(self, memory: int) -> bool:
-        # Seen from time to time only: nearly full, or much more than at the beginning.
-        return self._most - self._idle > memory * 3 // 4 or self._most - self._base > memory // 4
+        # What was seen from time to time, and what the system has seen: nearly full, or much more than at the beginning.
+        most = max(self._most, self._heap())
+        grown = max(most - self._base, largest_size() - self._size)
+        return most - self._idle > memory * 3 // 4 or grown > memory // 4
 
     def _halted(self) -> bool:
         return self._stopped != ""
@@ -216,6 +238,22 @@ class Child:
         return self._stopped != ""
 
 
+_WARM_UP: Final = [
+    json.dumps(
+        {
+            "op": "run",
+            "cpu": 60_000,
+            "memory": 64 << 20,
+            "message": 1_000_000,
+            "seed": "0" * 32,
+            "task": {"type": "script", "file": "sojourn:warm_up.js", "code": code},
+        }
+    ).encode()
+    for code in (
+        "try { require('./none') } catch {} setTimeout(() => {}, 1); new Promise((done) => setTimeout(done, 2, [{}]))",
+        "try { require('./none') } catch {} session; request; throw new Error('none')",
+    )
+]
 _STOPPED: Final = {
     "timeout": b'{"op":"done","e":{"name":"ScriptTimeout","message":"the script used more CPU time than it may",'
     b'"kind":"timeout"}}',

@@ -95,6 +95,8 @@ struct mallinfo2 {
   size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
 };
 struct mallinfo2 mallinfo2(void);
+int malloc_trim(size_t);
+int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);
 """)
 
 
@@ -110,14 +112,24 @@ def load() -> Any:
     return library
 
 
+def largest_size() -> int:
+    """The most memory that this process ever had, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def own_system() -> Any:
+    """The functions of the C library of this process."""
+    return ffi.dlopen(None)
+
+
 def heap_meter() -> Callable[[], int]:
     """A function that says how many bytes this process has allocated; where the system does not tell, its largest size."""
+    system = own_system()
     try:
-        system: Any = ffi.dlopen(None)
         mallinfo = system.mallinfo2
     except (AttributeError, OSError):
-        unit = 1 if sys.platform == "darwin" else 1024
-        return lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return largest_size
 
     def allocated() -> int:
         found = mallinfo()

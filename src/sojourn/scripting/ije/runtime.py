@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any, Final, Literal, Self
 
 import msgspec
@@ -211,11 +212,9 @@ def _spawned(control: socket.socket, prelude: bytes) -> subprocess.Popen[bytes]:
         env=environment,
     )
     assert process.stdin is not None
-    try:
-        process.stdin.write(prelude)
-        process.stdin.close()
-    except BrokenPipeError:
-        _log.warning("the zygote of ije has not started")
+    with suppress(BrokenPipeError), process.stdin as given:
+        # What does not read this does not get ready, which is noticed soon enough.
+        given.write(prelude)
     return process
 
 

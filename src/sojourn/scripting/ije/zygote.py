@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -12,10 +11,11 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 from sojourn.scripting.ije.child import PACKET, Child
-from sojourn.scripting.ije.library import WrongLibrary, load
+from sojourn.scripting.ije.library import WrongLibrary, load, own_system
 from sojourn.scripting.ije.scope import prelude_of
 
 #: Address space that a worker may take beyond what it has when it begins and beyond its JavaScript values, in bytes.
@@ -32,6 +32,8 @@ class Zygote:
     def __init__(self, control: socket.socket, child: Child) -> None:
         self._control = control
         self._child = child
+        self._system = own_system()
+        self._space = _address_space()
         #: Numbers of the workers by their process ids; a pid stays ours until it was waited for.
         self._workers: dict[int, int] = {}
 
@@ -68,7 +70,7 @@ class Zygote:
         pid = os.fork()
         if pid == 0:
             try:
-                self._child.serve(_confined(end, memory))
+                self._child.serve(_confined(self._system, self._space, end, memory))
             finally:
                 os._exit(1)
         self._workers[pid] = worker
@@ -92,18 +94,18 @@ class Zygote:
         self._control.send(json.dumps(message).encode())
 
 
-def _confined(end: int, memory: int) -> socket.socket:
+def _confined(system: Any, space: int, end: int, memory: int) -> socket.socket:
     """This process as a worker: its socket is all that it has, and it can get nothing more."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.dup2(end, 0, inheritable=False)
     os.closerange(1, max(1024, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20)))
     if sys.platform == "linux":
-        library = ctypes.CDLL(None)
-        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        library.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-        library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        space = _address_space() + memory + _BESIDE
+        prctl = system.prctl
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        space += memory + _BESIDE
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -111,12 +113,10 @@ def _confined(end: int, memory: int) -> socket.socket:
     return socket.socket(fileno=0)
 
 
-_vm_size_file = "/proc/self/statm"
-
-
 def _address_space() -> int:
-    with open(_vm_size_file, encoding="ascii") as file:  # noqa: PTH123 - pathlib would be more memory in each worker
-        return int(file.read().split()[0]) * resource.getpagesize()
+    """What this process has of it, in bytes."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text("ascii").split()[0]) * resource.getpagesize() if statm.exists() else 0
 
 
 def main() -> None:
@@ -129,8 +129,13 @@ def main() -> None:
         control.send(json.dumps({"missing": str(error)}).encode())
         return
     given = json.load(sys.stdin.buffer)
-    zygote = Zygote(control, Child(library, prelude_of(library, given)))
+    child = Child(library, prelude_of(library, given))
+    child.warm_up()
+    zygote = Zygote(control, child)
     gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):
+            own_system().malloc_trim(0)
     gc.freeze()
     gc.disable()
     # Where the server is gone there is nobody left to be told.
