@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -25,7 +26,14 @@ def _keep_files_in_memory() -> None:
         os.environ["TMPDIR"] = os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.tempdir = str(_MEMORY)
 
 
+def _keep_bytecode() -> None:
+    """A run starts a hundred processes, and each would compile everything anew."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 _keep_files_in_memory()
+_keep_bytecode()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import smtplib
-import socket
 import ssl
 from collections.abc import Iterator
 from email import message_from_bytes, policy
@@ -23,6 +22,8 @@ from sojourn.config.settings import MailSettings
 from sojourn.core.clock import ManualClock
 from sojourn.outbound.mail import Mail, MailFailed, mail_port
 from sojourn.outbound.mail_sending import OutboxMail, SmtpMail
+from tests.patience import HANGS
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -83,9 +84,7 @@ def mailbox() -> Mailbox:
 
 
 def served(mailbox: Mailbox, **options: Any) -> Iterator[Controller]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port, **options)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port(), ready_timeout=HANGS, **options)
     controller.start()
     yield controller
     controller.stop()
@@ -100,7 +99,7 @@ def plain(mailbox: Mailbox) -> Iterator[Controller]:
 def starttls(mailbox: Mailbox, certificate: Path) -> Iterator[Controller]:
     def check(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, shown: Any) -> AuthResult:
         right = shown == LoginPassword(b"sojourn", b"pa:ss")
-        return AuthResult(success=right)
+        return AuthResult(success=right, handled=False)  # the server says so
 
     yield from served(
         mailbox,

@@ -20,7 +20,7 @@ from tests.pipelines.gate import PASSWORD, Gate
 
 @pytest.fixture(scope="session")
 def made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose engine database is migrated; made once."""
+    """A project with its keys and two accounts; made once."""
     folder = tmp_path_factory.mktemp("made") / "project"
     folder.mkdir()
     (folder / "sojourn.toml").write_text('[keys]\nmasterKeyFile = "../master.key"\n')
@@ -28,8 +28,22 @@ def made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "realms" / name).mkdir(parents=True)
         (folder / "realms" / name / "realm.json").write_text(json.dumps({}))
     (folder / "realms" / "acme" / "globals.json").write_text(json.dumps({"shop": "Corner"}))
-    asyncio.run(install(load_project(folder, {}).settings))
+    asyncio.run(_make(folder))
     return folder
+
+
+async def _make(folder: Path) -> None:
+    project = load_project(folder, {})
+    await install(project.settings)
+    async with Engine.open(project, hasher=_cheap()) as engine:
+        for name in ("ana", "ben"):
+            await engine.rules.users.add("main", name, PASSWORD)
+            await engine.rules.grants.grant(name, "cart.read")
+            await engine.rules.grants.grant(name, "cart.write")
+
+
+def _cheap() -> PasswordHasher:
+    return PasswordHasher(Cost(memory=8, passes=1), workers=1)
 
 
 @pytest.fixture
@@ -46,12 +60,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def engine(folder: Path, clock: ManualClock) -> AsyncIterator[Engine]:
-    hasher = PasswordHasher(Cost(memory=8, passes=1), workers=1)
-    async with Engine.open(load_project(folder, {}), clock=clock, hasher=hasher) as opened:
-        for name in ("ana", "ben"):
-            await opened.rules.users.add("main", name, PASSWORD)
-            await opened.rules.grants.grant(name, "cart.read")
-            await opened.rules.grants.grant(name, "cart.write")
+    async with Engine.open(load_project(folder, {}), clock=clock, hasher=_cheap()) as opened:
         yield opened
 
 
