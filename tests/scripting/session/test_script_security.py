@@ -10,8 +10,10 @@ from sojourn.core.errors import AuthTokenRefused, FreshLoginRequired, Insufficie
 from sojourn.engine.accounts.directory import GroupUnknown, UserUnknown
 from sojourn.engine.accounts.grants import RealmUnknown
 from sojourn.engine.passwords.passwords import WrongPassword
+from sojourn.engine.security.actors import HOST
 from sojourn.engine.security.methods import NEEDS
 from sojourn.model.dbkeys import AuthPolicy, UserState
+from sojourn.model.token import AuthToken
 from sojourn.scripting.declare import CLASSES
 from tests.scripting.session.conftest import PASSWORD, Desk, Open, request
 from tests.scripting.session.test_script_session import NEW, token
@@ -80,6 +82,8 @@ async def test_nobody_may_only_show_credentials(desk: Desk, engine: Engine) -> N
     assert anna is not None
     assert await desk("Security.authenticateUser", "anna@example.org", PASSWORD) == anna.key
     assert await desk("Security.authenticateUser", "anna", "wrong") == -1
+    failed = next(event for event in await engine.rules.audit.recent() if event.outcome != "ok")
+    assert failed.address == "192.0.2.7"
     for call in (("findUser", "anna"), ("getUserScopes", anna.key), ("authorizeToken", token(), "anna", PASSWORD)):
         with pytest.raises(Unauthorized):
             await desk(f"Security.{call[0]}", *call[1:])
@@ -164,3 +168,12 @@ async def test_a_script_reads_the_configuration_of_its_own_realm_alone(desk: Des
     for call in (("fromName", "shop"), ("fromName", "none"), ("fromKey", shown["key"] + 1)):
         with pytest.raises(RealmUnknown):
             await desk(f"Realms.{call[0]}", call[1])
+
+
+async def test_a_token_for_longer_than_any_date_is_shown(annas: Desk, engine: Engine) -> None:
+    anna = await engine.rules.users.find("main", "anna")
+    assert anna is not None
+    made = AuthToken("", expires=(1 << 53) - 1)
+    issued = await engine.rules.auth_tokens.authorize(HOST, anna, made, engine.realm("acme").id)
+    restored = await annas("Security.restoreAuthToken", issued.text)
+    assert restored["expires"].year == 9999

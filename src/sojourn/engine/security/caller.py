@@ -81,7 +81,9 @@ class SecurityCaller:
 
     @property
     def _address(self) -> str:
-        return self._actor.address if self._actor else ""
+        if self._actor is not None:
+            return self._actor.address
+        return self._access.session.device.address if self._access is not None else ""
 
     @property
     def _anybody(self) -> Actor:

@@ -13,6 +13,7 @@ from sojourn.model.token import AuthToken
 from sojourn.scripting.values import Value
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST: Final = 253_402_300_799_000
 
 
 class TokenArgument(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -59,5 +60,5 @@ def instant(value: datetime | None) -> int | None:
 
 
 def date(milliseconds: int | None) -> datetime | None:
-    """An instant as the ``Date`` that scripts get."""
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / SECOND, UTC)
+    """An instant as the ``Date`` that scripts get; the end of the year 9999 for anything later."""
+    return None if milliseconds is None else datetime.fromtimestamp(min(milliseconds, _LATEST) / SECOND, UTC)

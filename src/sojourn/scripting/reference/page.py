@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sojourn.engine.security.declared import ANYONE, LOGGED_IN, SELF
 from sojourn.scripting.declare import CLASSES, ClassSpec, Member
 from sojourn.scripting.reference.docstrings import Example, plain, read
+from sojourn.scripting.reference.typings import written
 
 _HEAD = """\
 # What scripts see
@@ -22,11 +24,30 @@ Examples are executed by the tests on both runtimes; `// =>` is the value of the
 """
 
 
+_IN_JAVASCRIPT = """\
+## Written in JavaScript
+
+These need no right of their own: what they ask of the host needs one, see the internal functions in [the table](rights.md).
+"""
+
+_MODULE = re.compile(r'^declare module "([^"]+)"', re.MULTILINE)
+
+
 def script_reference() -> str:
     """The page."""
     import sojourn.scripting.api  # noqa: F401 - declares the classes
 
-    return "\n".join([_HEAD, *(line for spec in sorted(CLASSES.values()) for line in _class(spec))]) + "\n"
+    shown = [spec for spec in sorted(CLASSES.values()) if spec.role != "internal"]
+    classes = (line for spec in shown for line in _class(spec))
+    return "\n".join([_HEAD, *classes, _IN_JAVASCRIPT, *map(_typed, written())]) + "\n"
+
+
+def _typed(types: str) -> str:
+    """A file of types without the lines that say it again for modules."""
+    lines = [line for line in types.strip().splitlines() if not line.startswith("declare module")]
+    modules = dict.fromkeys(name.removesuffix(".js") for name in _MODULE.findall(types))
+    found = f"By `require`: {', '.join(f'`{name}`' for name in modules)}.\n\n" if modules else ""
+    return f"{found}```ts\n{chr(10).join(lines).strip()}\n```\n"
 
 
 def right_of(member: Member) -> str:

@@ -25,10 +25,10 @@ def typings() -> str:
     """The whole file."""
     import sojourn.scripting.api  # noqa: F401 - declares the classes
 
-    return "\n".join([_HEAD, *_written(), *("\n".join(_declared(spec)) + "\n" for spec in sorted(CLASSES.values()))])
+    return "\n".join([_HEAD, *written(), *("\n".join(_declared(spec)) + "\n" for spec in sorted(CLASSES.values()))])
 
 
-def _written() -> Sequence[str]:
+def written() -> Sequence[str]:
     """The ``.d.ts`` files of the classes in JavaScript, by name."""
     prelude = resources.files("sojourn.scripting") / "prelude"
     if not prelude.is_dir():
