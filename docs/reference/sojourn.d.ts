@@ -286,6 +286,21 @@ declare function require(name: string): any;
 declare const module: { exports: any };
 declare let exports: any;
 
+/** What goes into a `ScriptRunner` and comes out of it. */
+type Primitive = undefined | null | boolean | number | string | bigint;
+
+/** How a `ScriptRunner` runs its script. */
+interface ScriptRunnerOptions {
+  /** `ije` by default; a realm's own where `realm` is given. */
+  runtime?: 'ije' | 'v8';
+  /** The realm in which it runs: the script's own by default, or one that names it in `runnersFrom`. */
+  realm?: string;
+  /** Go on with a stateful session that this session has made through a `ScriptRunner`. */
+  sessionId?: string;
+  /** Milliseconds to wait while that session is busy; without it a busy one is an error at once. */
+  waitTimeout?: number;
+}
+
 /** One session, as `engine.sessionManager.getStatistics()` shows it. Durations in milliseconds. */
 interface SessionStatistics {
   readonly id: string;
@@ -741,6 +756,8 @@ declare class ScriptRunner {
    */
   constructor(fileId: string | number, options?: ScriptRunnerOptions);
 }
+declare module "@nginstack/engine/lib/runner/ScriptRunner" { export = ScriptRunner; }
+declare module "@nginstack/engine/lib/runner/ScriptRunner.js" { export = ScriptRunner; }
 declare module "@nginstack/engine/lib/script/ScriptRunner" { export = ScriptRunner; }
 declare module "@nginstack/engine/lib/script/ScriptRunner.js" { export = ScriptRunner; }
 declare module "@nginstack/engine/lib/session/ScriptRunner" { export = ScriptRunner; }

@@ -24,7 +24,7 @@ class _Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     wait_timeout: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
-@exposed("ScriptRunner", "lib/script/ScriptRunner", "lib/session/ScriptRunner")
+@exposed("ScriptRunner", "lib/runner/ScriptRunner", "lib/script/ScriptRunner", "lib/session/ScriptRunner")
 class ScriptRunner(HostClass):
     """Runs a script in an environment of its own, as a session of its own, which begins as nobody.
 
