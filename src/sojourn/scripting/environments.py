@@ -39,6 +39,7 @@ class Environment:
         "kept",
         "kind",
         "look_at",
+        "plain",
         "principal",
         "realm",
         "session",
@@ -73,6 +74,8 @@ class Environment:
         #: Whether it works for nobody that is known, and from which address block.
         self.anonymous = False
         self.block = ""
+        #: Whether a file was run in it as a plain global script, whose declarations are still there.
+        self.plain = False
         #: When to ask whether the session of an idle one still lives.
         self.look_at = 0
 
@@ -126,6 +129,7 @@ class Environment:
         try:
             await self.renew_kept(None)
             await self.worker.reset()
+            self.plain = False
         except SojournError as error:
             self.doom(error.reason if isinstance(error, EnvironmentLost) else "reset")
             return False

@@ -213,8 +213,12 @@ class Runner:
 
     async def _run(self, held: Held, *, checked: bool = True) -> Value:
         source = await self._caller.service.sources.find(self._uri, self.session.realm)
-        value = await held.execute(source.task)
-        self._ran = held.environment
+        environment, task = held.environment, source.task
+        if not environment.plain:
+            # The first time all that the file declares becomes global, also the functions of strict code.
+            environment.plain, task = True, Script(source.code, source.uri)
+        value = await held.execute(task)
+        self._ran = environment
         return check_primitive(value, "the result of the script") if checked else value
 
     def _scripts(self) -> Sequence[str]:

@@ -37,6 +37,7 @@ SCRIPTS = {
     "area.js": "var runs = (typeof runs === 'undefined' ? 0 : runs) + 1;\nfunction area(w, h) { return w * h; }\nruns",
     "who.js": "`${session.userName} ${session.userKey} ${session.scope} ${session.hasRequest()} ${session.realm}`",
     "object.js": "({ a: 1 })",
+    "strict.js": "'use strict';\nconst by = 2;\nfunction twice(n) { return n * by; }\nby",
     "promise.js": "Promise.resolve(7)",
     "loop.js": "for (;;);",
     "broken.js": "function f() {\n  throw new RangeError('too far');\n}\nf()",

@@ -57,6 +57,19 @@ async def test_functions_are_called_after_one_run_of_the_script(anna: Caller) ->
     await fails(anna, "runner('area.js').callFunction('none')", "ScriptFailed")
 
 
+async def test_strict_scripts_have_global_functions_and_run_again(anna: Caller) -> None:
+    assert await anna(
+        "const r = runner('strict.js'); [r.callFunction('twice', 4), r.run(), r.run(), r.evaluate('by')]"
+    ) == [
+        8,
+        2,
+        2,
+        2,
+    ]
+    sid = await anna("const r = runner('strict.js', {realm: 'desk'}); r.run(); r.sessionId")
+    assert await anna(f"runner('strict.js', {{sessionId: '{sid!s}'}}).callFunction('twice', 5)") == 10
+
+
 async def test_globals_go_in_and_out_and_clear_removes_them(anna: Caller) -> None:
     assert await anna(
         "const r = runner('area.js'); r.publishGlobalProperty('x', 1); const before = r.readGlobalProperty('x');"
