@@ -132,7 +132,12 @@ class Engine:
         if server_id is not None:
             self.rules.sessions.transients.session_tokens.run = server_id.run
         return Application(
-            self.rules, self.deployment, Runner(self.rules), server_id, scripts=self.scripts, routes=self.routes
+            self.rules,
+            self.deployment,
+            Runner(self.rules, self.scripts),
+            server_id,
+            scripts=self.scripts,
+            routes=self.routes,
         )
 
     def warm_up(self) -> None:

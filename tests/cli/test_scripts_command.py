@@ -148,3 +148,14 @@ def test_check_finds_what_is_no_javascript_and_what_nobody_finds(line: Line, scr
     assert "scripts/bad.js:2: SyntaxError" in line.run("scripts", "check").stdout
     said = [one["message"] for one in json.loads(done.stdout)["problems"] if one["file"] == "scripts/on-ije/only.js"]
     assert [message.rpartition("(")[2] for message in said] == ["ije)"]
+
+
+def test_a_pipeline_whose_script_is_not_there_is_a_problem_of_the_project(line: Line, scripts: Path) -> None:
+    step = "  - {step: price, component: script, params: {script: 'ufs:/price.js'}}"
+    text = f"pipeline: price\nversion: '1.0'\nrealm: acme\ntrigger: {{type: rest}}\nflow:\n{step}\n"
+    (line.project / "pipelines" / "price.yaml").write_text(text)
+    done = line.run("check")
+    assert done.exit_code == 1
+    assert "pipelines/price.yaml:6: step 'price': there is no script ufs:/price.js" in done.stdout
+    (scripts / "price.js").write_text("message")
+    assert line.run("check").exit_code == 0

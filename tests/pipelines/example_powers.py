@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sojourn.core import json
 from sojourn.core.json import Json
 from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Op, apply
 from sojourn.model.user import Account
-from sojourn.pipelines.errors import NoSession, StepFailed
-from sojourn.pipelines.powers import TokenOrder
+from sojourn.pipelines.errors import NoSession, ScriptStepFailed, StepFailed
+from sojourn.pipelines.powers import ScriptOrder, TokenOrder
 
 CLAIMS: Mapping[str, Json] = {"sub": "ana", "realm": "acme"}
 ACCOUNT = Account(key=7, directory="main", name="ana", scopes=frozenset({"cart.read", "cart.write"}))
+
+
+def _price(order: ScriptOrder) -> Json:
+    message: Any = order.message
+    return {"total": sum(item["qty"] * item["price"] for item in message["items"])}
+
+
+def _discount(order: ScriptOrder) -> Json:
+    message: Any = order.message
+    percent: Any = order.parameters["percent"]
+    return {"total": message["total"] * (100 - percent) // 100}
+
+
+def _note(order: ScriptOrder) -> Json:
+    return order.message
+
+
+def _refuse(order: ScriptOrder) -> Json:
+    raise ScriptStepFailed(f"{order.script}: Error: out of stock")
+
+
+def _missing(order: ScriptOrder) -> Json:
+    raise ScriptStepFailed(f"{order.script}: HttpError: no such cart", 404)
+
+
+#: What the scripts of the examples do.
+SCRIPTS: Mapping[str, Callable[[ScriptOrder], Json]] = {
+    "ufs:/price.js": _price,
+    "ufs:/discount.js": _discount,
+    "ufs:/note.js": _note,
+    "ufs:/refuse.js": _refuse,
+    "ufs:/missing.js": _missing,
+}
 
 
 class ExamplePowers:
@@ -41,6 +75,9 @@ class ExamplePowers:
 
     async def generate(self, order: TokenOrder) -> str:
         return f"token of {order.claims}"
+
+    async def run_script(self, order: ScriptOrder) -> Json:
+        return SCRIPTS[order.script](order)
 
     async def revoke(self) -> None:
         if self._fields is None:

@@ -175,7 +175,7 @@ def _parameter(field: msgspec.structs.FieldInfo, hint: Any) -> Parameter:
         attribute=field.name,
         name=field.encode_name,
         type=_type_name(hint.__origin__),
-        default="" if field.required else _default_text(field.default),
+        default="" if field.required else _default_text(_default(field)),
         description=metas[0].description,
         template=extra.get("template"),
     )
@@ -196,6 +196,10 @@ def _variant_name(schema: Mapping[str, Any]) -> str:
     names = {"string": "text", "array": "list", "integer": "integer", "number": "number"}
     kind = str(schema.get("type", "any JSON"))
     return names.get(kind, kind)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 def _default_text(default: Any) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sojourn.config.problems import ConfigError, Problem
 from sojourn.config.project import Project
+from sojourn.model.file_path import FilePath, parse_reference
+from sojourn.pipelines.components.script import Script
 from sojourn.pipelines.loader import read_plans
-from sojourn.pipelines.model import WEB, Plan
+from sojourn.pipelines.model import WEB, Plan, walk
 from sojourn.pipelines.routes import Route, RouteTaken, RouteTree
+from sojourn.scripting.routes.linter import exists
 
 _NO_PARAMS: Mapping[str, str] = {}
 
@@ -94,9 +97,24 @@ def load_pipelines(project: Project) -> Deployment:
     return deployment
 
 
+def _scripts(project: Project, plan: Plan) -> Iterator[Problem]:
+    """The steps whose script is not on disk; what the engine database has is known when it is run."""
+    for step in walk(plan.flow):
+        params = step.bound.params
+        place = parse_reference(params.script) if isinstance(params, Script) else None
+        if (
+            isinstance(place, FilePath)
+            and place.system == "ufs"
+            and not exists(project, place.uri.removeprefix("ufs:/"))
+        ):
+            message = f"step {step.name!r}: there is no script {place.uri}"
+            yield Problem(step.file, step.line, message)
+
+
 def _read(project: Project) -> tuple[Deployment | None, Sequence[Problem]]:
     problems: list[Problem] = []
     plans = read_plans(project.settings.project, project.realms, problems)
+    problems.extend(problem for plan in plans for problem in _scripts(project, plan))
     try:
         deployment = Deployment(plans, sorted(problems))
     except ConfigError as clash:

@@ -15,7 +15,7 @@ from sojourn.model.field import Changed, Op
 from sojourn.pipelines.errors import FlowError, InvalidCredentials
 from sojourn.pipelines.execution import Frame
 from sojourn.pipelines.masking import masked
-from sojourn.pipelines.powers import TokenOrder
+from sojourn.pipelines.powers import ScriptOrder, TokenOrder
 
 SessionType = Literal["LOCAL", "GLOBAL"]
 LogLevel = Literal["DEBUG", "INFO", "WARN", "ERROR"]
@@ -166,6 +166,19 @@ class Revoke(msgspec.Struct, frozen=True):
         """Apply it."""
         await frame.execution.powers.revoke()
         return message
+
+
+class RunScript(msgspec.Struct, frozen=True):
+    """Run a script of the project; its last value is the message that goes on."""
+
+    script: str
+    parameters: Mapping[str, Json] = {}
+
+    async def apply(self, frame: Frame, message: Json) -> Json:
+        """Apply it; raises :class:`ScriptStepFailed` for what the script throws."""
+        execution = frame.execution
+        order = ScriptOrder(self.script, message, self.parameters, execution.key, execution.deadline)
+        return await execution.powers.run_script(order)
 
 
 class Log(msgspec.Struct, frozen=True):

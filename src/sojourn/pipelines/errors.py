@@ -54,6 +54,12 @@ class StepFailed(FlowError):
     code = "pipeline.step_failed"
 
 
+class ScriptStepFailed(StepFailed):
+    """The script of this step has failed."""
+
+    code = "pipeline.script_failed"
+
+
 class ExpressionFailed(StepFailed):
     """An expression could not be evaluated for this message."""
 

@@ -80,6 +80,11 @@ class Execution:
         """The present instant."""
         return self._clock.now()
 
+    @property
+    def deadline(self) -> float:
+        """When its time is up, by the clock that it was given."""
+        return self._deadline
+
     def enter_step(self) -> None:
         """Count a step; raises :class:`ExecutionOver` when time or steps are used up."""
         self._steps += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -9,10 +10,12 @@ from msgspec import UNSET
 
 from sojourn.config.problems import Problem, Severity
 from sojourn.core.errors import SojournError
+from sojourn.model.file_path import BadPath, parse_reference
 from sojourn.model.realm import RealmConfig
 from sojourn.pipelines.components.assertion import Assert
 from sojourn.pipelines.components.jwt import Jwt, Operation, duration, scope_list
 from sojourn.pipelines.components.login import Login
+from sojourn.pipelines.components.script import Script
 from sojourn.pipelines.components.session_management import Kind, SessionManagement, field_names
 from sojourn.pipelines.components.session_management import Operation as Act
 from sojourn.pipelines.components.session_operands import expected_versions, increment_text, patch_text
@@ -21,6 +24,9 @@ from sojourn.pipelines.issuing import lifetime
 from sojourn.pipelines.model import WEB, Plan, Step, walk
 from sojourn.pipelines.numbers import is_error_status, whole
 from sojourn.pipelines.powers import TokenOrder
+from sojourn.pipelines.scripts import MESSAGE
+
+_IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
 
 
 class _Subject(NamedTuple):
@@ -170,6 +176,23 @@ def _error_codes(subject: _Subject) -> Iterator[Problem]:
                 yield _problem(step, f"errorCode {params.error_code!r} is no status from 400 to 599")
 
 
+def _scripts(subject: _Subject) -> Iterator[Problem]:
+    for step in subject.steps():
+        params = step.bound.params
+        if not isinstance(params, Script):
+            continue
+        try:
+            parse_reference(params.script)
+        except BadPath as error:
+            yield _problem(step, error.message)
+            continue
+        if not params.script.startswith(("ufs:/", "vfs:")):
+            yield _problem(step, f"{params.script!r} is no script: write ufs:/… or vfs:/…")
+        for name in params.parameters:
+            if name == MESSAGE or not _IDENTIFIER.fullmatch(name):
+                yield _problem(step, f"parameter {name!r} is no name of a global variable of its own")
+
+
 def _check_life(params: Jwt, realm: RealmConfig) -> None:
     lifetime(TokenOrder(expires_in=whole(params.expires_in, "expiresIn")), realm)
 
@@ -213,4 +236,5 @@ _RULES: tuple[_Rule, ...] = (
     _grants,
     _lifetimes,
     _error_codes,
+    _scripts,
 )

@@ -27,6 +27,21 @@ class TokenOrder(msgspec.Struct, frozen=True):
     renew: bool = False
 
 
+class ScriptOrder(msgspec.Struct, frozen=True):
+    """What a script step wants."""
+
+    #: The script: ``ufs:/price.js``.
+    script: str
+    #: What it finds as ``message``.
+    message: Json
+    #: Its other global variables.
+    parameters: Mapping[str, Json]
+    #: Key of the execution.
+    execution_key: str
+    #: When the execution's time is up, by ``time.monotonic()``.
+    deadline: float
+
+
 class Powers(Protocol):
     """The acts behind the effects; always in the realm, and for the session, of one execution."""
 
@@ -58,4 +73,12 @@ class Powers(Protocol):
 
     async def revoke(self) -> None:
         """End the session of the request's token; raises ``StepFailed`` without one."""
+        ...
+
+    async def run_script(self, order: ScriptOrder) -> Json:
+        """The last value of a script that acts as the session of the request's token, the message when there is none.
+
+        Raises ``ScriptStepFailed`` for what the script throws and for a value that is no message; ``EnvironmentLost``,
+        ``EnvironmentsExhausted``, ``SessionEnded``, ``StaleSession``.
+        """
         ...

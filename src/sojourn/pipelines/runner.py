@@ -24,6 +24,7 @@ from sojourn.pipelines.model import Plan
 from sojourn.pipelines.replies import error_reply, normal_reply, timeout_reply
 from sojourn.pipelines.request import PipelineReply, PipelineRequest, input_message
 from sojourn.pipelines.session_powers import Caller, SessionPowers
+from sojourn.scripting.service import Scripts
 
 _logger = logging.getLogger("sojourn.pipelines")
 
@@ -31,8 +32,9 @@ _logger = logging.getLogger("sojourn.pipelines")
 class Runner:
     """Executes the plans of one engine."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, scripts: Scripts | None = None) -> None:
         self._rules = rules
+        self._scripts = scripts
 
     async def run(  # noqa: PLR0917 - the gateway's findings, in the order in which it finds them
         self,
@@ -51,7 +53,7 @@ class Runner:
         (``SessionEnded``, ``StaleSession``, ``StoreBusy`` …) unless the flow catches it.
         """
         message: Json = input_message(request, parse_json=plan.trigger.type == "rest")
-        powers = SessionPowers(self._rules, plan.trigger, Caller(realm, access, api_key, device))
+        powers = SessionPowers(self._rules, plan.trigger, Caller(realm, access, api_key, device), self._scripts)
         if access is None or access.transient is not None:
             # Without a record there is nothing to take turns at.
             return await self._run(plan, request.execution_key, powers, message)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import SojournError, TooManyTries
 from sojourn.core.json import Json
+from sojourn.engine import live
 from sojourn.engine.access import Access
 from sojourn.engine.keys.apikeys import ApiKey
 from sojourn.engine.rules import Rules
@@ -16,10 +17,12 @@ from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, EndReason, Session
 from sojourn.model.user import Account
-from sojourn.pipelines.errors import NoSession, StepFailed
+from sojourn.pipelines.errors import NoSession, NotInTestRun, StepFailed
 from sojourn.pipelines.issuing import Login, account_login, external_login, lifetime
 from sojourn.pipelines.model import Trigger
-from sojourn.pipelines.powers import TokenOrder
+from sojourn.pipelines.powers import ScriptOrder, TokenOrder
+from sojourn.pipelines.scripts import run_step
+from sojourn.scripting.service import Scripts
 
 #: Logins that one execution may try.
 MOST_LOGINS = 5
@@ -38,10 +41,11 @@ class Caller(NamedTuple):
 class SessionPowers:
     """The :class:`~sojourn.pipelines.powers.Powers` of one deployed execution."""
 
-    __slots__ = ("_account", "_made", "_rules", "_tries", "_trigger", "caller")
+    __slots__ = ("_account", "_made", "_rules", "_scripts", "_tries", "_trigger", "caller")
 
-    def __init__(self, rules: Rules, trigger: Trigger, caller: Caller) -> None:
+    def __init__(self, rules: Rules, trigger: Trigger, caller: Caller, scripts: Scripts | None = None) -> None:
         self._rules = rules
+        self._scripts = scripts
         self._trigger = trigger
         #: Who called.
         self.caller = caller
@@ -92,6 +96,20 @@ class SessionPowers:
         if self.caller.access is None:
             raise StepFailed("the request has no token", 401)
         await self._rules.sessions.end(self.caller.access, "logout")
+
+    async def run_script(self, order: ScriptOrder) -> Json:
+        """Run a script as the session of the request's token, or as nobody."""
+        caller = self.caller
+        access = caller.access or self._rules.sessions.transients.open_nobody(caller.realm, caller.device, "python")
+        session = live.Session(self._rules, access)
+        if self._scripts is None:
+            raise NotInTestRun("there is nothing here that runs scripts")
+        try:
+            return await run_step(self._scripts, session, order)
+        finally:
+            if caller.access is not None and session.access is not access:
+                # Where the script has logged in, the execution goes on as that user.
+                self.caller = caller._replace(access=session.access)
 
     async def discard(self) -> None:
         """End the session that this execution made, when its token is not handed out."""

@@ -17,7 +17,7 @@ from sojourn.pipelines.execution import Execution, Frame
 from sojourn.pipelines.flow import run_flow
 from sojourn.pipelines.local import LocalSession
 from sojourn.pipelines.model import Plan
-from sojourn.pipelines.powers import TokenOrder
+from sojourn.pipelines.powers import ScriptOrder, TokenOrder
 from sojourn.pipelines.runner import metadata
 
 _NO_GLOBALS: Mapping[str, str] = {}
@@ -104,6 +104,10 @@ class NoPowers:
     async def revoke(self) -> None:
         """There are no tokens."""
         raise NotInTestRun("a test run has no token: REVOKE works in a deployed pipeline")
+
+    async def run_script(self, order: ScriptOrder) -> Json:
+        """There is no engine that could run one."""
+        raise NotInTestRun(f"a test run runs no script: {order.script} works in a deployed pipeline")
 
 
 def _no_session() -> NoReturn:

@@ -9,6 +9,7 @@ from sojourn.pipelines.components import (
     jwt,
     log,
     login,
+    script,
     session_management,
     throw_error,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "jwt",
     "log",
     "login",
+    "script",
     "session_management",
     "throw_error",
 ]

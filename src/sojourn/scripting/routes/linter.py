@@ -160,13 +160,14 @@ def _script(one: Given, key: str, reference: Script | None, *step: int) -> Itera
     except (BadScript, BadScope) as error:
         yield one.problem(key, error.message, *step)
         return
-    if spelled.startswith("ufs:") and not _exists(one.project, spelled.removeprefix("ufs:/")):
+    if spelled.startswith("ufs:") and not exists(one.project, spelled.removeprefix("ufs:/")):
         yield one.problem(key, f"there is no script {shown(reference)}", *step)
     elif not spelled.startswith(("ufs:", "vfs:")):
         yield one.problem(key, f"{shown(reference)} is no script: write ufs:/… or vfs:/…", *step)
 
 
-def _exists(project: Project, path: str) -> bool:
+def exists(project: Project, path: str) -> bool:
+    """Whether a root of ``ufs:`` has a file at this escaped path, without a slash before it."""
     names = [unquote(name) for name in path.split("/")]
     roots = (project.settings.project / root for root in project.settings.scripts.roots)
     return any(_is_file(root, names) for root in roots)
