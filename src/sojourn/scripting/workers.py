@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sojourn.config.settings import ScriptSettings
 from sojourn.core.errors import SojournError
 from sojourn.model.realm import Realm
+from sojourn.scripting.errors import RuntimeMissing
 from sojourn.scripting.runtime import Limits, Runtime, RuntimeName, Worker
 
 _log = logging.getLogger(__name__)
@@ -153,6 +154,8 @@ class Workers:
         return worker
 
     async def _runtime(self, name: RuntimeName) -> Runtime:
+        if name not in self._openers:
+            raise RuntimeMissing
         opening = self._runtimes.get(name)
         if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
             opening = self._runtimes[name] = asyncio.create_task(_opened(self._openers[name]))

@@ -40,6 +40,7 @@ REALMS: dict[str, dict[str, Any]] = {
     "pool": {"maxInactiveTime": 60_000, "maxLifeTime": 600_000},
     "other": {},
     "shared": {"cleanupEnvironment": False},
+    "tight": {"environmentType": "stateful", "scriptMemory": 8 << 20},
     "quick": {"scriptCpu": 300, "scriptTimeout": 400},
     "quickdesk": {"scriptCpu": 300, "scriptTimeout": 400, "environmentType": "stateful"},
 }

@@ -6,10 +6,11 @@ import pytest
 
 from sojourn.core.errors import StaleSession
 from sojourn.engine.live import Session
-from sojourn.scripting.errors import ScriptFailed
+from sojourn.scripting.errors import EnvironmentLost, ScriptFailed, ScriptOutOfMemory
 from sojourn.scripting.order import Trace
 from sojourn.scripting.run import MOST_HANDLES, TooManyHandles
 from tests.scripting.environments.conftest import PASSWORD, House
+from tests.scripting.environments.test_stateful_environments import until
 
 pytestmark = pytest.mark.anyio
 
@@ -137,3 +138,31 @@ async def transient(house: House, realm: str) -> Session:
     assert place is not None
     access = await house.rules.sessions.standalone.begin(place, maker=None, what="test")
     return Session(house.rules, access)
+
+
+async def test_a_runner_that_a_script_holds_is_stale_after_a_login(house: House) -> None:
+    session = await house.session("desk", "ana")
+    held = (
+        "var ScriptRunner = require('@nginstack/engine/lib/script/ScriptRunner');"
+        "var runner = new ScriptRunner('ufs:/hello.js', {realm: session.realm});"
+    )
+    stale = "(() => { try { return runner.run() } catch (e) { return [e.name, e.code] } })()"
+    assert await house.run(session, f"{held} runner.run()") == f"hello {session.realm.name}"
+    assert await house.run(session, f"{held} {login('ana')} && {stale}") == [
+        "StaleSession",
+        "session.stale",
+    ]
+    assert await house.run(session, stale) == ["StaleSession", "session.stale"]
+    await until(lambda: house.live.get("running", 0) == 0)
+
+
+async def test_the_memory_of_an_environment_is_that_of_its_realm(house: House) -> None:
+    tight, wide = await house.session("tight"), await house.session("desk")
+    eat = "var held = []; for (let n = 0; n < 24; n++) held.push(new Array(131072).fill(n + 0.5)); held.length"
+    assert await house.run(wide, eat) == 24
+    with pytest.raises((ScriptOutOfMemory, EnvironmentLost)):
+        await house.run(tight, "var held = []; for (;;) held.push(new Array(131072).fill(held.length + 0.5))")
+    done = await house.execute(tight, "typeof held")
+    assert done.value == "undefined"
+    assert done.renewed
+    assert await house.run(wide, "held.length") == 24
