@@ -136,3 +136,19 @@ async def test_the_audit_log_names_operator_and_change(engine: Engine, admin: Cl
     assert event.actor.startswith("op-")
     assert event.session
     assert event.address
+
+
+async def test_health_names_a_script_whose_last_good_version_is_in_use(engine: Engine, admin: Client) -> None:
+    file = engine.project.settings.project / "scripts" / "x.js"
+    file.parent.mkdir(exist_ok=True)
+    realm = engine.realm("acme")
+    for text in ("1", "let = ;"):
+        file.write_text(text)
+        assert (await engine.scripts.sources.find("ufs:/x.js", realm)).code == "1"
+    ready = await admin.get("/health/ready")
+    assert ready.status == 200
+    (said,) = ready.json()["project"]
+    assert said.startswith("ufs:/x.js: SyntaxError")
+    file.write_text("2")
+    await engine.scripts.sources.find("ufs:/x.js", realm)
+    assert (await admin.get("/health/ready")).json()["project"] == []

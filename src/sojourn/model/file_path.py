@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple, cast
 from urllib.parse import quote, unquote
 
@@ -92,6 +93,7 @@ class FileKey(NamedTuple):
         return f"vfs:ikey?{self.key}"
 
 
+@lru_cache(maxsize=2_048)
 def parse_reference(reference: str | int) -> FilePath | FileKey:
     """What ``ufs:/…``, ``vfs:/…``, ``vfs:ikey?123`` or a number (a key) names; raises :class:`BadPath`."""
     if isinstance(reference, int):
@@ -104,6 +106,7 @@ def parse_reference(reference: str | int) -> FilePath | FileKey:
     return parse_path(rest, cast("FileSystem", system))
 
 
+@lru_cache(maxsize=2_048)
 def parse_path(text: str, system: FileSystem) -> FilePath:
     """The path ``/folder/name.js``, perhaps with percent escapes; raises :class:`BadPath`."""
     if not text.startswith("/") or len(text) > MAX_PATH * 3:

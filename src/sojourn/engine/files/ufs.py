@@ -16,6 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -142,18 +143,17 @@ def _size(known: _Known | None) -> int:
     return len(known.file.content) if known is not None and known.file is not None else 0
 
 
-def _stamp(root: Path, names: Sequence[str]) -> Stamp | None:
+def _stamp(root: Path, names: tuple[str, ...]) -> Stamp | None:
     """What the disk says of each name on the way, None when one is not there."""
-    found = []
-    path = root
     try:
-        found.append(_facts(root.stat()))
-        for name in names:
-            path /= name
-            found.append(_facts(path.lstat()))
+        return (_facts(root.stat()), *[_facts(place.lstat()) for place in _way(root, names)])
     except (OSError, ValueError):
         return None
-    return tuple(found)
+
+
+@lru_cache(maxsize=_MOST_FILES)
+def _way(root: Path, names: tuple[str, ...]) -> Sequence[Path]:
+    return [root.joinpath(*names[: depth + 1]) for depth in range(len(names))]
 
 
 def _facts(info: os.stat_result) -> tuple[int, ...]:

@@ -129,7 +129,7 @@ class Sources:
     def _text(self, file: File) -> Source:
         known = self._good.get(file.place)
         if known is not None and (known.digest, known.key, known.mime) == (file.digest, file.key, file.mime):
-            source = known._replace(version=file.version)
+            source = known if known.version == file.version else known._replace(version=file.version)
         else:
             source = _decoded(file)
         self._good[file.place] = source
