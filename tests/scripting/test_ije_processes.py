@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -132,6 +133,36 @@ async def test_many_are_opened_and_closed_at_once(ije: Runtime) -> None:
     assert found == list(range(12))
     await asyncio.gather(*(one.close() for one in opened))
     assert not any(one.alive for one in opened)
+
+
+async def test_orders_wait_for_a_zygote_that_is_busy(anyio_backend: str) -> None:
+    runtime = await open_runtime()
+    opened = [await runtime.open(LIMITS) for _ in range(3)]
+    zygote = int(status(opened[0].pid)["PPid"])
+    os.kill(zygote, signal.SIGSTOP)
+    for _ in range(2000):
+        opened[0]._handle.kill()  # type: ignore[attr-defined]
+    waiting = asyncio.create_task(runtime.open(LIMITS))
+    await asyncio.sleep(0.05)
+    os.kill(zygote, signal.SIGCONT)
+    assert await outcome(await waiting, "1") == 1
+    assert [one.alive for one in opened] == [False, True, True]
+    await runtime.close()
+
+
+async def test_a_fork_that_is_refused_harms_no_other(
+    ije: Runtime, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outcome(worker, "var keep = 5")
+    with monkeypatch.context() as without_descriptor:
+        without_descriptor.setattr(socket, "send_fds", lambda end, messages, _: end.send(messages[0]))
+        with pytest.raises(EnvironmentLost) as caught:
+            await ije.open(LIMITS)
+    assert caught.value.reason == "refused"
+    assert await outcome(worker, "keep") == 5
+    other = await ije.open(LIMITS)
+    assert await outcome(other, "1") == 1
+    await other.close()
 
 
 async def test_local_time_is_that_of_the_server(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:

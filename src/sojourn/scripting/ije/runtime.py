@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from contextlib import suppress
 from typing import Any, Final, Literal, Self
 
@@ -83,6 +84,7 @@ class _Zygote:
         self._process = process
         self._control = control
         self._last = 0
+        self._orders: deque[tuple[bytes, socket.socket | None]] = deque()
         self._forked: dict[int, asyncio.Future[int]] = {}
         self._handles: dict[int, Handle] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -137,19 +139,33 @@ class _Zygote:
 
     def _kill(self, number: int) -> None:
         if not self.gone and number in self._handles:
-            try:
-                self._order({"op": "kill", "worker": number})
-            except OSError:
-                self._lose()
+            self._order({"op": "kill", "worker": number})
 
     def _order(self, order: dict[str, Any], end: socket.socket | None = None) -> None:
         if self.gone:
             raise ConnectionError("the zygote is gone")
-        message = [json.dumps(order).encode()]
-        if end is None:
-            self._control.send(message[0])
-        else:
-            socket.send_fds(self._control, message, [end.fileno()])
+        self._orders.append((json.dumps(order).encode(), None if end is None else end.dup()))
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Send the orders that wait; when there is no room the rest goes as soon as there is."""
+        while self._orders:
+            message, end = self._orders[0]
+            try:
+                if end is None:
+                    self._control.send(message)
+                else:
+                    socket.send_fds(self._control, [message], [end.fileno()])
+            except BlockingIOError:
+                asyncio.get_running_loop().add_writer(self._control, self._hand_over)
+                return
+            except OSError:
+                self._lose()
+                return
+            self._orders.popleft()
+            if end is not None:
+                end.close()
+        asyncio.get_running_loop().remove_writer(self._control)
 
     def _told(self) -> None:
         try:
@@ -168,6 +184,8 @@ class _Zygote:
             forked = self._forked.get(message["worker"])
             if forked is not None and not forked.done():
                 forked.set_result(message["pid"])
+        elif "refused" in message:
+            self._refuse(message["worker"], message["refused"])
         elif "ended" in message:
             self._mourn(message["worker"], _how(message["ended"]))
         elif not self._ready.done():
@@ -175,6 +193,13 @@ class _Zygote:
                 self._ready.set_exception(RuntimeMissing(message["missing"]))
             else:
                 self._ready.set_result(None)
+
+    def _refuse(self, number: int, why: str) -> None:
+        _log.error("no worker of ije can be made: %s", why)
+        forked = self._forked.get(number)
+        if forked is not None and not forked.done():
+            forked.set_exception(EnvironmentLost("refused"))
+        self._mourn(number, "refused")
 
     def _mourn(self, number: int, how: str) -> None:
         handle = self._handles.pop(number, None)
@@ -187,7 +212,12 @@ class _Zygote:
             return
         self.gone = True
         asyncio.get_running_loop().remove_reader(self._control)
+        asyncio.get_running_loop().remove_writer(self._control)
         self._control.close()
+        for _, end in self._orders:
+            if end is not None:
+                end.close()
+        self._orders.clear()
         self._process.kill()
         for number in list(self._handles):
             self._mourn(number, "killed")

@@ -60,8 +60,13 @@ class Zygote:
             return False
         order = json.loads(message)
         if order["op"] == "fork":
-            self._fork(order["worker"], handed[0], order["memory"])
-            os.close(handed[0])
+            try:
+                self._fork(order["worker"], handed[0], order["memory"])
+            except (OSError, IndexError) as error:
+                # No more processes, or no descriptor: that is said, and the others live on.
+                self._tell({"worker": order["worker"], "refused": repr(error)})
+            for end in handed:
+                os.close(end)
         else:
             self._kill(order["worker"])
         return True
