@@ -2,7 +2,6 @@
 
 import os
 import re
-from typing import Any
 
 import pytest
 
@@ -51,10 +50,10 @@ async def test_nothing_of_the_servers_process_is_among_them(desk: Desk, monkeypa
     assert await desk("EngineEnv.read", "PATH") is None
 
 
-@pytest.mark.parametrize("args", [("", "x"), ("x" * 101, "x"), ("x", "x" * 8_193), ("x", 1), (1, "x"), ("x",)])
-async def test_texts_have_bounds(desk: Desk, args: tuple[Any, ...]) -> None:
-    with pytest.raises(BadArgument):
-        await desk("EngineEnv.write", *args)
+async def test_texts_have_bounds(desk: Desk) -> None:
+    for args in (("", "x"), ("x" * 101, "x"), ("x", "x" * 8_193), ("x", 1), (1, "x"), ("x",)):
+        with pytest.raises(BadArgument):
+            await desk("EngineEnv.write", *args)
 
 
 async def test_there_are_not_endlessly_many(desk: Desk) -> None:

@@ -42,19 +42,16 @@ async def test_a_write_on_condition_says_when_it_came_too_late(desk: Desk) -> No
     assert await desk("SessionFields.get", "seat") == "12B"
 
 
-@pytest.mark.parametrize(
-    ("value", "kept"),
-    [
+async def test_a_value_is_kept_as_json(desk: Desk) -> None:
+    for value, kept in (
         (datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC), "2026-01-02T03:04:05.678Z"),
         ({"a": UNDEFINED, "b": [UNDEFINED, BigInt(7)]}, {"b": [None, 7]}),
         (BigInt(2**80), 2**80),
         ({"$": 1}, {"$": 1}),
         ("é\x00😀", "é\x00😀"),
-    ],
-)
-async def test_a_value_is_kept_as_json(desk: Desk, value: Any, kept: Any) -> None:
-    await desk("SessionFields.put", {"value": value})
-    assert await desk("SessionFields.get", "value") == kept
+    ):
+        await desk("SessionFields.put", {"value": value})
+        assert await desk("SessionFields.get", "value") == kept
 
 
 async def test_a_decimal_comes_back_as_a_number(desk: Desk) -> None:
@@ -64,9 +61,8 @@ async def test_a_decimal_comes_back_as_a_number(desk: Desk) -> None:
     assert (found, type(found)) == (0.3, float)
 
 
-@pytest.mark.parametrize(
-    ("call", "error"),
-    [
+async def test_what_cannot_be_kept_is_refused(desk: Desk) -> None:
+    calls: list[tuple[tuple[Any, ...], type[Exception]]] = [
         (("put", {"a": UNDEFINED}), BadArgument),
         (("put", {"a": {"b": [b"x"]}}), BadArgument),
         (("put", {"a": float("nan")}), InvalidJson),
@@ -76,12 +72,11 @@ async def test_a_decimal_comes_back_as_a_number(desk: Desk) -> None:
         (("increment", "a", "1"), BadArgument),
         (("increment", "a", float("inf")), BadOperand),
         (("put", {"a": "x" * 2_000_000}), FieldLimit),
-    ],
-)
-async def test_what_cannot_be_kept_is_refused(desk: Desk, call: tuple[Any, ...], error: type[Exception]) -> None:
-    with pytest.raises(error):
-        await desk(f"SessionFields.{call[0]}", *call[1:])
-    assert await desk("SessionFields.all") == {}
+    ]
+    for (name, *args), error in calls:
+        with pytest.raises(error):
+            await desk(f"SessionFields.{name}", *args)
+        assert await desk("SessionFields.all") == {}
 
 
 async def test_a_request_without_a_session_has_none_unless_it_can_be_given_one(open_desk: Open) -> None:

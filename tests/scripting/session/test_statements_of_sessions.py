@@ -244,6 +244,20 @@ async def test_21_25_26_a_request_is_there_or_it_is_not(stage: Theatre) -> None:
     assert told == [False, "object", "request.unavailable"]
 
 
+#: The example of the class page, letter for letter.
+SEED = """\
+if (session.hasRequest()) {
+  const isLocalHost = request.remoteAddress == '127.0.0.1';
+}
+"""
+
+
+async def test_the_example_of_the_class_page_runs_unchanged(stage: Theatre) -> None:
+    session = await stage.session()
+    for exchange in (None, request()):
+        await stage.play(session, SEED, exchange=exchange)
+
+
 async def test_21_27_no_time_at_all_and_five_minutes(stage: Theatre) -> None:
     session = await stage.session()
     assert await stage.play(session, f"{LOGIN} session.setTimeout(0); session.userName") == "anna"
