@@ -19,6 +19,7 @@ from sojourn.core.errors import (
 from sojourn.core.json import encode
 from sojourn.http.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
 from sojourn.http.wire import WHOLE, Header, Scope, Send
+from sojourn.scripting.errors import EnvironmentLost
 
 JSON: Header = (b"content-type", b"application/json")
 NO_STORE: Header = (b"cache-control", b"no-store")
@@ -90,7 +91,7 @@ def _message(error: SojournError) -> str:
 
 def _evidence(error: SojournError) -> dict[str, Any]:
     """What else the client is told of ``error``."""
-    if isinstance(error, TokenRefused):
+    if isinstance(error, TokenRefused | EnvironmentLost):
         return {"reason": error.reason}
     if isinstance(error, AuthTokenRefused) and error.reason == "script-not-allowed":
         return {"reason": error.reason}

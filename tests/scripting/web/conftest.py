@@ -24,7 +24,7 @@ PASSWORD = "seven quiet otters at dawn"
 #: What a page of our own adds; a browser says it by itself.
 OURS = ("sec-fetch-site", "same-origin")
 FOREIGN = ("sec-fetch-site", "cross-site")
-SCOPES = {"ana": ("a", "b", "c"), "ben": ("a", "d")}
+SCOPES = {"ana": ("a", "b", "c", "orders.read"), "ben": ("a", "d")}
 REALMS: dict[str, dict[str, Any]] = {
     "api": {},
     "web": {"sessionTrackingEnabled": True},
@@ -33,6 +33,8 @@ REALMS: dict[str, dict[str, Any]] = {
     "kiosk": {"environmentType": "stateful", "sessionTrackingEnabled": False, "sidInQuery": True},
     "portal": {"environmentType": "stateful", "crossSiteClients": True},
     "small": {"scriptOutput": 1024, "scriptCpu": 200},
+    "aged": {"cleanupEnvironment": False, "maxLifeTime": 3_600_000, "maxInactiveTime": 0},
+    "forever": {"cleanupEnvironment": False, "maxLifeTime": 0, "maxInactiveTime": 0},
     "known": {"environmentType": "stateful", "clientTrackingEnabled": True},
 }
 
@@ -72,8 +74,12 @@ class Site:
         given["path"] = path + given.pop("under", "")
         self._routes.append(given)
         (self.folder / "routes" / "tests.yaml").write_text(json.dumps({"routes": self._routes}))
-        self.app.deploy(self.engine.deployment, load_routes(self._project()))
+        self.redeploy()
         return path
+
+    def redeploy(self) -> None:
+        """Serve the routes as the files are now."""
+        self.app.deploy(self.engine.deployment, load_routes(self._project()))
 
     async def get(self, path: str, *headers: Pair) -> Answer:
         return await self.client.get(path, OURS, *headers)

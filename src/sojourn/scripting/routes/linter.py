@@ -13,7 +13,7 @@ from sojourn.config.problems import Problem, Severity, nearest, shown
 from sojourn.config.project import Project
 from sojourn.config.sizes import BadSize, parse_size
 from sojourn.core.errors import BadScope, SojournError
-from sojourn.engine.tokens.script_scopes import BadScript, canonical
+from sojourn.model.file_path import BadPath, FileKey, parse_reference
 from sojourn.model.scope import parse_route_scope
 from sojourn.scripting.routes.model import ANY_ORIGIN, Action, RouteDef
 from sojourn.scripting.routes.paths import BadRoutePath, RoutePath, parse_path
@@ -153,17 +153,20 @@ def _scripts(one: Given) -> Iterator[Problem]:
 
 
 def _script(one: Given, key: str, reference: Script | None, *step: int) -> Iterator[Problem]:
-    if reference is None or isinstance(reference, int):
+    if reference is None:
         return
     try:
-        spelled = canonical([reference])
-    except (BadScript, BadScope) as error:
-        yield one.problem(key, error.message, *step)
+        place = parse_reference(reference)
+    except BadPath as error:
+        yield one.problem(key, f"{shown(str(reference))}: {error.message}", *step)
         return
-    if spelled.startswith("ufs:") and not exists(one.project, spelled.removeprefix("ufs:/")):
-        yield one.problem(key, f"there is no script {shown(reference)}", *step)
-    elif not spelled.startswith(("ufs:", "vfs:")):
-        yield one.problem(key, f"{shown(reference)} is no script: write ufs:/… or vfs:/…", *step)
+    if isinstance(place, FileKey):
+        return
+    if place.system == "ufs" and not exists(one.project, place.uri.removeprefix("ufs:/")):
+        yield one.problem(key, f"there is no script {shown(str(reference))}", *step)
+    owner, realm = place.names[0] if place.names else "", given("realm", one.shape, one.routes, None)
+    if owner in one.project.realms and owner != realm:
+        yield one.problem(key, f"{shown(str(reference))} belongs to realm {owner!r}", *step)
 
 
 def exists(project: Project, path: str) -> bool:
