@@ -197,3 +197,18 @@ async def test_start_up_scripts_in_the_order_of_their_paths(
         "ufs:/startup/%C3%A9.startup.js",
     ]
     assert {source.mime for source in await sources.startup(acme)} == {"application/x-startup"}
+
+
+async def test_what_is_kept_of_scripts_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, sources: Sources, scripts: Path, acme: Realm
+) -> None:
+    """The oldest are forgotten: when they cannot be read any more, that is an error."""
+    monkeypatch.setattr("sojourn.scripting.files.sources._MOST_CHARACTERS", 250)
+    for name in ("a", "b", "c"):
+        write(scripts, f"{name}.js", "x" * 100)
+        await sources.find(f"ufs:/{name}.js", acme)
+    for name in ("a", "b", "c"):
+        (scripts / f"{name}.js").write_bytes(b"\xff")
+    assert (await sources.find("ufs:/c.js", acme)).code == (await sources.find("ufs:/b.js", acme)).code == "x" * 100
+    with pytest.raises(FileUnreadable):
+        await sources.find("ufs:/a.js", acme)

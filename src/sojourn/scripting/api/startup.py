@@ -37,8 +37,9 @@ class Startup(HostClass):
         """
         if len(self._callers) >= DEEPEST:
             raise StartupTooDeep
-        for source in await self.run.service.sources.startup(self.run.realm):
-            if source.uri == uri:
+        for place in await self.run.rules.files.startup(self.run.realm):
+            source = await self.run.service.sources.at(place, self.run.realm) if place.uri == uri else None
+            if source is not None:
                 self._callers.append(self.run.scripts)
                 self.run.scripts = (uri, *self.run.scripts)
                 return str(source.task.code)

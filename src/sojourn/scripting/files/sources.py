@@ -22,8 +22,9 @@ from sojourn.scripting.runtime import Script
 
 _log = logging.getLogger(__name__)
 
-#: Texts that are kept for the day on which their file cannot be read.
+#: Texts that are kept for the day on which their file cannot be read, and characters of them.
 _MOST: Final = 2_000
+_MOST_CHARACTERS: Final = 64 << 20
 
 _BOM = "\ufeff"
 
@@ -56,6 +57,7 @@ class Sources:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._good: OrderedDict[FilePath, Source] = OrderedDict()
+        self._kept = 0
         self._problems: dict[FilePath, str] = {}
         #: Says what is wrong with a changed script, empty for nothing; see :mod:`sojourn.scripting.files.parsing`.
         self.wrong: Wrong = _nothing
@@ -93,8 +95,9 @@ class Sources:
             except FileUnreadable as error:
                 return self._last_good(file.place, file.key, error)
         if isinstance(place, FilePath) and self._files.owners.admits(realm, place):
-            for kept in (self._good, self._problems, self._refused):
-                kept.pop(place, None)
+            self._drop(place)
+            for told in (self._problems, self._refused):
+                told.pop(place, None)
         return None
 
     async def startup(self, realm: Realm) -> Sequence[Source]:
@@ -132,13 +135,21 @@ class Sources:
             source = known if known.version == file.version else known._replace(version=file.version)
         else:
             source = _decoded(file)
-        self._good[file.place] = source
-        self._good.move_to_end(file.place)
-        if len(self._good) > _MOST:
-            self._good.popitem(last=False)
+        self._keep(file.place, source)
         if self._problems.pop(file.place, None):
             _log.info("%s is in use again as it is", file.place.uri)
         return source
+
+    def _keep(self, place: FilePath, source: Source) -> None:
+        self._drop(place)
+        self._good[place] = source
+        self._kept += len(source.code)
+        while len(self._good) > _MOST or (self._kept > _MOST_CHARACTERS and len(self._good) > 1):
+            self._drop(next(iter(self._good)))
+
+    def _drop(self, place: FilePath) -> None:
+        gone = self._good.pop(place, None)
+        self._kept -= len(gone.code) if gone is not None else 0
 
     def _last_good(self, place: FilePath | FileKey, key: int, error: FileUnreadable) -> Source:
         """What the file said when it could be read; raises ``error`` when it never could, or was another file then."""
