@@ -61,9 +61,10 @@
     const names = p.ownKeys(holder);
     for (let i = 0; i < names.length; i++) {
       const member = p.getOwnPropertyDescriptor(holder, names[i]);
-      if (typeof member.value === 'function') p.freeze(member.value);
-      if (member.get !== undefined) p.freeze(member.get);
-      if (member.set !== undefined) p.freeze(member.set);
+      const { value, get, set } = p.setPrototypeOf(member, null) && member;
+      if (typeof value === 'function') p.freeze(value);
+      if (get !== undefined) p.freeze(get);
+      if (set !== undefined) p.freeze(set);
     }
     p.freeze(holder);
   }
@@ -81,10 +82,9 @@
   }
 
   function child(parent, path, name) {
-    const member = { get [name]() { return instance(path); }, set [name](_) { readOnly(path); } };
-    const found = p.getOwnPropertyDescriptor(member, name);
-    found.__proto__ = null;
-    p.defineProperty(parent, name, found);
+    const get = p.freeze(() => instance(path));
+    const set = p.freeze(() => { readOnly(path); });
+    p.defineProperty(parent, name, { __proto__: null, get, set, enumerable: true });
   }
 
   // A global variable that no assignment changes; a script may declare another variable of the name:

@@ -1,7 +1,7 @@
 // What the bridge uses of the language, taken before a script can change it.
 (function () {
   'use strict';
-  const { apply, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys, set } = Reflect;
+  const { apply, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys, set, setPrototypeOf } = Reflect;
   const NOTHING = Object.freeze([]);
   const method0 = (f) => (self) => apply(f, self, NOTHING);
   const method1 = (f) => (self, a) => apply(f, self, [a]);
@@ -29,7 +29,7 @@
     __proto__: null,
     global: globalThis,
     Array, ArrayBuffer, Date, Error, Map, Promise, RangeError, TypeError, Uint8Array, WeakMap,
-    apply, define, defineProperty, fix, getOwnPropertyDescriptor, getPrototypeOf, ownKeys, set,
+    apply, define, defineProperty, fix, getOwnPropertyDescriptor, getPrototypeOf, ownKeys, set, setPrototypeOf,
     abs: Math.abs,
     imul: Math.imul,
     trunc: Math.trunc,
