@@ -131,6 +131,16 @@ async def test_no_request_makes_a_failure_that_nobody_handled(
     await check(site, method, looking(site, realm) + suffix, headers, body)
 
 
+@pytest.mark.soak
+@pytest.mark.usefixtures("traced")
+@settings(MANY, max_examples=2_000)
+@given(method=METHODS, suffix=SUFFIX, headers=HEADERS, body=st.binary(max_size=2_000))
+async def test_thousands_of_requests_make_none_either(
+    site: Site, method: str, suffix: str, headers: list[Pair], body: bytes
+) -> None:
+    await check(site, method, looking(site, "till") + suffix, headers, body)
+
+
 @pytest.mark.usefixtures("traced")
 @MANY
 @given(suffix=SUFFIX, headers=HEADERS, body=st.binary(max_size=100))

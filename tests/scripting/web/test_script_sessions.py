@@ -158,12 +158,14 @@ async def test_logout_in_a_script_leaves_the_session_to_nobody(site: Site) -> No
 
 
 async def test_logout_by_a_jwt_ends_its_session(site: Site) -> None:
-    before = (await site.engine.session_manager.counts()).total
-    token = await site.bearer("api")
+    begun = (await site.login("api")).json()
+    token = ("authorization", f"Bearer {begun['token']}")
     out = await site.post(site.route("session.logout(); session.userName", requiresAuth=True), token)
     assert (out.status, out.body, session_cookies(out)) == (200, b"anonymous", [])
     assert (await site.get(site.route(WHO, requiresAuth=True), token)).status == 401
-    assert (await site.engine.session_manager.counts()).total == before
+    ended = await site.engine.rules.sessions.why(site.engine.realm("api"), begun["sessionId"])
+    assert ended is not None
+    assert ended.end.reason == "logout"
 
 
 # --- who shows nothing ---
