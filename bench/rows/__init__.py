@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.row import Row
-from bench.rows import p1, p2, p3, p4, p5, p6, p7, p8, p9, p12, p13, p14, p15, p16, p17, p20
+from bench.rows import p1, p2, p3, p4, p5, p6, p7, p8, p9, p11, p12, p13, p14, p15, p16, p17, p20
 
 ROWS: tuple[Row, ...] = (
     p1.ROW,
@@ -15,6 +15,7 @@ ROWS: tuple[Row, ...] = (
     p7.ROW,
     p8.ROW,
     p9.ROW,
+    p11.ROW,
     p12.ROW,
     p13.ROW,
     p14.ROW,
