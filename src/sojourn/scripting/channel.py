@@ -23,6 +23,8 @@ class Channel:
         self._number = 0
         self._waiter: asyncio.Future[bytes] | None = None
         self._room: asyncio.Future[None] | None = None
+        #: A packet that was read for somebody who was cancelled before he could take it.
+        self._left = b""
         self._watched = False
         #: Whether the worker said something, or hung up, while nobody waited for it.
         self._noise = False
@@ -52,8 +54,8 @@ class Channel:
 
     def silent(self) -> bool:
         """Whether the worker has had nothing to say, as it should be between two tasks, and is still there."""
-        if self._noise or self._watched:
-            return not self._noise
+        if self._noise or self._left or self._watched:
+            return not (self._noise or self._left)
         try:
             self._socket.recv(PACKET)
         except BlockingIOError:
@@ -81,13 +83,22 @@ class Channel:
     async def _packet(self) -> bytes:
         if self._socket.fileno() < 0:
             raise ConnectionError("closed")
-        self._waiter = self._loop.create_future()
+        if self._left:
+            packet, self._left = self._left, b""
+            return packet
+        waiter: asyncio.Future[bytes] = self._loop.create_future()
+        self._waiter = waiter
         self._noise = False
         if not self._watched:
             self._loop.add_reader(self._socket, self._read)
             self._watched = True
         try:
-            return await self._waiter
+            return await waiter
+        except asyncio.CancelledError:
+            # It may have come at the same time: then it is the first that the next one who waits gets.
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._left = waiter.result()
+            raise
         finally:
             self._waiter = None
 

@@ -29,7 +29,7 @@ from sojourn.scripting.wire import ProtocolBroken, decode, dump, encode, may_be_
 _log = logging.getLogger(__name__)
 
 #: How long a worker has to stop after it was told to, in seconds; then it is killed.
-GRACE: Final = 0.5
+GRACE: Final = 2.0
 #: How long a reset may take, and how long a dead process to be seen dead, in seconds.
 _RESET: Final = 10.0
 _MOURNING: Final = 5.0

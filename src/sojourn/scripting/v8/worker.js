@@ -30,20 +30,31 @@ let number = 0;
 // The next message as text; the process ends when the server has hung up.
 function receive() {
   let id = '';
-  let text = '';
+  let parts = [];
   for (;;) {
     const length = input.readSync(received);
     if (!length) exit(0);
     const blank = received.indexOf(BLANK);
     const flags = received[0] - 48;
+    const part = received.subarray(blank + 1, length - 1);
+    if (flags === 3) return decoder.decode(part);
     const from = decoder.decode(received.subarray(1, blank));
-    const whole = flags === 3;
-    if (flags & 1) [id, text] = [from, ''];
+    if (flags & 1) [id, parts] = [from, []];
     else if (from !== id) continue;
-    // A character may be cut in two at the end of a part.
-    text += decoder.decode(received.subarray(blank + 1, length - 1), { stream: !whole && !(flags & 2) });
-    if (flags & 2) return text;
+    parts.push(part.slice());
+    if (flags & 2) return joined(parts);
   }
+}
+
+// A character may be cut in two at the end of a part.
+function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return decoder.decode(whole);
 }
 
 // Deno splits what is written at line ends, so only the last byte of a packet is one.
