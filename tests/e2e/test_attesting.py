@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.e2e.conftest import make_shop
+from tests.e2e.conftest import Shop
 from tests.e2e.process import EngineProcess, running
 from tests.e2e.process import sojourn as cli
 from tests.patience import HANGS
@@ -24,8 +24,7 @@ def test_a_fresh_demo_passes(tmp_path: Path) -> None:
         assert (ended["detail"]["passed"], started["actor"]) == (told["passed"], "host")
 
 
-def test_only_ones_own_engine_is_attested_without_a_token(tmp_path: Path) -> None:
-    shop = make_shop(tmp_path)
+def test_only_ones_own_engine_is_attested_without_a_token(shop: Shop, tmp_path: Path) -> None:
     refused = cli(tmp_path, "attest", "https://shop.example.com", "--project", str(shop.folder), "--json")
     assert (refused.returncode, json.loads(refused.stdout)["code"]) == (1, "attest.no_token")
     wrong = cli(tmp_path, "attest", "http://127.0.0.1:1/path", "--project", str(shop.folder), "--json")

@@ -2,12 +2,15 @@
 
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 
 import pytest
 
 from tests.e2e.conftest import Client, Shop, login
 from tests.e2e.process import EngineProcess, running
+from tests.patience import HANGS
 
 WRITERS = 8
 
@@ -19,7 +22,7 @@ def write_until_killed(client: Client, acknowledged: list[int], number: int) -> 
         while client.add(f"W{number}", count).status == 200:
             acknowledged[number] = count
             count += 1
-    except OSError:
+    except (OSError, HTTPException):
         pass
 
 
@@ -32,6 +35,10 @@ def kill_under_load(shop: Shop, engine: EngineProcess, after: float) -> tuple[li
     with ThreadPoolExecutor(WRITERS) as pool:
         writers = [pool.submit(write_until_killed, c, acknowledged, n) for n, c in enumerate(clients)]
         assert gone.logout().status == 200
+        until = time.monotonic() + HANGS
+        while max(acknowledged) < 1:  # the moment begins when they write
+            assert time.monotonic() < until
+            time.sleep(0.01)
         killer.start()
         for writer in writers:
             writer.result()
