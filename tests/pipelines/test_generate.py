@@ -234,7 +234,7 @@ async def test_a_session_whose_token_did_not_come_in_time_is_ended(gate: Gate, m
         await asyncio.Event().wait()
 
     monkeypatch.setattr(gate.rules.tokens, "issue", never)
-    gate.deploy(plan(make({"sub": "u-1"}), generate(), timeout=500))
+    gate.deploy(plan(make({"sub": "u-1"}), generate(), timeout=2_000))  # time enough for a slow machine to begin it
     assert (await gate.call("p")).status == 500
     assert await begun(gate) == 1
     assert await gate.rules.sessions.list(gate.engine.realm("acme")) == []
