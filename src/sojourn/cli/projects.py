@@ -13,6 +13,7 @@ import typer
 from sojourn.bootstrap import Engine, install
 from sojourn.cli.engine import ACTOR
 from sojourn.cli.output import JsonOption, note, refusals, reply
+from sojourn.cli.script_types import write_types
 from sojourn.config.problems import ConfigError, Problem
 from sojourn.config.project import load_project
 from sojourn.config.scaffold import write_project
@@ -32,6 +33,7 @@ def init(
 ) -> None:
     """Make an empty, commented project and its administrator; the password is printed once."""
     write_project(folder)
+    write_types(folder / "scripts")
     password = asyncio.run(_first_account(folder))
     made = {"project": str(folder.absolute()), "admin": ADMINISTRATOR, "password": password}
     text = (

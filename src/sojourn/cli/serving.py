@@ -17,6 +17,7 @@ from sojourn.bootstrap import Engine, install
 from sojourn.cli.engine import ACTOR
 from sojourn.cli.logs import set_up_logging
 from sojourn.cli.output import note, refusals
+from sojourn.cli.script_types import write_types
 from sojourn.cli.server import serve_project
 from sojourn.cli.tour import END, Guest, tour
 from sojourn.config.project import Project, load_project
@@ -63,6 +64,7 @@ def demo(
     place = folder or platformdirs.user_data_path("sojourn", appauthor=False) / "shop"
     if not (place / "sojourn.toml").exists():
         shutil.copytree(EXAMPLE, place, dirs_exist_ok=True)
+        write_types(place / "scripts")
     read = _read(place, host, port, None)
     set_up_logging(read.settings.log, None)
     script = asyncio.run(_prepare(read))
