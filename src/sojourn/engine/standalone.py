@@ -136,7 +136,8 @@ class StandaloneSessions:
             # What its user may do has perhaps become less.
             session = replace(session, identity=replace(session.identity, scope=tuple(sorted(maker.scope))))
         standing.session = session
-        return await self._access(self._realm(standing), standing)
+        opened = await self._access(self._realm(standing), standing)
+        return replace(opened, read_only=maker.read_only) if standing.lent else opened
 
     async def check(self, access: Access, recheck: Recheck) -> None:
         """Raise unless the session lives, has this epoch, and so has who made it; ``recheck`` looks at that one.
@@ -212,7 +213,8 @@ class StandaloneSessions:
         standing.maker, standing.lent = lender, True
         if identity.principal:
             await self._told(standing, lender)
-        return opened
+        # What another site's page may not do by the lender's session, it may not do by this one.
+        return replace(opened, read_only=lender.read_only)
 
     async def adopt(self, before: Access, after: Access) -> Access:
         """The session of ``before`` as whom ``after``, which was opened without a record, acts for; a new epoch."""

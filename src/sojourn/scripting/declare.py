@@ -54,6 +54,9 @@ class Member(NamedTuple):
     #: The method of the Python class.
     python: str
     doc: str
+    #: Whether it changes what outlives the request and is not guarded by the session's own record: it is refused where the
+    #: session is read-only, because another site's page has caused the request.
+    writes: bool = False
 
 
 class ClassSpec(NamedTuple):
@@ -97,9 +100,11 @@ def put(name: str, right: str, *, also: str = "", deprecated: str = "") -> Calla
     return _declare("set", name + ":", right, also, deprecated)
 
 
-def method(signature: str, right: str, *, also: str = "", deprecated: str = "") -> Callable[[F], F]:
-    """A method; ``signature`` is ``name(parameter: type, other?: type): type``."""
-    return _declare("method", signature, right, also, deprecated)
+def method(
+    signature: str, right: str, *, also: str = "", deprecated: str = "", writes: bool = False
+) -> Callable[[F], F]:
+    """A method; ``signature`` is ``name(parameter: type, other?: type): type``. ``writes``: see :class:`Member`."""
+    return _declare("method", signature, right, also, deprecated, writes=writes)
 
 
 def static(signature: str, right: str, *, also: str = "", deprecated: str = "") -> Callable[[F], F]:
@@ -192,7 +197,9 @@ def _converted(value: Value, wanted: Any, place: int, name: str) -> Any:
         raise BadArgument(f"argument {place + 1} ({name}): {error}") from None
 
 
-def _declare(kind: Kind, signature: str, right: str, also: str, deprecated: str) -> Callable[[F], F]:
+def _declare(
+    kind: Kind, signature: str, right: str, also: str, deprecated: str, *, writes: bool = False
+) -> Callable[[F], F]:
     if not right:
         raise TypeError(f"{signature} declares no right")
     found = _SIGNATURE.fullmatch(signature)
@@ -201,7 +208,7 @@ def _declare(kind: Kind, signature: str, right: str, also: str, deprecated: str)
     name = "" if kind == "new" else found["name"]
 
     def mark(function: F) -> F:
-        setattr(function, _MEMBER, Member(kind, name, signature, right, also, deprecated, "", ""))
+        setattr(function, _MEMBER, Member(kind, name, signature, right, also, deprecated, "", "", writes))
         return function
 
     return mark

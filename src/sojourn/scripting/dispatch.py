@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final
 
-from sojourn.core.errors import BadRequest, InsufficientScope, SojournError, Unauthorized
+from sojourn.core.errors import BadRequest, CrossSiteWrite, InsufficientScope, SojournError, Unauthorized
 from sojourn.engine.security.declared import ANYONE, LOGGED_IN, SELF
 from sojourn.scripting.declare import CLASSES, ClassSpec, HostClass, Member, arguments, member_of
 from sojourn.scripting.run import Run
@@ -86,8 +86,10 @@ class Dispatcher:
     def _admit(self, member: Member) -> None:
         """Raise ``Unauthorized`` or ``InsufficientScope`` unless the session has the right that a member needs.
 
-        ``self`` means the account of the session, which the function works on without being told whose it is.
+        ``CrossSiteWrite`` for one that changes something, where the session is read-only. ``self`` means the account of the session, which the function works on without being told whose it is.
         """
+        if member.writes and self._run.session.access.read_only:
+            raise CrossSiteWrite
         if member.right == ANYONE:
             return
         access = self._run.session.access

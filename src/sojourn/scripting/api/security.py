@@ -28,6 +28,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 Group = str | int
 
 
+#: How the names of the members begin that change something.
+_WRITING = ("create", "delete", "set", "grant", "revoke", "change", "authorize", "update")
+
+
 def _needs(python: str, signature: str) -> Callable[[F], F]:
     """Declare a member with the right of the method ``python`` of the engine's Security."""
     need = NEEDS[python]
@@ -37,10 +41,11 @@ def _needs(python: str, signature: str) -> Callable[[F], F]:
     if need.over:
         words.append("and every scope that the account has")
     also = [" ".join(words), need.also, "in a request a fresh login" if need.fresh else ""]
+    writes = need.seed.startswith(_WRITING)
     right = need.right if need.right in {ANYONE, SELF} else LOGGED_IN
     if not signature.startswith(f"{need.seed}("):
         raise TypeError(f"{signature} is not {need.seed}")
-    return method(signature, right, also="; ".join(word for word in also if word))
+    return method(signature, right, also="; ".join(word for word in also if word), writes=writes)
 
 
 @exposed("Security", "lib/security/Security", "context/security", instance="security")

@@ -87,7 +87,7 @@ class SessionLogins(HostClass):
 
     # --- tokens ---
 
-    @method("authorizeToken(authToken: AuthToken): string", LOGGED_IN, also=_FRESH)
+    @method("authorizeToken(authToken: AuthToken): string", LOGGED_IN, also=_FRESH, writes=True)
     async def authorize_token(self, auth_token: TokenArgument) -> Value:
         """Authorize a token for this user and give its text, which is shown this once: who has it acts as the user.
 
@@ -106,12 +106,14 @@ class SessionLogins(HostClass):
         text = await self.run.own_session().authorize_token(auth_token.token())
         return shown(await self.run.rules.auth_tokens.restore(text), text)
 
-    @method("updateAuthToken(authToken: AuthToken): void", LOGGED_IN, also=f"the token is its own; {_FRESH}")
+    @method(
+        "updateAuthToken(authToken: AuthToken): void", LOGGED_IN, also=f"the token is its own; {_FRESH}", writes=True
+    )
     async def update_auth_token(self, auth_token: TokenArgument) -> None:
         """Give an authorized token another ``description`` and ``expires``; throws ``AuthTokenFixed`` for anything else."""
         await self.run.own_session().update_auth_token(auth_token.token())
 
-    @method("revokeAuthTokenByKey(key: number): void", LOGGED_IN, also=f"the token is its own; {_FRESH}")
+    @method("revokeAuthTokenByKey(key: number): void", LOGGED_IN, also=f"the token is its own; {_FRESH}", writes=True)
     async def revoke_auth_token_by_key(self, key: int) -> None:
         """Revoke a token, and what it has authorized itself, for good. Throws ``AuthTokenUnknown``."""
         await self.run.own_session().revoke_auth_token_by_key(key)

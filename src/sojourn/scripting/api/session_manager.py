@@ -105,35 +105,41 @@ class ScriptSessionManager(HostClass):
 
     # --- acts ---
 
-    @method("dropSession(sid: string): void", ANYONE, also=_OWN)
+    @method("dropSession(sid: string): void", ANYONE, also=_OWN, writes=True)
     async def drop_session(self, sid: str) -> None:
         """End a session of the realm: all that opens it is dead when this returns. Nothing happens for an unknown id."""
         self._may(sid)
         if await self._manager.find(sid, [self.run.realm]) is not None:
             await self._manager.drop_session(sid, actor=self._actor)
 
-    @method("dropStatefulSession(sid: string): void", ANYONE, also=_OWN, deprecated="Use dropSession.")
+    @method("dropStatefulSession(sid: string): void", ANYONE, also=_OWN, deprecated="Use dropSession.", writes=True)
     async def drop_stateful_session(self, sid: str) -> None:
         """As :meth:`dropSession`, in a stateful realm; elsewhere nothing happens."""
         self._may(sid)
         if self.run.realm.stateful:
             await self.drop_session(sid)
 
-    @method("dropStatelessSession(sid: string): void", ANYONE, also=_OWN, deprecated="Use dropStatelessSessions.")
+    @method(
+        "dropStatelessSession(sid: string): void",
+        ANYONE,
+        also=_OWN,
+        deprecated="Use dropStatelessSessions.",
+        writes=True,
+    )
     async def drop_stateless_session(self, sid: str) -> None:
         """As :meth:`dropSession`, in a stateless realm; elsewhere nothing happens."""
         self._may(sid)
         if not self.run.realm.stateful:
             await self.drop_session(sid)
 
-    @method("dropStatelessSessions(realm: string): void", MANAGE)
+    @method("dropStatelessSessions(realm: string): void", MANAGE, writes=True)
     async def drop_stateless_sessions(self, realm: str) -> None:
         """End every session of this stateless realm that is not in use; throws ``RealmUnknown`` for another realm."""
         if realm != self.run.realm.name:
             raise RealmUnknown(f"there is no realm {realm!r} here")
         await self._manager.drop_stateless_sessions(realm, actor=self._actor)
 
-    @method("abortSession(sid: string): void", ANYONE, also=_OWN)
+    @method("abortSession(sid: string): void", ANYONE, also=_OWN, writes=True)
     async def abort_session(self, sid: str) -> None:
         """Ask what executes for the session in this process to break off; the session lives on. The caller itself goes on.
 
@@ -143,7 +149,7 @@ class ScriptSessionManager(HostClass):
         if any(one.sid == sid and one.realm == self.run.realm.id for one in self._manager.in_use()):
             await self._manager.abort_session(sid, actor=self._actor)
 
-    @method("cleanUp(wait?: boolean, timeout?: number): boolean", MANAGE)
+    @method("cleanUp(wait?: boolean, timeout?: number): boolean", MANAGE, writes=True)
     async def clean_up(self, wait: bool = True, timeout: int = CLEAN_UP_WITHIN) -> bool:  # noqa: ASYNC109, FBT001, FBT002 - the form of the reference
         """Remove what is past its limits, which the engine does by itself every few seconds.
 

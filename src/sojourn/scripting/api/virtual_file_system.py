@@ -97,6 +97,7 @@ class VirtualFileSystem(HostClass):
         "options?: { baseDirectory?: number, contentType?: string }): number",
         LOGGED_IN,
         also=_WRITES,
+        writes=True,
     )
     async def create_file(
         self,
@@ -119,6 +120,7 @@ class VirtualFileSystem(HostClass):
         "setFileContent(key: number, content: string | ArrayBuffer, contentType?: string): void",
         LOGGED_IN,
         also=_WRITES,
+        writes=True,
     )
     async def set_file_content(self, key: Key, content: Value, content_type: str = "") -> None:
         """Give a file another content, and another type where that is said.
@@ -130,24 +132,24 @@ class VirtualFileSystem(HostClass):
         wanted = Write(entry.place, _bytes(content), content_type, entry.version)
         await self._deploying.write([wanted], await self._actor())
 
-    @method("renameFile(key: number, newName: string): void", LOGGED_IN, also=_WRITES)
+    @method("renameFile(key: number, newName: string): void", LOGGED_IN, also=_WRITES, writes=True)
     async def rename_file(self, key: Key, new_name: str) -> None:
         """Give a file another name in its directory. Raises ``FileUnknown``, ``PathTaken``, ``BadPath``."""
         entry = await self._entry(key, "file")
         await self._deploying.rename(key, entry.place.folder.child(new_name), await self._actor())
 
-    @method("moveFile(key: number, destinationDir: number): void", LOGGED_IN, also=_WRITES)
+    @method("moveFile(key: number, destinationDir: number): void", LOGGED_IN, also=_WRITES, writes=True)
     async def move_file(self, key: Key, destination_dir: Key) -> None:
         """Put a file into another directory. Raises ``FileUnknown``, ``PathTaken``."""
         await self._move(await self._entry(key, "file"), destination_dir)
 
-    @method("deleteFile(key: number): void", LOGGED_IN, also=_WRITES)
+    @method("deleteFile(key: number): void", LOGGED_IN, also=_WRITES, writes=True)
     async def delete_file(self, key: Key) -> None:
         """Delete a file; its versions are kept. Raises ``FileUnknown``."""
         await self._entry(key, "file")
         await self._deploying.delete(key, await self._actor())
 
-    @method("createDirectory(name: string, parent: number): number", LOGGED_IN, also=_WRITES)
+    @method("createDirectory(name: string, parent: number): number", LOGGED_IN, also=_WRITES, writes=True)
     async def create_directory(self, name: str, parent: Key) -> int:
         """Make a directory in another one; its key. Raises ``FileUnknown``, ``PathTaken``, ``BadPath``."""
         place = (await self._entry(parent, "folder")).place.child(name)
@@ -155,24 +157,24 @@ class VirtualFileSystem(HostClass):
             raise PathTaken(f"{place.path} is there already")
         return (await self._deploying.make_folder(place, await self._actor())).key
 
-    @method("forceDirectories(path: string): number", LOGGED_IN, also=_WRITES)
+    @method("forceDirectories(path: string): number", LOGGED_IN, also=_WRITES, writes=True)
     async def force_directories(self, path: str) -> int:
         """The key of the directory at ``path``, made with all above it where it is not. Raises ``PathTaken``, ``BadPath``."""
         place = await self._place(path, None)
         return (await self._deploying.make_folder(place, await self._actor())).key
 
-    @method("renameDirectory(key: number, newName: string): void", LOGGED_IN, also=_WRITES)
+    @method("renameDirectory(key: number, newName: string): void", LOGGED_IN, also=_WRITES, writes=True)
     async def rename_directory(self, key: Key, new_name: str) -> None:
         """Give a directory another name; what is in it moves along. Raises ``FileUnknown``, ``PathTaken``, ``BadPath``."""
         entry = await self._entry(key, "folder")
         await self._deploying.rename(key, entry.place.folder.child(new_name), await self._actor())
 
-    @method("moveDirectory(key: number, newParent: number): void", LOGGED_IN, also=_WRITES)
+    @method("moveDirectory(key: number, newParent: number): void", LOGGED_IN, also=_WRITES, writes=True)
     async def move_directory(self, key: Key, new_parent: Key) -> None:
         """Put a directory with all that is in it into another one. Raises ``FileUnknown``, ``PathTaken``."""
         await self._move(await self._entry(key, "folder"), new_parent)
 
-    @method("deleteDirectory(key: number): void", LOGGED_IN, also=_WRITES)
+    @method("deleteDirectory(key: number): void", LOGGED_IN, also=_WRITES, writes=True)
     async def delete_directory(self, key: Key) -> None:
         """Delete a directory with all that is in it. Raises ``FileUnknown``."""
         await self._entry(key, "folder")

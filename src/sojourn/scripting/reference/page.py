@@ -94,6 +94,8 @@ def _member(member: Member, *, assignable: bool, function: bool) -> Iterator[str
         notes.append("Can be assigned to." if assignable else "Read only.")
     if member.kind == "static" and not function:
         notes.append("Of the class itself.")
+    if member.writes:
+        notes.append("Refused (`CrossSiteWrite`) where a page of another site has caused the request.")
     if member.deprecated:
         notes.append(f"Deprecated: {member.deprecated}")
     yield f"{plain(doc.text)}\n\n*{' '.join(notes)}*\n"
