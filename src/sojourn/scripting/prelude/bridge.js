@@ -2,7 +2,8 @@
 //   natives  send(packet) -> reply: the only way to the host, text in and text out, blocking;
 //            evaluate(code, file) -> value: runs a text as a global script;
 //            now() -> milliseconds of a clock that never goes back;
-//            declared(name) -> the function of declared.py that makes a class of the host
+//            declared(name) -> the function of declared.py that makes a class of the host;
+//            hidesFrames: whether stacks would show what runs the scripts
 //   core     the functions of the parts of the bridge, in the order of CORE in prelude/__init__.py
 //   parts    the functions of the other files of the prelude
 //   outline  the classes that the host declares, as JSON; see declared.py
@@ -11,7 +12,7 @@
 // without a prototype are used once start() was called. What scripts can reach is frozen.
 (function (natives, core, parts, outline) {
   'use strict';
-  const p = core[0]();
+  const p = core[0](natives.hidesFrames === true);
   const codec = core[1](p);
   const seed = core[2](p);
   const timers = core[3](p, natives.now);

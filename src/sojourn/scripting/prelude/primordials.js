@@ -1,5 +1,6 @@
-// What the bridge uses of the language, taken before a script can change it.
-(function () {
+// What the bridge uses of the language, taken before a script can change it. hidesFrames: whether stacks would show what runs
+// the scripts, with its place on disk, as they do on v8.
+(function (hidesFrames) {
   'use strict';
   const { apply, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys, set, setPrototypeOf } = Reflect;
   const NOTHING = Object.freeze([]);
@@ -9,11 +10,35 @@
   const getter = (prototype, name) => method0(getOwnPropertyDescriptor(prototype, name).get);
   const TypedArray = getPrototypeOf(Uint8Array.prototype);
 
+  const errorText = method0(Error.prototype.toString);
+  const startsWith = method1(String.prototype.startsWith);
+  const asText = String;
+
+  // Scripts never get hold of a call site, so that its methods are as they were.
+  function isOwn(site) {
+    const file = asText(site.getFileName());
+    const ours = startsWith(file, 'sojourn:') || startsWith(file, 'ext:') || startsWith(file, 'node:');
+    return !(ours || startsWith(file, 'file:') || startsWith(file, '/'));
+  }
+
+  function ownFrames(error, sites) {
+    let stack;
+    try {
+      stack = '' + errorText(error);
+    } catch {
+      stack = 'Error';
+    }
+    for (let i = 0; i < sites.length; i++) {
+      if (isOwn(sites[i])) stack += '\n    at ' + asText(sites[i]);
+    }
+    return stack;
+  }
+
   // A stack is text. A hook that a script sets would be handed the functions of the bridge.
   delete Error.prepareStackTrace;
   delete Error.stackTraceLimit;
   defineProperty(Error, 'stackTraceLimit', { __proto__: null, value: 50 });
-  defineProperty(Error, 'prepareStackTrace', { __proto__: null, value: undefined });
+  defineProperty(Error, 'prepareStackTrace', { __proto__: null, value: hidesFrames ? ownFrames : undefined });
 
   // A property of data that no setter of a prototype can catch.
   function define(target, name, value, enumerable) {
@@ -57,7 +82,7 @@
     mapSet: method2(Map.prototype.set),
     weakGet: method1(WeakMap.prototype.get),
     weakSet: method2(WeakMap.prototype.set),
-    startsWith: method1(String.prototype.startsWith),
+    startsWith,
     endsWith: method1(String.prototype.endsWith),
     includes: method1(String.prototype.includes),
     indexOf: method2(String.prototype.indexOf),

@@ -183,7 +183,8 @@ function realm() {
   const list = (scripts) => scripts.map((script) => script.runInContext(context));
   const declared = (name) => prelude.declared[name].runInContext(context, options);
   const guarded = guard.runInContext(context)(compile, run, place, declared, Error.prototype);
-  const natives = { __proto__: null, send: call, evaluate: guarded.evaluate, now, declared: guarded.declared };
+  const own = { declared: guarded.declared, hidesFrames: true };
+  const natives = { __proto__: null, send: call, evaluate: guarded.evaluate, now, ...own };
   // What the bridge gets is to have no prototype of this realm where user code could come by it.
   const scope = prelude.bridge.runInContext(context)(natives, list(prelude.core), list(prelude.parts), prelude.outline);
   runJobs(context);
