@@ -187,20 +187,21 @@ async def test_a_promise_is_waited_for_with_its_jobs_and_timers(js: Running) -> 
 async def test_timers_run_in_order_and_an_error_in_one_fails_the_task(js: Running) -> None:
     code = """
       var order = [];
-      setTimeout(() => order.push('c'), 12);
+      setTimeout(() => order.push('b'), 2);
       setTimeout((x) => order.push(x), 0, 'a');
       const gone = setTimeout(() => order.push('never'), 1);
       clearTimeout(gone);
       let n = 0;
-      const every = setInterval(() => { order.push('i'); if (++n === 2) clearInterval(every) }, 4);
+      const last = () => { clearInterval(every); setTimeout(() => order.push('c'), 1) };
+      const every = setInterval(() => { order.push('i'); if (++n === 2) last() }, 4);
       Promise.resolve().then(() => order.push('job'));
       1
     """
     assert await js(code) == 1
-    assert await js("order.join()") == "job,a,i,i,c"
+    assert await js("order.join()") == "job,a,b,i,i,c"
     with pytest.raises(ScriptFailed, match="Error: late"):
         await js("setTimeout(() => { throw new Error('late') }, 1); 1")
-    assert await js("order.length") == 5
+    assert await js("order.length") == 6
 
 
 async def test_an_execution_leaves_no_timer_behind_when_it_fails(js: Running) -> None:
