@@ -133,15 +133,38 @@ def _data_size(pid: int) -> int:
 
 
 def _handle(process: Process) -> Handle:
-    def kill() -> None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGKILL)
-
-    handle = Handle(process.pid, kill)
+    # Once it is mourned the descriptor may stand for another process.
+    handle = Handle(process.pid, lambda: None if handle.ended.done() else _kill(process, known))
+    known = _known(process, handle)
     watch = asyncio.get_running_loop().create_task(_mourn(process, handle), name=f"v8 worker {process.pid}")
     # The loop holds tasks weakly only.
     handle.ended.add_done_callback(lambda _: watch)
     return handle
+
+
+def _known(process: Process, handle: Handle) -> int | None:
+    """A descriptor that stands for exactly this process until it is mourned; None when there is none."""
+    if sys.platform != "linux":
+        return None
+    try:
+        known = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return None
+    handle.ended.add_done_callback(lambda _: os.close(known))
+    return known
+
+
+def _kill(process: Process, known: int | None) -> None:
+    """Kill a process that may be gone already.
+
+    Not by ``Process.send_signal`` alone: it may wait for the process itself, and how it ended is then lost to who
+    watches it.
+    """
+    with contextlib.suppress(ProcessLookupError, OSError):
+        if known is None:
+            process.send_signal(signal.SIGKILL)
+        else:
+            signal.pidfd_send_signal(known, signal.SIGKILL)
 
 
 async def _mourn(process: Process, handle: Handle) -> None:
