@@ -24,7 +24,7 @@ REALMS = {
     "main": {"sessionTrackingEnabled": True, "sessionIdle": 30 * MINUTE, "sessionLifetime": 8 * HOUR},
     "other": {"sessionTrackingEnabled": True},
     "plain": {},
-    "shared": {"sessionTrackingEnabled": True, "globalSession": "user"},
+    "common": {"sessionTrackingEnabled": True, "globalSession": "user"},
 }
 
 

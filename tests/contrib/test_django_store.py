@@ -548,7 +548,7 @@ def test_a_missing_setting_is_named(name: str) -> None:
 
 
 def test_a_realm_whose_sessions_share_their_items_is_refused() -> None:
-    with override_settings(SOJOURN_REALM="shared"), pytest.raises(ImproperlyConfigured, match="globalSession"):
+    with override_settings(SOJOURN_REALM="common"), pytest.raises(ImproperlyConfigured, match="globalSession"):
         saved(n=1)
 
 

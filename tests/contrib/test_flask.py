@@ -434,7 +434,7 @@ def test_a_store_that_is_gone_is_503_and_never_an_empty_session(
 
 
 def test_the_sessions_of_one_user_share_their_items_where_the_realm_says_so(portal: Portal) -> None:
-    site = Site(portal, "shared")
+    site = Site(portal, "common")
     one, two = site.browser(), site.browser()
 
     def login(**values: Any) -> Callable[[], Any]:
