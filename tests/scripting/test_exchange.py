@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import encodings
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -166,6 +168,12 @@ async def test_the_message_is_the_request_as_http_writes_it() -> None:
         ('text/plain; charset="utf-16-le"', "é".encode("utf-16-le"), "é"),
         ("text/plain; charset=none-such", "é".encode(), "é"),
         ("text/plain; charset=base64", "é".encode(), "é"),
+        ("text/plain; charset=punycode", b"abc-", "abc-"),
+        ("text/plain; charset=idna", b"xn--", "xn--"),
+        ("text/plain; charset=undefined", b"a", "a"),
+        ("text/plain; charset=unicode_escape", rb"\x41", r"\x41"),
+        ("text/plain; charset=Windows-1253", b"\xe1\xff", "\u03b1\ufffd"),
+        ("text/plain; charset=Shift_JIS", b"\x83\x65", "テ"),
         ("text/plain", b"\xff\x00", "\ufffd\x00"),
     ],
 )
@@ -246,6 +254,26 @@ async def test_response_keeps_what_was_set() -> None:
         with pytest.raises(BadRequest):
             await page(f"Response.{name}=", "br")
     assert page.response.status == 404
+
+
+async def test_no_charset_that_a_client_names_takes_more_time_than_the_text_is_long() -> None:
+    names = ("punycode", "idna", "utf-7", "iso-8859-6", "windows-1253", "x-" + "y" * 50)
+    for name in names:
+        headers = {"content-type": f"text/plain; charset={name}"}
+        page = Page(ScriptRequest(method="POST", path="/", headers=headers, body=b"-" + b"\xffb" * 250_000))
+        began = time.process_time()
+        assert len(str(await page("Request.content"))) == 500_001
+        assert time.process_time() - began < 0.2, name
+
+
+async def test_a_charset_that_nobody_knows_is_not_remembered() -> None:
+    known = len(vars(encodings)["_cache"])
+    for number in range(20):
+        page = Page(
+            ScriptRequest(method="POST", path="/", headers={"content-type": f"text/plain; charset=odd{number}"})
+        )
+        await page("Request.content")
+    assert len(vars(encodings)["_cache"]) == known
 
 
 async def test_the_body_is_what_was_written_in_its_charset() -> None:

@@ -6,7 +6,6 @@ out of it; the execution gets it as ``run.exchange``. Scripts reach it through t
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from sojourn.core.errors import BadRequest, SojournError
+from sojourn.scripting.charsets import charset_of, decoder
 from sojourn.scripting.response import ScriptResponse
 from sojourn.scripting.values import Value
 
@@ -87,20 +87,13 @@ class ScriptRequest:
     @cached_property
     def charset(self) -> str:
         """The encoding of the content; UTF-8 where none is named, or none that is known."""
-        _, _, rest = self.content_type.partition("charset=")
-        name = rest.partition(";")[0].strip(" \"'")
-        try:
-            found = codecs.lookup(name).name if name else "utf-8"
-            "".encode(found)
-        except (LookupError, ValueError, UnicodeError):
-            return "utf-8"
-        return found
+        return charset_of(self.content_type) or "utf_8"
 
     def text(self) -> str:
         """The content as a text; octets that are none become U+FFFD. Raises :class:`ContentTooLarge`."""
         if len(self.body) > MOST_CONTENT:
             raise ContentTooLarge
-        return self.body.decode(self.charset, "replace")
+        return decoder(self.charset)(self.body, True)
 
     @cached_property
     def parameters(self) -> Mapping[str, str]:
@@ -143,7 +136,7 @@ class Reader:
 
     def __init__(self, request: ScriptRequest) -> None:
         self._body = request.body
-        self._decoder = codecs.getincrementaldecoder(request.charset)("replace")
+        self._decode = decoder(request.charset)
         self._at = 0
 
     @property
@@ -159,7 +152,7 @@ class Reader:
             raise BadRequest("request.read takes a number of bytes, more than 0")
         piece = self._body[self._at : self._at + size]
         self._at += len(piece)
-        return self._decoder.decode(piece, self._at == len(self._body))
+        return self._decode(piece, self._at == len(self._body))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated
@@ -11,6 +10,7 @@ import msgspec
 
 from sojourn.core.errors import BadRequest
 from sojourn.engine.security.declared import ANYONE
+from sojourn.scripting.charsets import charset_of
 from sojourn.scripting.declare import BadArgument, HostClass, exposed, get, method, put
 from sojourn.scripting.exchange import Exchange, NoRequest
 from sojourn.scripting.response import CookieOptions, HeaderRefused, ScriptResponse
@@ -219,12 +219,11 @@ class ResponseClass(HostClass):
     def _octets(self, content: Value) -> bytes:
         if isinstance(content, bytes):
             return content
-        _, _, rest = self._response.header("content-type").lower().partition("charset=")
-        name = rest.partition(";")[0].strip(" \"'") or "utf-8"
-        try:
-            return _text(content).encode(codecs.lookup(name).name, "replace")
-        except (LookupError, ValueError):
-            raise HeaderRefused(f"{name[:40]!r} is no charset") from None
+        kind = self._response.header("content-type")
+        charset = charset_of(kind)
+        if charset is None:
+            raise HeaderRefused(f"{kind[:80]!r} names no charset that is known")
+        return _text(content).encode(charset, "replace")
 
 
 def _text(value: Value) -> str:
