@@ -7,7 +7,7 @@ a session without a record. Whatever makes a new handle in a script, the answer 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -15,6 +15,7 @@ from sojourn.core.errors import (
     AmbiguousCredentials,
     CrossSiteWrite,
     Forbidden,
+    ResponseAlreadySent,
     SessionReplaced,
     SojournError,
     TransientSession,
@@ -69,6 +70,8 @@ class Visitor:
         self._taken = False
         #: Why the session that the client shows cannot be opened, None when it can.
         self.lost: Unauthorized | None = None
+        #: Whether the answer is on its way: it carries no handle any more.
+        self.answered: Callable[[], bool] = lambda: False
         #: Whether ``Authorization`` was looked at: it is a credential then.
         self.consumed = False
         #: How the client came by its session, None where it has none.
@@ -106,13 +109,15 @@ class Visitor:
     async def record(self) -> None:
         """Begin the session of a visitor who has none yet, where the client can keep it: see ``Run.record``.
 
-        Raises as ``Sessions.begin``, and as :meth:`before_identity`: then the visitor is nobody.
+        Raises as ``Sessions.begin``, as :meth:`before_identity`, and ``ResponseAlreadySent``: then the visitor is nobody.
         """
         session = self.session
         if session.access.transient is None or self.consumed or not self._keeps:
             return
         access = session.access
         try:
+            if self.answered():
+                raise ResponseAlreadySent
             self.before_identity()
             identity = access.session.identity
             begun = await self._rules.sessions.begin(

@@ -134,6 +134,8 @@ class _Serving:
         self._check_scope()
         if body is None and has_body(call.scope, call.head):
             body = await read_body(call.receive, self._route.max_request_size)
+            # A client takes as long as it likes to send it: meanwhile others may have logged in, out, or ended the session.
+            await self._visitor.session.check()
         return body or b""
 
     def _check_scope(self) -> None:
@@ -165,6 +167,7 @@ class _Serving:
             most=self._realm.config.script_output, https=call.arrival.https, ours=is_ours, deliver=self._deliver
         )
         response.take_handle = self._visitor.take_handle
+        self._visitor.answered = lambda: response.begun
         return Exchange(request=request, response=response, may_hand_over=self._visitor.before_identity)
 
     # --- the script ---
