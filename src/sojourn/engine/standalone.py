@@ -136,8 +136,11 @@ class StandaloneSessions:
             # What its user may do has perhaps become less.
             session = replace(session, identity=replace(session.identity, scope=tuple(sorted(maker.scope))))
         standing.session = session
-        opened = await self._access(self._realm(standing), standing)
-        return replace(opened, read_only=maker.read_only) if standing.lent else opened
+        if not standing.lent:
+            return await self._access(self._realm(standing), standing)
+        delegated = maker.delegated or maker.realm.id != standing.realm_id
+        opened = await self._access(self._realm(standing), standing, delegated=delegated)
+        return replace(opened, read_only=maker.read_only)
 
     async def check(self, access: Access, recheck: Recheck) -> None:
         """Raise unless the session lives, has this epoch, and so has who made it; ``recheck`` looks at that one.

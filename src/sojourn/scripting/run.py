@@ -63,6 +63,8 @@ class Nesting:
     visitor: bool = False
     #: Runners that all of them together hold.
     runners: int = 0
+    #: Entries that all of them together have written into the log.
+    logged: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from sojourn.scripting.declare import HostClass, exposed, static
 
 Level = Literal["debug", "info", "warning", "error", "critical"]
 
-#: Characters of one entry, and how many entries one execution may write.
+#: Characters of one entry, and how many entries one execution may write with all that it causes.
 LONGEST: Final = 8_192
 MOST: Final = 1_000
 
@@ -20,15 +20,14 @@ _LAST: Final = "this execution has logged enough: what it logs from here on is d
 class Log(HostClass):
     """Takes what a script logs; it is written with realm, script and execution key."""
 
-    _written = 0
-
     @static("write(level: string, category: string, text: string): void", ANYONE)
     def write(self, level: Level, category: str, text: str) -> None:
         """Write one entry, cut where it is too long; more than enough of them are dropped, which the last one says."""
-        self._written += 1
-        if self._written > MOST or self.run.log is None:
+        nesting = self.run.nesting
+        nesting.logged += 1
+        if nesting.logged > MOST or self.run.log is None:
             return
-        if self._written == MOST:
+        if nesting.logged == MOST:
             self.run.log("warning", _LAST)
             return
         entry = f"{category}: {text}" if category else text
