@@ -28,7 +28,7 @@ def test_a_realm_without_files_has_the_defaults(folder: Path) -> None:
     assert (realm.name, realm.config, realm.globals, realm.notes) == ("main", RealmConfig(), {}, ())
 
 
-def test_files_merge_in_name_order_and_the_last_value_wins(folder: Path) -> None:
+def test_21_35_files_merge_in_name_order_and_the_last_value_wins(folder: Path) -> None:
     put(folder, "main/0200 shop.json", '{"tokenLifetime": 60000, "hosts": ["b.example"]}')
     put(folder, "main/0100 base.json", '{"tokenLifetime": 70000, "hosts": ["a.example"], "directory": "staff"}')
     put(folder, "main/0150 more.json", '{"tokenLifetime": 80000}')

@@ -52,7 +52,7 @@ async def test_the_first_answer_names_the_device_and_later_ones_leave_the_name_a
     assert again.cookies == []
 
 
-async def test_two_devices_have_two_names(client: Client) -> None:
+async def test_21_34_two_devices_have_two_names(client: Client) -> None:
     one, two = [named(await client.get("/realms/known/session"), NAME)[0] for _ in range(2)]
     assert pair_of(one) != pair_of(two)
 
@@ -75,7 +75,7 @@ async def test_the_session_knows_the_hash_of_the_cookie_and_never_its_value(clie
     assert value not in repr(stored)
 
 
-async def test_a_login_from_a_known_device_carries_its_name(client: Client) -> None:
+async def test_21_34_a_login_from_a_known_device_carries_its_name(client: Client) -> None:
     (device,) = named(await client.get("/realms/known/session"), NAME)
     login = await client.post("/realms/known/login", pair_of(device), value=GOOD)
     assert named(login, NAME) == []
@@ -83,7 +83,7 @@ async def test_a_login_from_a_known_device_carries_its_name(client: Client) -> N
     assert (await client.get("/realms/known/session", own)).json()["clientId"] == id_of(device)
 
 
-async def test_realms_without_client_tracking_name_nobody(client: Client) -> None:
+async def test_21_34_realms_without_client_tracking_name_nobody(client: Client) -> None:
     login = await client.post("/realms/web/login", value=GOOD)
     assert [cookie.partition("=")[0] for cookie in login.cookies] == ["sojourn_sid.web"]
     assert (await client.get("/realms/web/session", cookie_of(login))).json()["clientId"] is None

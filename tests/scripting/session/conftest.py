@@ -23,9 +23,11 @@ from sojourn.model.session import Device, Identity
 from sojourn.model.session import Session as Record
 from sojourn.scripting.dispatch import Dispatcher
 from sojourn.scripting.exchange import Exchange, ScriptRequest
+from sojourn.scripting.order import Order
 from sojourn.scripting.response import ScriptResponse
 from sojourn.scripting.run import Kept, Run
-from sojourn.scripting.runtime import Runtime
+from sojourn.scripting.runtime import Runtime, Script, Worker
+from sojourn.scripting.service import Scripts
 from tests.scripting.conftest import Running
 
 PASSWORD = "correct horse battery"
@@ -178,3 +180,54 @@ class Scripted:
 def scripted(desk: Desk, js: Running, runtime: Runtime) -> Scripted:
     """Nobody's session in acme, for scripts."""
     return Scripted(desk, js, runtime.name)
+
+
+class Lent:
+    """A runtime that outlives the service that borrows it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.name = runtime.name
+
+    async def open(self, limits: Any) -> Worker:
+        return await self._runtime.open(limits)
+
+    async def close(self) -> None:
+        """Others use it."""
+
+
+class Theatre:
+    """Sessions of one engine, and their scripts."""
+
+    def __init__(self, engine: Engine, scripts: Scripts, clock: ManualClock) -> None:
+        self.engine = engine
+        self.scripts = scripts
+        self.clock = clock
+
+    async def session(self, realm: str = "acme") -> Session:
+        """A new session of nobody."""
+        place = self.engine.realm(realm)
+        begun = await self.engine.rules.sessions.begin(place, Identity(), Device(address="192.0.2.7", client="c-1"))
+        access = await self.engine.rules.sessions.open(place, begun.handle, "cookie")
+        return Session(self.engine.rules, access, begun.handle)
+
+    async def play(self, session: Session, code: str, *, uri: str = "ufs:/a.js", **order: Any) -> Any:
+        """The value of a script."""
+        made = Order(
+            session=session, task=Script(code, uri), execution_key="k", what="test", **{"scripts": (uri,), **order}
+        )
+        return (await self.scripts.execute(made)).value
+
+
+@pytest.fixture
+async def stage(engine: Engine, runtime: Runtime, clock: ManualClock) -> AsyncIterator[Theatre]:
+    for realm in engine.rules.realms.all():
+        assert realm.config.runtime in {"ije", "v8"}
+
+    async def lent() -> Any:
+        return Lent(runtime)
+
+    # Every realm runs on the runtime of this test.
+    scripts = Scripts(engine.rules, {"ije": lent, "v8": lent})
+    yield Theatre(engine, scripts, clock)
+    await scripts.close()

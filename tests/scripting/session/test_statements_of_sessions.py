@@ -6,22 +6,16 @@ log rows comes with the data layer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from sojourn.bootstrap import Engine
-from sojourn.core.clock import DAY, MINUTE, ManualClock
+from sojourn.core.clock import DAY, MINUTE
 from sojourn.core.errors import SessionEnded, TokenRefused, Unauthorized
 from sojourn.engine.live import Session
 from sojourn.engine.security.actors import HOST
-from sojourn.model.session import Device, Identity
 from sojourn.scripting.errors import ScriptFailed
-from sojourn.scripting.order import Order
-from sojourn.scripting.runtime import Runtime, Script, Worker
-from sojourn.scripting.service import Scripts
-from tests.scripting.session.conftest import PASSWORD, request
+from tests.scripting.session.conftest import PASSWORD, Theatre, request
 
 pytestmark = pytest.mark.anyio
 
@@ -29,57 +23,6 @@ NEW = "seven quiet otters at dawn"
 LOGIN = f"session.login('anna', '{PASSWORD}');"
 #: What is thrown, as name and reason or code.
 CAUGHT = "const caught = (f) => { try { f(); return 'nothing'; } catch (e) { return e.reason || e.code; } };"
-
-
-class Lent:
-    """A runtime that outlives the service that borrows it."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self.name = runtime.name
-
-    async def open(self, limits: Any) -> Worker:
-        return await self._runtime.open(limits)
-
-    async def close(self) -> None:
-        """Others use it."""
-
-
-class Theatre:
-    """Sessions of one engine, and their scripts."""
-
-    def __init__(self, engine: Engine, scripts: Scripts, clock: ManualClock) -> None:
-        self.engine = engine
-        self.scripts = scripts
-        self.clock = clock
-
-    async def session(self, realm: str = "acme") -> Session:
-        """A new session of nobody."""
-        place = self.engine.realm(realm)
-        begun = await self.engine.rules.sessions.begin(place, Identity(), Device(address="192.0.2.7", client="c-1"))
-        access = await self.engine.rules.sessions.open(place, begun.handle, "cookie")
-        return Session(self.engine.rules, access, begun.handle)
-
-    async def play(self, session: Session, code: str, *, uri: str = "ufs:/a.js", **order: Any) -> Any:
-        """The value of a script."""
-        made = Order(
-            session=session, task=Script(code, uri), execution_key="k", what="test", **{"scripts": (uri,), **order}
-        )
-        return (await self.scripts.execute(made)).value
-
-
-@pytest.fixture
-async def stage(engine: Engine, runtime: Runtime, clock: ManualClock) -> AsyncIterator[Theatre]:
-    for realm in engine.rules.realms.all():
-        assert realm.config.runtime in {"ije", "v8"}
-
-    async def lent() -> Any:
-        return Lent(runtime)
-
-    # Every realm runs on the runtime of this test.
-    scripts = Scripts(engine.rules, {"ije": lent, "v8": lent})
-    yield Theatre(engine, scripts, clock)
-    await scripts.close()
 
 
 async def test_21_01_of_a_new_session(stage: Theatre) -> None:
@@ -305,3 +248,34 @@ async def test_a_worker_acts_only_for_its_own_session(stage: Theatre) -> None:
     assert failed.value.name in {"InsufficientScope", "Unauthorized"}
     assert await stage.play(mine, "session.id") == mine.id
     assert (await _reopened(stage, other)).session.id == other.id
+
+
+async def test_21_42_43_a_dropped_session_is_unknown_and_the_counts_add_up(stage: Theatre) -> None:
+    ben, other = await stage.session(), await stage.session()
+    counts, thread = await stage.play(
+        ben,
+        f"""
+        session.login('ben', '{PASSWORD}');
+        const manager = engine.sessionManager;
+        const {{ sessionsCount, statefulSessionsCount, statelessSessionsCount, standaloneSessionsCount }} = manager;
+        manager.dropSession('{other.id}');
+        manager.cleanUp();
+        const counts = [sessionsCount, statefulSessionsCount, statelessSessionsCount, standaloneSessionsCount];
+        [counts, manager.getSessionThreadId('{other.id}')]
+        """,
+    )
+    assert counts[0] == sum(counts[1:]) >= 2
+    assert thread == 0
+    with pytest.raises((ScriptFailed, SessionEnded), match=r"SessionEnded|ended"):
+        await stage.play(other, "session.fields.all()")
+
+
+async def test_21_44_idle_stateless_sessions_vanish_and_busy_ones_finish(stage: Theatre) -> None:
+    ben, idle = await stage.session("shop"), await stage.session("shop")
+    told = await stage.play(
+        ben,
+        f"session.login('ben', '{PASSWORD}'); engine.sessionManager.dropStatelessSessions('shop'); session.fields.all()",
+    )
+    assert told == {}
+    with pytest.raises((ScriptFailed, SessionEnded), match=r"SessionEnded|ended"):
+        await stage.play(idle, "session.fields.all()")

@@ -38,8 +38,9 @@ class ScriptRunner(HostClass):
         const runner = new ScriptRunner('ufs:/sum.js');
         runner.publishGlobalProperty('a', 2);
         runner.publishGlobalProperty('b', 3);
-        runner.run(); // => 5
+        const sum = runner.run();
         runner.dispose();
+        sum; // => 5
     """
 
     def __init__(self, run: Run) -> None:

@@ -150,7 +150,7 @@ class Session(SessionLogins):
 
         Example::
 
-            session.hasRequest() && request.remoteAddress === '127.0.0.1';
+            session.hasRequest() && request.remoteAddress === '127.0.0.1'; // => false
         """
         return self.run.exchange is not None
 
