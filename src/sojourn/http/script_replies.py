@@ -15,6 +15,8 @@ from sojourn.core.errors import (
     Conflict,
     FieldLimit,
     Forbidden,
+    InsufficientScope,
+    SojournError,
     TooManyTries,
     Unauthorized,
     Unavailable,
@@ -81,11 +83,17 @@ def failure_reply(failure: ScriptFailed, exchange: Exchange, execution_key: str,
     thrown = failure.thrown if isinstance(failure.thrown, Mapping) else {}
     raised = exchange.raised
     if raised is not None and thrown.get("code") == raised.code and isinstance(raised, _PASSED):
-        return error_reply(raised, execution_key, realm)
+        return error_reply(_for_clients(raised), execution_key, realm)
     status = thrown.get("code")
     if failure.name in _HTTP_ERRORS and type(status) is int and _LOWEST <= status <= _HIGHEST:
         return _http_error(failure, status, thrown, execution_key, realm)
     return error_reply(failure, execution_key, realm)
+
+
+def _for_clients(raised: SojournError) -> SojournError:
+    """A refusal without the name of the function that a script has called: that is for its developer."""
+    kind = type(raised)
+    return kind() if kind in (Unauthorized, InsufficientScope) else raised
 
 
 def expected(failure: ScriptFailed) -> bool:

@@ -239,9 +239,9 @@ class _Serving:
         key = self._call.execution_key
         if not expected(failure):
             text = f"{failure.name}: {failure.text}"[:_LONGEST_TEXT]
-            stack = " < ".join(failure.stack[:_LONGEST_TEXT].split("\n"))
+            calls = [line.strip() for line in failure.stack[:_LONGEST_TEXT].splitlines()]
             extra = {"executionKey": key}
-            _log.warning("%s %s [%s]: %s; %s", self._realm.name, source.uri, key, text, stack, extra=extra)
+            _log.warning("%s %s [%s]: %s", self._realm.name, source.uri, key, " < ".join([text, *calls]), extra=extra)
         return failure_reply(failure, self._exchange, key, self._realm.name)
 
 

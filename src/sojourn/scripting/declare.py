@@ -165,7 +165,7 @@ def arguments(function: Callable[..., Any], given: Sequence[Value]) -> list[Any]
         value = given[place] if place < len(given) else UNDEFINED
         if value == UNDEFINED:
             if parameter.default is parameter.empty and wanted is not _ANYTHING:
-                raise BadArgument(f"argument {place + 1} ({parameter.name}) is missing")
+                raise BadArgument(f"argument {place + 1} ({_camel(parameter.name)}) is missing")
             found.append(value if parameter.default is parameter.empty else parameter.default)
         elif wanted is _ANYTHING:
             found.append(value)
@@ -194,7 +194,29 @@ def _converted(value: Value, wanted: Any, place: int, name: str) -> Any:
     try:
         return msgspec.convert(value, wanted, builtin_types=(bytes, datetime), strict=True)
     except msgspec.ValidationError as error:
-        raise BadArgument(f"argument {place + 1} ({name}): {error}") from None
+        said = _PYTHON.sub(lambda found: _JAVASCRIPT[found[1]], str(error))
+        raise BadArgument(f"argument {place + 1} ({_camel(name)}): {said}") from None
+
+
+#: What scripts call the types that a message names.
+_JAVASCRIPT: Final = {
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "bytes": "ArrayBuffer",
+    "datetime": "Date",
+    "array": "array",
+    "object": "object",
+    "null": "null",
+}
+_PYTHON: Final = re.compile(rf"\b({'|'.join(_JAVASCRIPT)})\b(?=[^`]*`(?:[^`]*`[^`]*`)*[^`]*$)")
+
+
+def _camel(name: str) -> str:
+    """A parameter as its signature calls it."""
+    first, *others = name.strip("_").split("_")
+    return first + "".join(word.capitalize() for word in others)
 
 
 def _declare(

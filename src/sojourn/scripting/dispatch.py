@@ -66,7 +66,7 @@ class Dispatcher:
         if found is None:
             raise NoSuchFunction
         spec, member = found
-        self._admit(member)
+        self._admit(spec, member)
         if member.deprecated:
             self._tell_once(function, member)
         target, rest = self._target(spec, member, args)
@@ -83,7 +83,7 @@ class Dispatcher:
         _told.add(known)
         run.log("warning", f"{function} is deprecated. {member.deprecated}")
 
-    def _admit(self, member: Member) -> None:
+    def _admit(self, spec: ClassSpec, member: Member) -> None:
         """Raise ``Unauthorized`` or ``InsufficientScope`` unless the session has the right that a member needs.
 
         ``CrossSiteWrite`` for one that changes something, where the session is read-only. ``self`` means the account of the session, which the function works on without being told whose it is.
@@ -94,9 +94,9 @@ class Dispatcher:
             return
         access = self._run.session.access
         if access.kind == "anonymous":
-            raise Unauthorized
+            raise Unauthorized(f"{spec.name}.{member.name} needs a login")
         if member.right not in (LOGGED_IN, SELF) and member.right not in access.scope:
-            raise InsufficientScope
+            raise InsufficientScope(f"{spec.name}.{member.name} needs the scope {member.right}")
 
     def _target(self, spec: ClassSpec, member: Member, args: Sequence[Value]) -> tuple[Any, Sequence[Value]]:
         """The object whose member is meant, and the arguments that are left for it."""

@@ -145,6 +145,14 @@ async def test_an_error_has_name_message_stack_and_its_own_properties(js: Runnin
     assert "sojourn:" not in caught.value.stack
 
 
+async def test_a_stack_has_the_calls_of_scripts_and_nothing_of_what_runs_them(js: Running) -> None:
+    with pytest.raises(ScriptFailed) as caught:
+        await js("[1].map(() => {\n  throw new Error('no');\n});", file="ufs:/a/b.js")
+    lines = caught.value.stack.strip().splitlines()
+    assert [line for line in lines if "ufs:/a/b.js:" not in line and "map" not in line] == []
+    assert (len(lines), ":2:" in lines[0], "map" in lines[1], ":1:" in lines[2]) == (3, True, True, True)
+
+
 @pytest.mark.parametrize(("code", "text"), [("throw 5", "5"), ("throw null", "null"), ("throw { a: 1 }", '{"a":1}')])
 async def test_a_thrown_value_that_is_no_error_is_named_so(js: Running, code: str, text: str) -> None:
     with pytest.raises(ScriptFailed) as caught:

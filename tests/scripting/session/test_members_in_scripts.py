@@ -129,6 +129,37 @@ async def test_errors_say_what_happened(scripted: Scripted) -> None:
     ]
 
 
+async def test_a_refusal_names_the_function_and_the_right_that_it_needs(scripted: Scripted) -> None:
+    assert await scripted(f"""
+      const caught = () => {{ try {{ engine.sessionManager.sessionsCount; }} catch (e) {{ return e.message; }} }};
+      const nobody = caught();
+      session.login('anna', '{PASSWORD}');
+      [nobody, caught()]
+    """) == [
+        "SessionManager.sessionsCount needs a login",
+        "SessionManager.sessionsCount needs the scope engine.manageSessions",
+    ]
+
+
+async def test_a_wrong_argument_is_told_in_words_of_scripts(scripted: Scripted) -> None:
+    assert await scripted("""
+      const caught = (f) => { try { f(); } catch (e) { return e.message; } };
+      [
+        caught(() => session.login(1, 'x')),
+        caught(() => session.login('anna')),
+        caught(() => session.loginByAuthToken({})),
+        caught(() => session.setTimeout(true)),
+        caught(() => createGUID('yes')),
+      ]
+    """) == [
+        "argument 1 (userName): Expected `string`, got `integer`",
+        "argument 2 (password) is missing",
+        "argument 1 (authToken): Expected `string`, got `object`",
+        "argument 1 (minutes): Expected `number`, got `boolean`",
+        "argument 1 (removeFormatChars): Expected `boolean`, got `string`",
+    ]
+
+
 async def test_fields_are_read_and_written(scripted: Scripted) -> None:
     assert await scripted("""
       session.fields.put({ cart: { sku: 'A1', at: new Date(0) }, n: 1 });

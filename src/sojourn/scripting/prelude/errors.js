@@ -59,17 +59,27 @@
 
   const FRAME = '    at ';
   // Lines of the bridge, and on v8 of what runs it.
-  const isOurs = (line) => p.includes(line, 'sojourn:') || p.includes(line, '(ext:') || p.includes(line, ' file:///');
+  const isOurs = (line) => p.includes(line, 'sojourn:') || p.includes(line, '(ext:') || p.includes(line, 'file:///');
+  // How ije writes the call by which the bridge starts a script, and any other function of the engine.
+  const NATIVE = '(native)';
 
   // The lines of the stack that are calls of scripts; v8 begins a stack with name and message.
   function stackOf(thrown) {
     const stack = thrown.stack;
     if (typeof stack !== 'string') return '';
     let out = '';
+    // Calls of the engine's own functions count where a script has made them.
+    let native = '';
     for (let from = 0; from < stack.length;) {
       const end = p.indexOf(stack, '\n', from);
       const line = p.slice(stack, from, end < 0 ? stack.length : end + 1);
-      if (p.startsWith(line, FRAME) && !isOurs(line)) out += line;
+      if (p.startsWith(line, FRAME)) {
+        if (p.includes(line, NATIVE)) native += line;
+        else {
+          if (!isOurs(line)) out += native + line;
+          native = '';
+        }
+      }
       from = end < 0 ? stack.length : end + 1;
     }
     return out;
