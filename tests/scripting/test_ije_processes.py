@@ -17,6 +17,7 @@ from sojourn.scripting.errors import EnvironmentLost, RuntimeMissing
 from sojourn.scripting.ije import library, open_runtime
 from sojourn.scripting.ije import runtime as ije_runtime
 from sojourn.scripting.runtime import Limits, Runtime, Script, Worker
+from tests.patience import HANGS
 from tests.scripting.conftest import LIMITS, Answering
 
 pytestmark = [
@@ -98,7 +99,7 @@ async def test_a_worker_leaves_when_the_server_hangs_up_even_in_a_loop(ije: Runt
 
 
 async def gone(pid: int) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + HANGS
     while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
         await asyncio.sleep(0.01)
     assert not Path(f"/proc/{pid}").exists()

@@ -14,6 +14,7 @@ import pytest
 from sojourn.scripting.dispatch import Dispatcher
 from sojourn.scripting.run import Run
 from sojourn.scripting.runtime import Runtime, Script, Worker
+from tests.patience import HANGS
 from tests.scripting.conftest import LIMITS
 
 pytestmark = [
@@ -62,7 +63,7 @@ def _cpu(workers: list[Worker]) -> float:
 
 async def _settled(workers: list[Worker]) -> None:
     """Return when compilers and collectors have done what the last script left them to do."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANGS):
         before = -1.0
         while (now := _cpu(workers)) != before:
             before = now

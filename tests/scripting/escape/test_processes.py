@@ -17,6 +17,7 @@ import pytest
 from sojourn.scripting.errors import EnvironmentLost
 from sojourn.scripting.runtime import Runtime, Worker
 from sojourn.scripting.v8.spawn import _OPTIONS, find_deno
+from tests.patience import HANGS
 from tests.scripting.conftest import LIMITS, Running
 
 pytestmark = [
@@ -88,7 +89,7 @@ async def test_a_worker_that_dies_is_noticed_at_once_and_harms_no_other(runtime:
     await asyncio.sleep(0.05)
     os.kill(worker.pid, signal.SIGABRT)
     with pytest.raises(EnvironmentLost) as lost:
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, HANGS)
     assert lost.value.reason
     assert not worker.alive
     assert await Running(other)("mine") == 5
@@ -100,7 +101,7 @@ async def test_a_cancelled_caller_leaves_no_script_behind(worker: Worker) -> Non
     await asyncio.sleep(0.1)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, HANGS)
     if worker.alive:
         assert await Running(worker)("1 + 1") == 2
     else:
@@ -131,7 +132,7 @@ def test_workers_die_with_the_server() -> None:
         pids = [int(word) for word in server.stdout.readline().split()]
         assert len(pids) == 2
         server.kill()
-    end = time.monotonic() + 10
+    end = time.monotonic() + HANGS
     while any(_running(pid) for pid in pids):
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -11,6 +11,7 @@ import pytest
 
 from sojourn.scripting.declare import CLASSES
 from sojourn.scripting.reference.typings import FILE, typings
+from tests.patience import HANGS
 
 deno = pytest.importorskip("deno", reason="needs the extra v8, whose Deno checks types")
 
@@ -45,7 +46,7 @@ def checked(folder: Path, **scripts: str) -> tuple[int, str]:
         (folder / f"{name}.js").write_text(_REFERENCE + code)
     command = [deno.find_deno_bin(), "check", "--no-lock", "--cached-only", *(f"{name}.js" for name in scripts)]
     env = {**os.environ, "DENO_DIR": str(folder / ".deno"), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=HANGS, check=False)
     return done.returncode, done.stderr
 
 

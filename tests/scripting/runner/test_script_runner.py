@@ -16,6 +16,7 @@ from sojourn.scripting.errors import ScriptFailed, ScriptTimeout
 from sojourn.scripting.order import Order
 from sojourn.scripting.runtime import RuntimeName, Script
 from sojourn.scripting.values import UNDEFINED, BigInt
+from tests.patience import HANGS
 from tests.scripting.runner.conftest import PASSWORD, Caller
 
 pytestmark = pytest.mark.anyio
@@ -280,7 +281,7 @@ async def test_21_39_a_forgotten_session_is_an_error_at_construction(anna: Calle
 
 async def test_21_38_a_busy_session_is_an_error_at_once_or_waited_for(anna: Caller) -> None:
     sid = await anna(LASTING + "r.sessionId")
-    nap = f"const r = runner('nap.js', {{sessionId: '{sid!s}'}}); r.publishGlobalProperty('ms', 700); r.run()"
+    nap = f"const r = runner('nap.js', {{sessionId: '{sid!s}'}}); r.publishGlobalProperty('ms', 2000); r.run()"
     holding = asyncio.create_task(anna(nap))
     await _until(lambda: anna.engine.scripts.reserved.taken(str(sid)))
     began = time.monotonic()
@@ -295,7 +296,7 @@ async def test_21_38_within_one_chain_nobody_waits_for_himself(anna: Caller) -> 
     code = LASTING + "runner('area.js', {sessionId: r.sessionId, waitTimeout: 60000})"
     began = time.monotonic()
     await fails(anna, code, "SessionBusy")
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < HANGS
     assert (
         await anna(
             LASTING
@@ -346,7 +347,7 @@ async def test_the_time_of_the_caller_is_that_of_what_it_runs(anna: Caller, engi
     began = time.monotonic()
     with pytest.raises((ScriptTimeout, ScriptFailed)) as caught:
         await engine.scripts.execute(order)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 50
     assert "took longer" in caught.value.text
     assert anna.standing() == 0
 
@@ -424,6 +425,6 @@ async def test_parameters_of_execute_script_come_in_pairs(anna: Caller) -> None:
 
 async def _until(true: object) -> None:
     assert callable(true)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANGS):
         while not true():
             await asyncio.sleep(0.005)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sojourn.scripting.dispatch import Dispatcher
+from tests.patience import HANGS
 from tests.scripting.session.conftest import Desk, Open
 from tests.scripting.test_hostile_worker import Impostor
 
@@ -25,7 +26,7 @@ async def _asked(impostor: Impostor, calls: list[dict[str, Any]]) -> list[Any]:
             answers.append(answer["v"] if "v" in answer else answer["e"]["code"])
         await at.say({"op": "done", "v": 1})
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         assert await impostor.against(act) == 1
     return answers
 
