@@ -57,6 +57,9 @@ def test_a_value_is_printed_as_it_is(line: Line, scripts: Path) -> None:
         "'a text'": "a text",
         "[1, 'a']": '[1,"a"]',
         "undefined": "null",
+        # As a route runs it: a block whose last value is no function, and whose names are its own.
+        "(function () { return 1; })": "null",
+        "#!/usr/bin/env node\nconst session = 'mine'; session": "mine",
         "12345678901234567890n": "12345678901234567890",
         "NaN": "NaN",
         "new Uint8Array([1, 2])": "AQI=",
@@ -72,7 +75,23 @@ def test_a_failure_is_told_with_its_place(line: Line, scripts: Path, runtime: st
     done = line.run("scripts", "run", "ufs:/broken.js", "--realm", f"on-{runtime}", "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout) == {"message": "RangeError: too far", "code": "script.failed"}
-    assert "ufs:/broken.js:2:" in done.stderr
+    thrown, place, *_ = done.stderr.splitlines()
+    assert thrown == "RangeError: too far"
+    assert "ufs:/broken.js:2:" in place
+
+
+def test_a_script_is_named_by_its_file_as_the_shell_completes_it(
+    line: Line, scripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (scripts / "deep").mkdir()
+    (scripts / "deep" / "one.js").write_text("1\n")
+    monkeypatch.chdir(line.project)
+    done = line.run("scripts", "run", "scripts/deep/one.js", "--realm", "on-ije")
+    assert (done.exit_code, done.stdout) == (0, "1\n"), done.output
+    (line.project / "beside.js").write_text("1\n")
+    refused = line.run("scripts", "run", "beside.js", "--realm", "on-ije")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "ufs:/folder/name.js" in refused.stderr
 
 
 @pytest.mark.parametrize(

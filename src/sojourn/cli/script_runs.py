@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -22,7 +22,7 @@ from sojourn.scripting.order import Trace
 from sojourn.scripting.values import MAX_SAFE_INTEGER, UNDEFINED, Value
 
 ScriptArgument = Annotated[
-    str, typer.Argument(metavar="URI", help="The script: ufs:/…, vfs:/…, vfs:ikey?KEY, a path, or a key.")
+    str, typer.Argument(metavar="URI", help="The script: ufs:/…, vfs:/…, vfs:ikey?KEY, a key, or its file on disk.")
 ]
 RealmOption = Annotated[str, typer.Option("--realm", metavar="R", help="Where it runs.")]
 UserOption = Annotated[
@@ -66,8 +66,7 @@ def run(
     for line in ran.trace.log:
         note(f"{line.level}: {line.text}")
     if ran.error is not None:
-        note(_stack(ran.error))
-        raise ran.error
+        _fail(as_json, ran.error)
     value = plain(ran.value)
     reply(as_json, value, _shown(value))
 
@@ -122,6 +121,16 @@ def _plain_number(value: float) -> Any:
     return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
 
 
+def _of_disk(engine: Engine, text: str) -> str:
+    """A file as the shell completes it, ``scripts/shop/total.js``, by its name for scripts; anything else as it is."""
+    if ":" in text or text.startswith("/") or not Path(text).is_file():
+        return text
+    path = Path(text).resolve()
+    roots = [root.resolve() for root in engine.rules.settings.script_roots]
+    below = (path.relative_to(root) for root in roots if path.is_relative_to(root))
+    return next((f"ufs:/{inside.as_posix()}" for inside in below), text)
+
+
 def _ran(project: Path, uri: str, realm: str, user: str | None, params: Sequence[str]) -> Ran:
     named = [text.partition("=") for text in params]
     if any(not name or not sign for name, sign, _ in named):
@@ -133,7 +142,7 @@ def _ran(project: Path, uri: str, realm: str, user: str | None, params: Sequence
         account = await known_account(engine, place.config.directory, user) if user is not None else None
         if account is not None:
             account = await (await engine.rules.facts.current()).account(place, account.key)
-        reference = int(uri) if uri.lstrip("-").isdecimal() else uri
+        reference = int(uri) if uri.lstrip("-").isdecimal() else _of_disk(engine, uri)
         trace = Trace()
         try:
             value = await run_alone(engine.scripts, Errand(reference, place, account, parameters), trace)
@@ -144,12 +153,24 @@ def _ran(project: Path, uri: str, realm: str, user: str | None, params: Sequence
     return with_engine(project, work)
 
 
+def _fail(as_json: bool, error: SojournError) -> NoReturn:
+    """Say what was thrown, and below it where."""
+    note(_with_stack(error))
+    if as_json:
+        reply(as_json, {"message": error.message, "code": error.code}, "")
+    raise typer.Exit(1)
+
+
 def _shown(value: Any) -> str:
     return value if isinstance(value, str) else encode_text(value)
 
 
 def _stack(error: SojournError) -> str:
     return error.stack.rstrip() if isinstance(error, ScriptFailed) else ""
+
+
+def _with_stack(error: SojournError) -> str:
+    return f"{error.message}\n{_stack(error)}".rstrip()
 
 
 def _lines(ran: Ran) -> Sequence[str]:
@@ -159,5 +180,5 @@ def _lines(ran: Ran) -> Sequence[str]:
     lines = [f"{at / _MICRO:9.2f} ms  {text}" for at, text in sorted([*calls, *logged])]
     if ran.trace.count > len(ran.trace.calls):
         lines.append(f"{'':9}     … {ran.trace.count - len(ran.trace.calls)} more host calls")
-    outcome = f"{ran.error.message}\n{_stack(ran.error)}" if ran.error is not None else _shown(plain(ran.value))
+    outcome = _with_stack(ran.error) if ran.error is not None else _shown(plain(ran.value))
     return [*lines, f"{ran.took / _MICRO:9.2f} ms  => {outcome}", f"{ran.trace.count} host calls"]

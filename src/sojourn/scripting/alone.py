@@ -11,7 +11,7 @@ from sojourn.engine.live import Session
 from sojourn.model.realm import Realm
 from sojourn.model.user import Account
 from sojourn.scripting.order import Order, Trace
-from sojourn.scripting.runtime import Script, WriteGlobal
+from sojourn.scripting.runtime import WriteGlobal
 from sojourn.scripting.service import Scripts
 from sojourn.scripting.values import Value
 
@@ -58,7 +58,7 @@ async def run_alone(scripts: Scripts, errand: Errand, trace: Trace) -> Value:
             async with scripts.hold(order) as held:
                 for name, value in errand.parameters.items():
                     await held.execute(WriteGlobal(name, value))
-                return await held.execute(Script(source.code, source.uri))
+                return await held.execute(source.task)
         finally:
             await scripts.give_back(environment)
     finally:
