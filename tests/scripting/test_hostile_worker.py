@@ -243,3 +243,14 @@ async def test_a_reset_is_believed_only_when_it_is_said(impostor: Impostor) -> N
         await impostor.worker.reset()
     assert caught.value.reason == "protocol"
     await acting
+
+
+async def test_parts_that_are_empty_pile_up_nowhere(impostor: Impostor) -> None:
+    async def endless(other: Impostor) -> None:
+        await other.raw(b"11 \n")
+        while True:
+            await other.raw(b"01 \n")
+
+    with pytest.raises(EnvironmentLost) as lost:
+        await impostor.against(endless)
+    assert lost.value.reason == "protocol"

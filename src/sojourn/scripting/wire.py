@@ -78,6 +78,8 @@ class Assembly:
             self._id, self._parts, self._size = head[1:], [], 0
         elif head[1:] != self._id:
             raise ProtocolBroken("part of an unknown message")
+        if not flags & 2 and len(part) - 1 != PART:
+            raise ProtocolBroken("a part that is not the last one is not full")
         self._size += len(part) - 1
         if self._size > self.most:
             raise ProtocolBroken("message too large")
