@@ -66,7 +66,7 @@ class Dispatcher:
         if found is None:
             raise NoSuchFunction
         spec, member = found
-        self._admit(spec, member)
+        await self._admit(spec, member)
         if member.deprecated:
             self._tell_once(function, member)
         target, rest = self._target(spec, member, args)
@@ -83,10 +83,13 @@ class Dispatcher:
         _told.add(known)
         run.log("warning", f"{function} is deprecated. {member.deprecated}")
 
-    def _admit(self, spec: ClassSpec, member: Member) -> None:
+    async def _admit(self, spec: ClassSpec, member: Member) -> None:
         """Raise ``Unauthorized`` or ``InsufficientScope`` unless the session has the right that a member needs.
 
-        ``CrossSiteWrite`` for one that changes something, where the session is read-only. ``self`` means the account of the session, which the function works on without being told whose it is.
+        ``SessionEnded`` or ``StaleSession`` for a session that is not what it was when the script began: another process
+        that has ended it cannot break the script off. ``CrossSiteWrite`` for a member that changes something, where the
+        session is read-only. ``self`` means the account of the session, which the function works on without being told
+        whose it is.
         """
         if member.writes and self._run.session.access.read_only:
             raise CrossSiteWrite
@@ -97,6 +100,7 @@ class Dispatcher:
             raise Unauthorized(f"{spec.name}.{member.name} needs a login")
         if member.right not in (LOGGED_IN, SELF) and member.right not in access.scope:
             raise InsufficientScope(f"{spec.name}.{member.name} needs the scope {member.right}")
+        await self._run.session.check()
 
     def _target(self, spec: ClassSpec, member: Member, args: Sequence[Value]) -> tuple[Any, Sequence[Value]]:
         """The object whose member is meant, and the arguments that are left for it."""

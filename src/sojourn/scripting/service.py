@@ -153,7 +153,11 @@ class Scripts:
 
     async def _take_turn(self, order: Order, stack: AsyncExitStack) -> None:
         session = order.session
-        if order.holds_turn or not session.id:
+        if order.holds_turn:
+            # A pipeline may have had it for long.
+            await session.check()
+            return
+        if not session.id:
             # Without a record there is nothing to take turns at.
             return
         turn = self.rules.activity.run(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sojourn.bootstrap import Engine
+from sojourn.core.errors import SessionEnded, StaleSession
 from sojourn.engine.access import Access
 from sojourn.model.session import Device
 from sojourn.pipelines.request import PipelineRequest
@@ -155,3 +156,18 @@ async def test_a_test_run_runs_no_script() -> None:
     trace = await flows.run({}, script("ufs:/a.js"))
     assert trace.error is not None
     assert trace.error.code == "pipeline.not_in_test_run"
+
+
+async def test_no_step_runs_a_script_for_a_session_that_is_not_what_it_was_when_the_request_came(
+    pipelines: Pipelines, engine: Engine
+) -> None:
+    session = await engine.login("desk", "anna", PASSWORD)
+    assert session is not None
+    before, environments = session.access, len(engine.scripts.environments)
+    await session.logout()
+    with pytest.raises(StaleSession):
+        await pipelines("session.userName", access=before, realm="desk", failOnError=False)
+    await session.end()
+    with pytest.raises(SessionEnded):
+        await pipelines("session.userName", access=session.access, realm="desk")
+    assert len(engine.scripts.environments) <= environments
