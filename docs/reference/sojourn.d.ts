@@ -286,6 +286,10 @@ declare function require(name: string): any;
 declare const module: { exports: any };
 declare let exports: any;
 
+/** In a file that is required: its URI, and that of its folder. */
+declare const __filename: string;
+declare const __dirname: string;
+
 /** What goes into a `ScriptRunner` and comes out of it. */
 type Primitive = undefined | null | boolean | number | string | bigint;
 
@@ -318,6 +322,22 @@ interface SessionStatistics {
   /** Whether it executes now. */
   readonly inUse: boolean;
 }
+
+/**
+ * Call a function later, in milliseconds; gives the number by which `clearTimeout` takes it back. The execution goes on
+ * until no timer is left and the promise that is its value is settled, or until a limit of the realm is hit; no timer
+ * outlives it. Throws `RangeError` beyond 1000 timers. Nothing to do with `session.setTimeout`.
+ */
+declare function setTimeout(callback: (...args: any[]) => void, delay?: number, ...args: any[]): number;
+
+/** As `setTimeout`, again and again until `clearInterval`. */
+declare function setInterval(callback: (...args: any[]) => void, delay?: number, ...args: any[]): number;
+
+/** Take a timer back; a number that is none is ignored. */
+declare function clearTimeout(id?: number): void;
+
+/** Take a timer back; a number that is none is ignored. */
+declare function clearInterval(id?: number): void;
 
 /**
  * The engine that executes the script.

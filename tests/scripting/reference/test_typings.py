@@ -27,6 +27,8 @@ const Session = require('@nginstack/engine/lib/session/Session');
 const same = require('@nginstack/engine/context/session.js');
 session.setTimeout(30, 1);
 const key = session.userKey + same.userKey;
+const timer = setTimeout((text) => logger.info(text), 5, 'later');
+clearTimeout(timer);
 logger.info(`${key} ${cart.sku} ${session instanceof Session}`);
 """
 

@@ -7,3 +7,7 @@ declare function require(name: string): any;
 /** In a file that is required: what it exports. */
 declare const module: { exports: any };
 declare let exports: any;
+
+/** In a file that is required: its URI, and that of its folder. */
+declare const __filename: string;
+declare const __dirname: string;
