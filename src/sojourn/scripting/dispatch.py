@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 _told: set[tuple[str, str, str]] = set()
 _MOST_TOLD: Final = 10_000
 
+#: How the signature of a function ends that gives nothing; to scripts that is ``undefined``, never ``null``.
+_NOTHING: Final = "): void"
+
 
 class NoSuchFunction(BadRequest):
     """The host has no such function."""
@@ -72,7 +75,9 @@ class Dispatcher:
         target, rest = self._target(spec, member, args)
         made = getattr(target, member.python)(*arguments(getattr(type(target), member.python), rest))
         result = await made if inspect.isawaitable(made) else made
-        return self._run.keep(target, target.on_release) if member.kind == "new" else result
+        if member.kind == "new":
+            return self._run.keep(target, target.on_release)
+        return UNDEFINED if result is None and member.signature.endswith(_NOTHING) else result
 
     def _tell_once(self, function: str, member: Member) -> None:
         """Say in the log that a script uses what it should not any more: once for each script in this process."""

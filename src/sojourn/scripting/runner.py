@@ -54,7 +54,7 @@ class RunnerDisposed(Conflict):
 
 
 class RealmClosed(Forbidden):
-    """Scripts of this realm may not open a runner there: the other realm has to name it in ``runnersFrom``."""
+    """Scripts of this realm may not open a runner there: the other realm has to name it in its runnersFrom."""
 
     code = "runner.realm_closed"
 

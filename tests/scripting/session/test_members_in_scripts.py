@@ -141,6 +141,14 @@ async def test_a_refusal_names_the_function_and_the_right_that_it_needs(scripted
     ]
 
 
+async def test_what_gives_nothing_gives_undefined(scripted: Scripted) -> None:
+    made = await scripted(
+        "[session.logout(), session.limitKeyCreation(3), session.setTimeout(5), engine.sessionManager.dropSession(session.id)]"
+        ".map((nothing) => nothing === undefined)"
+    )
+    assert made == [True] * 4
+
+
 async def test_a_wrong_argument_is_told_in_words_of_scripts(scripted: Scripted) -> None:
     assert await scripted("""
       const caught = (f) => { try { f(); } catch (e) { return e.message; } };
