@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,12 @@ def test_a_broken_project_is_refused_by_every_command_with_file_and_line(line: L
     done = line.run(*command)
     assert done.exit_code == 1
     assert "sojourn.toml:2: server: unknown key 'prot', did you mean 'port'?" in done.stderr
+
+
+def test_check_tells_of_a_realm_whose_runtime_is_not_installed(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    (line.project / "realms" / "fast").mkdir()
+    (line.project / "realms" / "fast" / "realm.json").write_text('{"runtime": "v8"}')
+    monkeypatch.setitem(sys.modules, "deno", None)
+    (found,) = line.json("check")["problems"]
+    assert (found["file"], found["severity"]) == ("realms/fast", "warning")
+    assert "pip install 'sojourn[v8]'" in found["message"]

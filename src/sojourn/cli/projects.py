@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,10 +16,12 @@ from sojourn.cli.engine import ACTOR
 from sojourn.cli.output import JsonOption, note, refusals, reply
 from sojourn.cli.script_types import write_types
 from sojourn.config.problems import ConfigError, Problem
-from sojourn.config.project import load_project
+from sojourn.config.project import Project, load_project
 from sojourn.config.scaffold import write_project
 from sojourn.pipelines.deployment import check_pipelines
+from sojourn.scripting.errors import RuntimeMissing
 from sojourn.scripting.routes.table import check_routes
+from sojourn.scripting.v8.spawn import find_deno
 
 ADMINISTRATOR = "admin"
 
@@ -75,7 +78,17 @@ def _problems(folder: Path) -> tuple[Problem, ...]:
         project = load_project(folder, os.environ)
     except ConfigError as error:
         return error.problems
-    return tuple(sorted({*project.notes, *check_pipelines(project), *check_routes(project)}))
+    return tuple(sorted({*project.notes, *check_pipelines(project), *check_routes(project), *_runtimes(project)}))
+
+
+def _runtimes(project: Project) -> Iterator[Problem]:
+    """Realms whose runtime is not installed here: their scripts would not run, all else is served."""
+    for realm in project.realms.values():
+        if realm.config.runtime == "v8":
+            try:
+                find_deno()
+            except RuntimeMissing as error:
+                yield Problem(f"realms/{realm.name}", 0, error.message, "warning")
 
 
 def described(problem: Problem) -> dict[str, Any]:
