@@ -8,6 +8,7 @@ a session without a record. Whatever makes a new handle in a script, the answer 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -153,8 +154,10 @@ class Visitor:
         if self.came_by != "jwt" or self.session.handle is None:
             return
         if access.kind == "anonymous" or not (self._may_set_cookie() or handles.takes_parameters(self._realm)):
-            await self._rules.sessions.end(access, "logout")
             self.session.handle = None
+            # It may have ended by itself, which is what its client is told.
+            with suppress(Unauthorized):
+                await self._rules.sessions.end(access, "logout")
 
     def headers(self, *, ended: bool) -> tuple[Header, ...]:
         """How the client is given the new handle of its session, or told that it can forget the old one.

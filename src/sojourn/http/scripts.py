@@ -28,7 +28,7 @@ from sojourn.scripting.exchange import Exchange, Peer, ScriptRequest
 from sojourn.scripting.execution import Held
 from sojourn.scripting.files import Source
 from sojourn.scripting.order import Order, Trace
-from sojourn.scripting.response import ScriptResponse
+from sojourn.scripting.response import ResponseStopped, ScriptResponse
 from sojourn.scripting.routes.model import RouteDef
 from sojourn.scripting.routes.table import Found, Match, RouteTable
 from sojourn.scripting.runtime import Module, Script
@@ -187,11 +187,10 @@ class _Serving:
         try:
             async with self._routes.scripts.hold(order) as held:
                 value = await self._run(held, sources)
-            await self._visitor.settle()
         except ScriptFailed as failed:
-            failure = None if exchange.response.stopped else failed
-            await self._visitor.settle()
+            failure = self._unless_stopped(failed, sources[0])
         finally:
+            await self._visitor.settle()
             if not exchange.response.begun:
                 self._hand_over()
         reply = self._reply(value) if failure is None else self._failed(failure, sources[0])
@@ -235,14 +234,25 @@ class _Serving:
         personal = bool(session.id) or session.access.kind != "anonymous" or self._visitor.consumed
         return script_reply(value, self._exchange, html=self._route.html, personal=personal, realm=self._realm.name)
 
+    def _unless_stopped(self, failure: ScriptFailed, source: Source) -> ScriptFailed | None:
+        """None where the script has ended its answer itself: the answer stands, whatever it did after that."""
+        if not self._exchange.response.stopped:
+            return failure
+        if failure.name != ResponseStopped.__name__:
+            self._tell_failure(failure, source)
+        return None
+
     def _failed(self, failure: ScriptFailed, source: Source) -> Reply:
-        key = self._call.execution_key
         if not expected(failure):
-            text = f"{failure.name}: {failure.text}"[:_LONGEST_TEXT]
-            calls = [line.strip() for line in failure.stack[:_LONGEST_TEXT].splitlines()]
-            extra = {"executionKey": key}
-            _log.warning("%s %s [%s]: %s", self._realm.name, source.uri, key, " < ".join([text, *calls]), extra=extra)
-        return failure_reply(failure, self._exchange, key, self._realm.name)
+            self._tell_failure(failure, source)
+        return failure_reply(failure, self._exchange, self._call.execution_key, self._realm.name)
+
+    def _tell_failure(self, failure: ScriptFailed, source: Source) -> None:
+        key = self._call.execution_key
+        text = f"{failure.name}: {failure.text}"[:_LONGEST_TEXT]
+        calls = [line.strip() for line in failure.stack[:_LONGEST_TEXT].splitlines()]
+        extra = {"executionKey": key}
+        _log.warning("%s %s [%s]: %s", self._realm.name, source.uri, key, " < ".join([text, *calls]), extra=extra)
 
 
 def _task(route: RouteDef, source: Source, values: Mapping[str, Value]) -> Script | Module:

@@ -168,6 +168,28 @@ async def test_logout_by_a_jwt_ends_its_session(site: Site) -> None:
     assert ended.end.reason == "logout"
 
 
+async def test_a_login_by_a_jwt_whose_script_then_loses_its_environment_leaves_no_session_behind(site: Site) -> None:
+    begun = (await site.login("api")).json()
+    token = ("authorization", f"Bearer {begun['token']}")
+    code = f"session.login('ben', '{PASSWORD}'); for (;;) new Array(4294967295).join('x')"
+    lost = await site.post(site.route(code, requiresAuth=True), token)
+    assert lost.status in {500, 503}
+    ended = await site.engine.rules.sessions.why(site.engine.realm("api"), begun["sessionId"])
+    assert ended is not None
+
+
+async def test_what_fails_after_the_answer_was_stopped_is_written_into_the_log(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    code = "try { response.write('done'); response.stop() } catch {} throw new Error('too late')"
+    answer = await site.get(site.route(code))
+    assert (answer.status, answer.body) == (200, b"done")
+    assert "too late" in caplog.text
+    caplog.clear()
+    assert (await site.get(site.route("response.write('done'); response.stop()"))).body == b"done"
+    assert "Stopped" not in caplog.text
+
+
 # --- who shows nothing ---
 
 
