@@ -1,11 +1,11 @@
 """The end journal: what is replayed onto a session store that went back."""
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, text
 
 from sojourn.core.clock import ManualClock
 from sojourn.core.errors import StoreUnavailable
-from sojourn.engine.database import EngineDatabase
+from sojourn.engine.database import EngineDatabase, schema
 from sojourn.engine.ends.journal import EndJournal
 from sojourn.engine.facts import Facts
 from sojourn.engine.watch.marks import StoreMarks
@@ -121,6 +121,15 @@ async def test_a_mark_is_noted_upwards_and_begins_anew_when_the_store_went_back(
 
 async def test_no_start_reads_the_whole_journal(db: EngineDatabase) -> None:
     """Both questions of a start go through the index on ``confirmed``."""
+
+    def fill(connection: Connection) -> None:
+        # Of an empty table every index is as good as any other.
+        end = {"realm": "r1", "epoch": 3, "at": 1, "reason": "logout", "keep_until": 9_000}
+        rows = [{**end, "sid": f"s{number}", "confirmed": number} for number in range(500)]
+        connection.execute(insert(schema.end_journal), rows)
+        connection.execute(text("ANALYZE end_journal"))
+
+    await db.write(fill)
 
     def plans(connection: Connection) -> list[str]:
         postgres = connection.dialect.name == "postgresql"

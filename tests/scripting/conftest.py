@@ -55,7 +55,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session", params=RUNTIMES)
+@pytest.fixture(scope="module", params=RUNTIMES)
 async def runtime(request: pytest.FixtureRequest, anyio_backend: str) -> AsyncIterator[Runtime]:
     """Each runtime, started once."""
     opened: Runtime = await importlib.import_module(f"sojourn.scripting.{request.param}").open_runtime()
@@ -63,7 +63,7 @@ async def runtime(request: pytest.FixtureRequest, anyio_backend: str) -> AsyncIt
     await opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def worker_kept(runtime: Runtime) -> AsyncIterator[list[Worker]]:
     """The worker that :func:`js` lends to one test after the other."""
     kept: list[Worker] = []

@@ -148,14 +148,14 @@ class Bystander:
             await asyncio.sleep(0.02)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def bystander_kept(runtime: Runtime) -> AsyncIterator[Worker]:
     worker = await runtime.open(LIMITS)
     yield worker
     await worker.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def bombed(runtime: Runtime) -> AsyncIterator[list[Worker]]:
     """The worker that takes one bomb after the other, for as long as it lives."""
     kept: list[Worker] = []

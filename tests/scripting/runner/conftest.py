@@ -91,7 +91,7 @@ def _cheap() -> PasswordHasher:
     return PasswordHasher(Cost(memory=8, passes=1), workers=1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def engine(runner_project: Path, anyio_backend: str) -> AsyncIterator[Engine]:
     """The engine, open for all tests."""
     async with Engine.open(load_project(runner_project, {}), hasher=_cheap(), recover=False) as opened:

@@ -140,7 +140,7 @@ def runtime_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def site(made_site: Path, runtime_name: str, anyio_backend: str) -> AsyncIterator[Site]:
     """The engine of one runtime, with all realms."""
     for name, config in REALMS.items():
