@@ -6,7 +6,8 @@ from bench.harness import Figure
 from bench.row import Bench, Goal, Outcome, Row
 from bench.rows import workers
 
-IJE, V8 = 50, 10
+#: Of v8 as many as a node has at most by default.
+IJE, V8 = 50, 20
 
 
 def run(_bench: Bench) -> Outcome:
