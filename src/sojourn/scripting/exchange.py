@@ -189,3 +189,10 @@ class Exchange:
         """
         self.response.check_open()
         self.may_hand_over()
+
+
+def under_way(found: object) -> Exchange:
+    """``found``, the exchange of an execution; raises :class:`NoRequest` where it serves no request."""
+    if not isinstance(found, Exchange):
+        raise NoRequest
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sojourn.core.errors import BadRequest
 from sojourn.engine.security.declared import ANYONE
 from sojourn.scripting.declare import HostClass, exposed, get, method, put
-from sojourn.scripting.exchange import Exchange, NoRequest, ScriptRequest
+from sojourn.scripting.exchange import Exchange, ScriptRequest, under_way
 from sojourn.scripting.values import Value
 
 _XML_TYPES = ("text/xml", "application/xml")
@@ -228,10 +228,7 @@ class RequestClass(HostClass):
 
     @property
     def _exchange(self) -> Exchange:
-        found = self.run.exchange
-        if not isinstance(found, Exchange):
-            raise NoRequest
-        return found
+        return under_way(self.run.exchange)
 
     @property
     def _request(self) -> ScriptRequest:

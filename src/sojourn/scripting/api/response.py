@@ -12,7 +12,7 @@ from sojourn.core.errors import BadRequest
 from sojourn.engine.security.declared import ANYONE
 from sojourn.scripting.charsets import charset_of
 from sojourn.scripting.declare import BadArgument, HostClass, exposed, get, method, put
-from sojourn.scripting.exchange import Exchange, NoRequest
+from sojourn.scripting.exchange import Exchange, under_way
 from sojourn.scripting.response import CookieOptions, HeaderRefused, ScriptResponse
 from sojourn.scripting.values import Value
 
@@ -207,10 +207,7 @@ class ResponseClass(HostClass):
 
     @property
     def _exchange(self) -> Exchange:
-        found = self.run.exchange
-        if not isinstance(found, Exchange):
-            raise NoRequest
-        return found
+        return under_way(self.run.exchange)
 
     @property
     def _response(self) -> ScriptResponse:
