@@ -38,11 +38,6 @@ _VARY_ENCODING: Header = (b"vary", b"accept-encoding")
 #: Errors of ours that the client is told when a script lets one through; all others are the script's mistake.
 _PASSED: Final = (Unauthorized, Forbidden, Conflict, TooManyTries, FieldLimit, Unavailable, ScriptOutputTooLarge)
 
-#: JavaScript errors whose ``code`` is a status and whose message is for the client.
-_HTTP_ERRORS: Final = frozenset(
-    {"HttpError", "BadRequest", "Unauthorized", "Forbidden", "NotFound", "NotAcceptable", "ServiceUnavailable"}
-)
-_LOWEST, _HIGHEST = 400, 599
 _MOST_MESSAGE: Final = 2_000
 
 
@@ -84,8 +79,8 @@ def failure_reply(failure: ScriptFailed, exchange: Exchange, execution_key: str,
     raised = exchange.raised
     if raised is not None and thrown.get("code") == raised.code and isinstance(raised, _PASSED):
         return error_reply(_for_clients(raised), execution_key, realm)
-    status = thrown.get("code")
-    if failure.name in _HTTP_ERRORS and type(status) is int and _LOWEST <= status <= _HIGHEST:
+    status = failure.http_status
+    if status is not None:
         return _http_error(failure, status, thrown, execution_key, realm)
     return error_reply(failure, execution_key, realm)
 
@@ -98,8 +93,8 @@ def _for_clients(raised: SojournError) -> SojournError:
 
 def expected(failure: ScriptFailed) -> bool:
     """Whether a script has failed as it means to: an HttpError below 500."""
-    code = failure.thrown.get("code") if isinstance(failure.thrown, Mapping) else None
-    return failure.name in _HTTP_ERRORS and type(code) is int and _LOWEST <= code < _LOWEST + 100
+    status = failure.http_status
+    return status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _http_error(failure: ScriptFailed, status: int, thrown: Mapping[str, Any], execution_key: str, realm: str) -> Reply:

@@ -51,6 +51,8 @@ def _status(error: ScriptFailed) -> int:
     """The status that the thrown error names, where it is one of an error."""
     if isinstance(error, ScriptTimeout):
         return 504
+    if error.http_status is not None:
+        return error.http_status
     status = error.thrown.get("status") if isinstance(error.thrown, dict) else None
     return status if isinstance(status, int) and is_error_status(status) else 500
 

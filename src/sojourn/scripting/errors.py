@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from sojourn.core.errors import NotFound, SojournError, Unavailable
+
+
+#: JavaScript errors whose ``code`` is a status and whose message is for the client.
+_HTTP_ERRORS: Final = frozenset(
+    {"HttpError", "BadRequest", "Unauthorized", "Forbidden", "NotFound", "NotAcceptable", "ServiceUnavailable"}
+)
+_LOWEST, _HIGHEST = 400, 599
 
 
 class ScriptFailed(SojournError):
@@ -20,6 +30,13 @@ class ScriptFailed(SojournError):
         self.stack = stack
         #: The thrown value's own ``code``, ``details`` … where the error has them: a mapping, else None.
         self.thrown = thrown
+
+    @property
+    def http_status(self) -> int | None:
+        """The status of the HttpError that the script has thrown; None for any other error."""
+        code = self.thrown.get("code") if isinstance(self.thrown, Mapping) else None
+        named = self.name in _HTTP_ERRORS and isinstance(code, int) and not isinstance(code, bool)
+        return int(code) if named and _LOWEST <= code <= _HIGHEST else None
 
 
 class ScriptTimeout(ScriptFailed):

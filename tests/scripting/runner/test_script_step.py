@@ -106,6 +106,30 @@ async def test_what_a_script_throws_ends_the_flow_or_is_the_message(pipelines: P
     assert (status, "there is no script" in body["error"]) == (500, True)
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        ("throw new HttpError('gone for good', 'buy another', 'row 7', 410)", 410, "HttpError: gone for good"),
+        ("throw HttpError.NotFound('no such cart')", 404, "NotFound: no such cart"),
+        ("throw new HttpError.Unauthorized(new Error('who?'))", 401, "Unauthorized: who?"),
+        ("throw new HttpError('ours')", 500, "HttpError: ours"),
+        ("Promise.reject(new HttpError.ServiceUnavailable('later'))", 503, "ServiceUnavailable: later"),
+        ("throw Object.assign(new Error('no HttpError'), { code: 404 })", 500, "Error: no HttpError"),
+        ("throw Object.assign(new HttpError('odd'), { code: 200 })", 500, "HttpError: odd"),
+        ("throw Object.assign(new HttpError('odd'), { code: true, status: 409 })", 409, "HttpError: odd"),
+    ],
+)
+async def test_an_http_error_of_a_script_is_the_status_of_the_reply(
+    pipelines: Pipelines, code: str, status: int, said: str
+) -> None:
+    answered, body = await pipelines(code)
+    assert (answered, body["code"]) == (status, status), body
+    assert set(body) == {"timestamp", "error", "code"}
+    assert body["error"] == f"step 'script': ufs:/step.js: {said}"
+    answered, body = await pipelines(code, failOnError=False)
+    assert (answered, body["success"], body["code"]) == (200, False, status)
+
+
 async def test_it_acts_as_the_session_of_the_request_or_as_nobody(pipelines: Pipelines, anna: Caller) -> None:
     code = "[session.id, session.userName, session.hasRequest()]"
     assert await pipelines(code) == (200, ["", "anonymous", False])

@@ -58,7 +58,7 @@ EXAMPLES = (
         effects=(RunScript("ufs:/refuse.js", {}),),
     ),
     Example(
-        "what it throws, as the end of the flow; a status from 400 to 599 of the error is the code",
+        "what it throws, as the end of the flow; the status of an HttpError is the code",
         params={"script": "ufs:/missing.js"},
         message={"id": 7},
         want={
@@ -83,6 +83,7 @@ def script(p: Script, message: Json, view: View) -> Outcome:  # noqa: ARG001 - a
     such a number does not hold exactly is an error when it goes in, and a whole number beyond 2^53 becomes a BigInt.
 
     The limits are those of the realm (`scriptCpu`, `scriptTimeout`, `scriptMemory`, `scriptOutput`), and the script has no
-    more time than the pipeline has left. Where the script logs in, later steps go on as that user.
+    more time than the pipeline has left. What it throws is an error with the code of an `HttpError`, with the `status` of any
+    other error that has one from 400 to 599, else with 500. Where the script logs in, later steps go on as that user.
     """
     return Outcome(message, (RunScript(p.script, p.parameters),))
