@@ -7,7 +7,6 @@ from typing import Final
 
 from sojourn.core.errors import NotFound, SojournError, Unavailable
 
-
 #: JavaScript errors whose ``code`` is a status and whose message is for the client.
 _HTTP_ERRORS: Final = frozenset(
     {"HttpError", "BadRequest", "Unauthorized", "Forbidden", "NotFound", "NotAcceptable", "ServiceUnavailable"}
@@ -35,8 +34,9 @@ class ScriptFailed(SojournError):
     def http_status(self) -> int | None:
         """The status of the HttpError that the script has thrown; None for any other error."""
         code = self.thrown.get("code") if isinstance(self.thrown, Mapping) else None
-        named = self.name in _HTTP_ERRORS and isinstance(code, int) and not isinstance(code, bool)
-        return int(code) if named and _LOWEST <= code <= _HIGHEST else None
+        if self.name not in _HTTP_ERRORS or not isinstance(code, int) or isinstance(code, bool):
+            return None
+        return int(code) if _LOWEST <= code <= _HIGHEST else None
 
 
 class ScriptTimeout(ScriptFailed):
