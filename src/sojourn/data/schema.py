@@ -1,0 +1,66 @@
+"""The tables of ours in a database of the application: change log, keys, products, documents.
+
+They begin with ``sojourn_``: statements of authors never see them but through the views with the names of the seed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData(
+    naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"},
+)
+
+#: What the names of all tables of ours begin with.
+PREFIX: Final = "sojourn_"
+
+#: SQLite gives AUTOINCREMENT to INTEGER only.
+_Number = BigInteger().with_variant(Integer(), "sqlite")
+
+#: One row: the version number that was given last.
+version = Table(
+    "sojourn_version", metadata, Column("one", Integer, primary_key=True), Column("number", BigInteger, nullable=False)
+)
+
+#: One row a changed record; insert-only, but for ``fresh`` and what erasure takes away (``before``, ``after``, ``salt``,
+#: ``content``, ``address`` and ``user_name``). ``record``, ``before``, ``after`` are JSON text. ``commitment`` is what the
+#: seal covers in their place: SHA-256 of the salt and of everything that can be erased.
+change = Table(
+    "sojourn_change",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("version", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("table_name", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Column("content", Text, nullable=False),
+    Column("user_key", BigInteger, nullable=False),
+    Column("user_name", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("realm", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("execution_key", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("tag", Text),
+    Column("fresh", Boolean),
+    Column("undoes", BigInteger),
+    Column("salt", LargeBinary),
+    Column("commitment", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("ix_sojourn_change_record", change.c.table_name, change.c.record, change.c.number)
+Index(
+    "ix_sojourn_change_tag",
+    change.c.tag,
+    change.c.number,
+    sqlite_where=change.c.tag.is_not(None),
+    postgresql_where=change.c.tag.is_not(None),
+)
+Index("ix_sojourn_change_session", change.c.session, change.c.number)
+Index("ix_sojourn_change_user", change.c.user_key, change.c.number)
+Index("ix_sojourn_change_version", change.c.version)
+Index("ix_sojourn_change_at", change.c.at)
