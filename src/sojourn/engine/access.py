@@ -57,7 +57,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     token: Claims | None = None
     #: Whether nothing may be changed: a request from another site.
     read_only: bool = False
-    #: Whether nobody is there who could log in afresh: a script that runs without a request.
+    #: Whether nobody is there who could log in afresh: a script that no request has caused.
     unattended: bool = False
     #: What it rests on when there is no record behind it: identity for this execution, and nothing more.
     transient: Transient | None = None

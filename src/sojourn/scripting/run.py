@@ -61,6 +61,8 @@ class Nesting:
 
     #: Whether the outermost one works for nobody that is known.
     visitor: bool = False
+    #: Whether the outermost one serves a request: then a client is there who could log in afresh.
+    attended: bool = False
     #: Runners that all of them together hold.
     runners: int = 0
     #: Entries that all of them together have written into the log.
@@ -123,8 +125,10 @@ class Run:
             await self.record()
 
     def own_session(self) -> Session:
-        """The session for what is the account's own: without a request nobody is there who could log in afresh."""
-        if self.exchange is None:
+        """The session for what is the account's own: without a request, its own or that of the execution which has
+        caused it, nobody is there who could log in afresh.
+        """
+        if self.exchange is None and not self.nesting.attended:
             self.session.access = replace(self.session.access, unattended=True)
         return self.session
 

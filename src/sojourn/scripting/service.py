@@ -198,7 +198,7 @@ class Scripts:
             exchange=order.exchange,
             parameters=order.parameters,
             service=self,
-            nesting=order.nesting or Nesting(order.session.access.kind == "anonymous" and not order.standalone),
+            nesting=order.nesting or _outermost(order),
             depth=order.depth,
         )
         return Held(order, run, environment, taken.renewed, self.sources, self.counts)
@@ -225,6 +225,11 @@ class Scripts:
         if held.run.ends_session and order.session.id:
             with suppress(Unauthorized):
                 await order.session.end("idle")
+
+
+def _outermost(order: Order) -> Nesting:
+    visitor = order.session.access.kind == "anonymous" and not order.standalone
+    return Nesting(visitor, attended=order.exchange is not None)
 
 
 def _owns(order: Order) -> bool:

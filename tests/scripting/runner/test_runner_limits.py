@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from sojourn.bootstrap import Engine
+from sojourn.core.ids import new_execution_key
+from sojourn.engine.live import Session
 from sojourn.scripting.api.logger import MOST
-from sojourn.scripting.runtime import RuntimeName
+from sojourn.scripting.exchange import Exchange, ScriptRequest
+from sojourn.scripting.order import Order
+from sojourn.scripting.response import ScriptResponse
+from sojourn.scripting.runtime import RuntimeName, Script
 from tests.scripting.runner.conftest import PASSWORD, Caller, _caller
 
 pytestmark = pytest.mark.anyio
+
+#: Three ways to a session of one's own that has the user of the caller.
+ONCE = "executeScript('ufs:/act.js')"
+TWICE = "executeScript('ufs:/deep.js')"
+LENT = "const r = new ScriptRunner('ufs:/act.js', {realm: 'shop'}); r.loginBySession(session); r.run()"
 
 FLOOD = "for (let i = 0; i < 600; i++) console.log('flood'); 1"
 
@@ -38,3 +49,47 @@ async def test_a_narrower_handle_of_the_session_gets_no_more_of_a_runners_sessio
     for asks, scope in ((maker, {"stock.read", "stock.write"}), (narrow, {"stock.read"}), (maker, maker.scope)):
         opened = await standalone.reopen(asks, str(sid))
         assert (opened.delegated, opened.read_only, opened.scope) == (asks.delegated, asks.read_only, scope)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "session.authorizeToken(new AuthToken(''))",
+        "session.revokeAuthTokenByKey(1)",
+        "security.revokeAuthTokenByKey(1)",
+    ],
+)
+@pytest.mark.parametrize("way", [ONCE, TWICE, LENT])
+async def test_runners_are_no_way_round_the_fresh_login(anna: Caller, runner_project: Path, way: str, act: str) -> None:
+    (runner_project / "scripts" / "act.js").write_text(f"{act}; 'done'")
+    (runner_project / "scripts" / "deep.js").write_text(ONCE)
+    limit = anna.session.realm.config.fresh_login
+    assert isinstance(limit, int)
+    code = f"let said = ''; try {{ {way} }} catch (e) {{ said = `${{e.message}}` }} said"
+    said = await served(anna, age(anna.session, limit + 1_000), code)
+    assert "needs a login of the last minutes" in str(said)
+
+
+async def test_a_fresh_login_is_fresh_in_runners_and_where_nobody_asks_none_is_needed(
+    anna: Caller, runner_project: Path
+) -> None:
+    code = "executeScript('ufs:/issue.js')"
+    (runner_project / "scripts" / "issue.js").write_text("session.authorizeToken(new AuthToken('')).slice(0, 4)")
+    assert await served(anna, anna.session, code) == "sjt_"
+    anna.session = age(anna.session, 10**9)
+    assert await anna(code) == "sjt_"
+
+
+def age(session: Session, by: int) -> Session:
+    """The session as if its login were ``by`` milliseconds older."""
+    access, record = session.access, session.access.session
+    identity = replace(record.identity, login_at=record.identity.login_at - by)
+    return Session(session._rules, replace(access, session=replace(record, identity=identity)))
+
+
+async def served(caller: Caller, session: Session, code: str) -> object:
+    """The value of a script that serves a request."""
+    exchange = Exchange(request=ScriptRequest(method="POST", path="/"), response=ScriptResponse(most=1_000))
+    task = Script(code, "ufs:/test.js")
+    order = Order(session=session, task=task, execution_key=new_execution_key(), what="test", exchange=exchange)
+    return (await caller.engine.scripts.execute(order)).value
