@@ -10,7 +10,11 @@ from typing import Final
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData(
-    naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"},
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    },
 )
 
 #: What the names of all tables of ours begin with.
@@ -64,3 +68,33 @@ Index("ix_sojourn_change_session", change.c.session, change.c.number)
 Index("ix_sojourn_change_user", change.c.user_key, change.c.number)
 Index("ix_sojourn_change_version", change.c.version)
 Index("ix_sojourn_change_at", change.c.at)
+
+#: The next key of each stock: ``low`` and ``high`` for positive keys. What was given out is never given again.
+key_counter = Table(
+    "sojourn_key_counter",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next", BigInteger, nullable=False),
+)
+
+#: Products: ``key`` is the lowest key of its range, and the product's own. ``password`` is the verifier of its master
+#: password; ``developed`` says whether its keys are made in this database.
+product = Table(
+    "sojourn_product",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False, unique=True),
+    Column("high", BigInteger, nullable=False),
+    Column("next", BigInteger, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("developed", Boolean, nullable=False),
+    Column("version", Text, nullable=False),
+)
+
+#: Single keys outside of the range that belong to a product too.
+product_key = Table(
+    "sojourn_product_key",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("product", BigInteger, nullable=False, index=True),
+)
