@@ -7,8 +7,11 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import SojournError
+from sojourn.scripting.budget import Budget
 from sojourn.scripting.counting import Counts
 from sojourn.scripting.dispatch import Dispatcher
 from sojourn.scripting.environments import Environment
@@ -58,7 +61,7 @@ class Held:
             task = await self._found(task)
         began, outcome = time.perf_counter(), "ok"
         try:
-            return await environment.worker.run(task, self._host, self._limits())
+            return await self._run(task)
         except EnvironmentLost as error:
             outcome = "lost"
             environment.told = True
@@ -79,6 +82,12 @@ class Held:
             if not environment.worker.alive:
                 environment.doom("spent")
             self._counts.executed(realm, outcome, time.perf_counter() - began)
+
+    async def _run(self, task: Task) -> Value:
+        worker, limits = self.environment.worker, self._limits()
+        budget = self.run.budget = Budget(limits.cpu, worker.pid, self._order.budget)
+        async with budget.spent():
+            return await worker.run(task, self._host, replace(limits, cpu=max(1, round(budget.most))))
 
     async def _found(self, reference: str | int) -> Script:
         source = await self._sources.find(reference, self.run.realm)
@@ -116,12 +125,17 @@ class _Watching:
 
     async def call(self, function: str, args: Sequence[Value]) -> Value:
         """The result of a host function."""
-        if self._trace is not None:
-            return await self._traced(self._trace, function, args)
+        budget = self._run.budget
+        if budget is not None:
+            budget.pause()
         try:
+            if self._trace is not None:
+                return await self._traced(self._trace, function, args)
             return await self._host.call(function, args)
         finally:
             self._environment.notice(self._run.session)
+            if budget is not None:
+                budget.resume()
 
     async def _traced(self, trace: Trace, function: str, args: Sequence[Value]) -> Value:
         began, error = trace.at(), ""
@@ -131,7 +145,6 @@ class _Watching:
             error = raised.code
             raise
         finally:
-            self._environment.notice(self._run.session)
             trace.count += 1
             if len(trace.calls) < MOST_TRACED:
                 trace.calls.append(TracedCall(function[:100], trace.at() - began, error, began))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sojourn.engine.live import Session
+from sojourn.scripting.budget import Budget
 from sojourn.scripting.environments import Environment
 from sojourn.scripting.run import Nesting, Run
 from sojourn.scripting.runtime import Task
@@ -89,6 +90,8 @@ class Order:
     nesting: Nesting | None = None
     #: How many executions are around it.
     depth: int = 0
+    #: What the execution that causes it may use of CPU; None = nothing causes it.
+    budget: Budget | None = None
     #: When its time is up at the latest, by ``time.monotonic()``.
     deadline: float = math.inf
     #: Filled while it runs.

@@ -13,6 +13,7 @@ from sojourn.core.errors import SojournError, StaleSession
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
 from sojourn.model.realm import Realm
+from sojourn.scripting.budget import Budget
 from sojourn.scripting.values import Value
 
 #: Host objects that the scripts of one environment may hold at once.
@@ -65,6 +66,8 @@ class Nesting:
     attended: bool = False
     #: Runners that all of them together hold.
     runners: int = 0
+    #: Runners that there were so far.
+    opened: int = 0
     #: Entries that all of them together have written into the log.
     logged: int = 0
 
@@ -95,6 +98,8 @@ class Run:
     nesting: Nesting = field(default_factory=Nesting)
     #: How many executions are around it.
     depth: int = 0
+    #: What the present task may use of CPU, None before the first one.
+    budget: Budget | None = None
     #: When its time is up, by ``time.monotonic()``; what it causes ends then too.
     deadline: float = math.inf
     #: Awaited when the execution is over: they give back what it has taken.

@@ -28,6 +28,8 @@ from sojourn.scripting.values import Undefined, Value
 MOST_DEEP: Final = 8
 #: Runners that one execution may hold, with those of all that it causes.
 MOST_RUNNERS: Final = 16
+#: Runners that an outermost execution, with all that it causes, may make one after the other.
+MOST_OPENED: Final = 1_000
 #: The runtime of a runner that says nothing.
 DEFAULT_RUNTIME: Final[RuntimeName] = "ije"
 
@@ -203,6 +205,7 @@ class Runner:
             environment=self._environment,
             nesting=caller.nesting,
             depth=caller.depth + 1,
+            budget=caller.budget,
             deadline=caller.deadline,
         )
         try:
@@ -240,7 +243,10 @@ async def open_runner(caller: Run, reference: str | int, wish: Wish) -> Runner:
         raise RunnersExhausted(f"script runners start script runners at most {MOST_DEEP} deep")
     if caller.nesting.runners >= MOST_RUNNERS:
         raise RunnersExhausted
+    if caller.nesting.opened >= MOST_OPENED:
+        raise RunnersExhausted(f"one execution makes at most {MOST_OPENED} script runners")
     await caller.session.check()
+    caller.nesting.opened += 1
     caller.nesting.runners += 1
     try:
         runner = await _opened(caller, reference, wish)

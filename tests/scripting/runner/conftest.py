@@ -29,6 +29,7 @@ REALMS: dict[str, dict[str, Any]] = {
     "desk": {"environmentType": "stateful", "runnersFrom": ["shop"]},
     "loose": {"cleanupEnvironment": False, "runnersFrom": ["shop"]},
     "closed": {},
+    "tight": {"scriptCpu": 400},
     "staff": {"loginScope": "staff.only", "runnersFrom": ["shop"]},
 }
 
@@ -39,6 +40,8 @@ SCRIPTS = {
     "object.js": "({ a: 1 })",
     "strict.js": "'use strict';\nconst by = 2;\nfunction twice(n) { return n * by; }\nby",
     "promise.js": "Promise.resolve(7)",
+    "burn.js": "const end = Date.now() + ms; while (Date.now() < end); logger.info('burnt'); 1",
+    "burn_deep.js": "executeScript('ufs:/burn.js', 'ms', ms); executeScript('ufs:/burn.js', 'ms', ms)",
     "loop.js": "for (;;);",
     "broken.js": "function f() {\n  throw new RangeError('too far');\n}\nf()",
     "again.js": "const r = new ScriptRunner('ufs:/again.js'); r.run()",

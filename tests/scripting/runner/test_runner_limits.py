@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sojourn.bootstrap import Engine
 from sojourn.core.ids import new_execution_key
 from sojourn.engine.live import Session
 from sojourn.scripting.api.logger import MOST
+from sojourn.scripting.errors import ScriptTimeout
 from sojourn.scripting.exchange import Exchange, ScriptRequest
 from sojourn.scripting.order import Order
 from sojourn.scripting.response import ScriptResponse
@@ -93,3 +95,48 @@ async def served(caller: Caller, session: Session, code: str) -> object:
     task = Script(code, "ufs:/test.js")
     order = Order(session=session, task=task, execution_key=new_execution_key(), what="test", exchange=exchange)
     return (await caller.engine.scripts.execute(order)).value
+
+
+# --- CPU ---
+
+
+@pytest.mark.parametrize("file", ["burn", "burn_deep"])
+async def test_all_that_a_script_runs_has_the_cpu_of_that_script(
+    engine: Engine, runtime_name: RuntimeName, caplog: pytest.LogCaptureFixture, file: str
+) -> None:
+    caplog.set_level(logging.INFO, logger="sojourn.scripts")
+    caller = await _caller(engine, runtime_name, "tight")
+    burn = f"function burn() {{ const r = runner('{file}.js'); r.publishGlobalProperty('ms', 100); return r.run(); }}\n"
+    with pytest.raises(ScriptTimeout, match="with those that it has run, used more than 400 ms of CPU"):
+        await caller(burn + "for (;;) { try { burn(); } catch { } }")
+    # None of them came near the limit of its own.
+    assert sum("burnt" in line for line in caplog.messages) >= 1
+    # The next execution has its own.
+    assert await caller(burn + ("burn(); 'done'" if file == "burn" else "'done'")) == "done"
+
+
+async def test_what_its_runners_have_used_a_script_does_not_have_itself(
+    engine: Engine, runtime_name: RuntimeName
+) -> None:
+    caller = await _caller(engine, runtime_name, "tight")
+    code = "executeScript('ufs:/burn.js', 'ms', 200); const end = Date.now() + %d; while (Date.now() < end); 'done'"
+    assert await caller(code % 20) == "done"
+    began = time.monotonic()
+    with pytest.raises(ScriptTimeout, match="with those that it has run"):
+        await caller(code % 5_000)
+    assert time.monotonic() - began < 5
+    assert not await engine_is_busy(engine)
+
+
+async def engine_is_busy(engine: Engine) -> bool:
+    await engine.scripts.tidy()
+    return bool(engine.rules.activity.in_use())
+
+
+async def test_one_execution_makes_only_so_many_runners(anna: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sojourn.scripting.runner.MOST_OPENED", 5)
+    made = (
+        "let n = 0, said = ''; try { for (;;) { executeScript('ufs:/strict.js'); n++; } } catch (e) { said = e.name; }"
+    )
+    assert await anna(made + "[n, said]") == [5, "RunnersExhausted"]
+    assert await anna("executeScript('ufs:/strict.js')") == 2

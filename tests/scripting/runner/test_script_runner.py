@@ -393,12 +393,12 @@ async def test_a_runner_of_an_earlier_execution_is_of_no_use(engine: Engine, run
     await fails(desk, "kept.run()", "StaleSession")
 
 
-async def test_a_lost_environment_says_so_until_it_is_cleared(anna: Caller) -> None:
+async def test_an_environment_that_had_a_timeout_is_a_fresh_one_when_it_is_cleared(anna: Caller) -> None:
     assert await anna(
         "const r = runner('loop.js'); const said = [];"
-        "for (let i = 0; i < 2; i++) { try { r.run(); } catch (e) { said.push(e.name); } r.clear(); }"
-        "said.push(r.evaluate('1 + 1')); said"
-    ) == ["ScriptTimeout", "ScriptTimeout", 2]
+        "try { r.run(); } catch (e) { said.push(e.name); }"
+        "r.clear(); said.push(r.evaluate('1 + 1')); said"
+    ) == ["ScriptTimeout", 2]
 
 
 async def test_an_anonymous_callers_runners_take_the_room_of_visitors(nobody: Caller, engine: Engine) -> None:

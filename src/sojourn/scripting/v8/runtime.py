@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import time
 from pathlib import Path
 from socket import socket
 from typing import Final
 
+from sojourn.scripting.budget import cpu_of
 from sojourn.scripting.errors import EnvironmentLost, ScriptTimeout
 from sojourn.scripting.process import READY, Handle, WorkerProcess
 from sojourn.scripting.runtime import Host, Limits, RuntimeName, Task
@@ -104,7 +103,7 @@ class _CpuWatch:
         self._handle = handle
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        used = _cpu(handle.pid)
+        used = cpu_of(handle.pid)
         if used is not None:
             self._most = used + most
             self._timer = self._loop.call_later(most / 1000, self._look)
@@ -115,7 +114,7 @@ class _CpuWatch:
             self._timer.cancel()
 
     def _look(self) -> None:
-        used = _cpu(self._handle.pid)
+        used = cpu_of(self._handle.pid)
         if used is None or self._handle.ended.done():
             return
         left = self._most - used
@@ -124,17 +123,6 @@ class _CpuWatch:
             return
         self.overrun = True
         self._handle.kill()
-
-
-def _cpu(pid: int) -> float | None:
-    """CPU time of all threads of a process, in milliseconds; None when it is gone or the system does not say."""
-    if sys.platform != "linux":
-        return None
-    try:
-        # The clock of another process, as clock_getcpuclockid(3) makes it.
-        return time.clock_gettime_ns(~pid << 3 | 2) / 1e6
-    except OSError:
-        return None
 
 
 def _resident(pid: int) -> int:
