@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
 metadata = MetaData(
     naming_convention={
@@ -98,3 +98,33 @@ product_key = Table(
     Column("key", BigInteger, primary_key=True, autoincrement=False),
     Column("product", BigInteger, nullable=False, index=True),
 )
+
+#: Object stores of pipelines: ``exclusive`` says whether an id stands for one document only; fixed when it is made.
+document_store = Table(
+    "sojourn_document_store",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("realm", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("exclusive", Boolean, nullable=False),
+    UniqueConstraint("realm", "name"),
+    sqlite_autoincrement=True,
+)
+
+#: Their documents. ``id`` is the ``_oId``; ``exclusive_id`` the same in an exclusive store, else NULL. ``execution`` is the
+#: key of the only execution that sees it, empty when all do. ``expires`` in milliseconds since 1970, NULL = never.
+document = Table(
+    "sojourn_document",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("store", BigInteger, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("exclusive_id", Text),
+    Column("execution", Text, nullable=False),
+    Column("expires", BigInteger),
+    Column("content", Text, nullable=False),
+    UniqueConstraint("store", "exclusive_id", "execution"),
+    sqlite_autoincrement=True,
+)
+Index("ix_sojourn_document_store_id", document.c.store, document.c.id)
+Index("ix_sojourn_document_expires", document.c.expires)

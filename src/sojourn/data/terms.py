@@ -14,6 +14,8 @@ EXTERNAL_ACCESS = "security.externalAccess"
 VIEW_CHANGES = "database.viewChanges"
 UNDO_CHANGES = "database.undoChanges"
 FORCE_UNDO = "database.forceUndo"
+#: To make products, and to move their development.
+MANAGE_PRODUCTS = "database.manageProducts"
 #: Followed by the key of a product: to change its records and to make its keys.
 PRODUCT = "database.product:"
 

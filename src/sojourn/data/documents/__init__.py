@@ -1,0 +1,1 @@
+"""The object store of pipelines: JSON documents, found by queries and changed in place."""
