@@ -5,7 +5,6 @@ A handle without a record changes nothing but this execution: what comes back th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -21,6 +20,7 @@ from sojourn.engine.sessions import Sessions
 from sojourn.engine.tokens.uses import TokenUses
 from sojourn.model.scope import NO_SCOPE
 from sojourn.model.session import Identity
+from sojourn.model.token import ScriptChain
 from sojourn.model.user import Account, account_identity, account_principal
 
 _NOBODY = Identity()
@@ -86,7 +86,7 @@ class Identities:
             return await self._unrecorded(access, self._transients.open_account(access.realm, account, now, address))
         return await self._become(access, account, account_identity(account, now))
 
-    async def login_by_token(self, access: Access, text: str, chain: Sequence[str] = ()) -> NewIdentity:
+    async def login_by_token(self, access: Access, text: str, chain: ScriptChain = ()) -> NewIdentity:
         """Log the session in with an AuthToken; it ends (``token-revoked``) when the token is revoked or expires.
 
         With an ID token of a registered identity provider the session is one of that provider, and ends with it.

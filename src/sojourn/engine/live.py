@@ -22,7 +22,7 @@ from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.scope import ScopeSet
 from sojourn.model.session import Device, EndReason
-from sojourn.model.token import AuthToken
+from sojourn.model.token import AuthToken, ScriptChain
 
 __all__ = ["Bag", "Batch", "Batched", "Fields", "Session", "SessionBag", "Versioned"]
 
@@ -168,7 +168,7 @@ class Session:
             self.adopt(changed)
         return changed is not None
 
-    async def login_by_auth_token(self, text: str, *, scripts: Sequence[str] = ()) -> None:
+    async def login_by_auth_token(self, text: str, *, scripts: ScriptChain = ()) -> None:
         """Log this session in with an AuthToken, or with an ID token of a registered identity provider.
 
         The scope is then the AuthToken's; :attr:`identity_provider_key` is the provider's.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from msgspec.structs import replace
 
@@ -15,6 +15,7 @@ from sojourn.http.call import Call
 from sojourn.http.cookies import SessionCookie
 from sojourn.http.handles import Shown
 from sojourn.model.realm import Realm
+from sojourn.model.token import ScriptChain
 
 
 class Opener:
@@ -23,7 +24,7 @@ class Opener:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
 
-    async def open(self, call: Call, realm: Realm, *, basic: bool = False, scripts: Sequence[str] = ()) -> Access:
+    async def open(self, call: Call, realm: Realm, *, basic: bool = False, scripts: ScriptChain = ()) -> Access:
         """The session of whatever one handle the request shows; with ``basic`` a name with a password too.
 
         ``scripts`` are those that serve the request, for an AuthToken that names some.
@@ -53,7 +54,7 @@ class Opener:
         realm: Realm,
         shown: Shown,
         admits: Collection[BearerKind] = ANY_BEARER,
-        scripts: Sequence[str] = (),
+        scripts: ScriptChain = (),
     ) -> Access:
         """What a bearer token opens; the cookie beside it may open nothing that belongs to somebody else.
 

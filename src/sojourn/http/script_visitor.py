@@ -38,6 +38,7 @@ from sojourn.http.wire import Header
 from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.session import Identity
+from sojourn.model.token import ScriptChain
 from sojourn.scripting.routes.model import RouteDef
 
 _NOBODY = Identity()
@@ -78,7 +79,7 @@ class Visitor:
         #: How the client came by its session, None where it has none.
         self.came_by: Via | None = None
 
-    async def open(self, route: RouteDef, scripts: Sequence[str], form: str | None) -> None:
+    async def open(self, route: RouteDef, scripts: ScriptChain, form: str | None) -> None:
         """Open the session of the request.
 
         ``scripts`` are those that serve the route, for a token that only some scripts may use; ``form`` is ``ngin_sid``
@@ -177,7 +178,7 @@ class Visitor:
 
     # --- parts ---
 
-    async def _authenticated(self, route: RouteDef, scripts: Sequence[str], form: str | None) -> Access:
+    async def _authenticated(self, route: RouteDef, scripts: ScriptChain, form: str | None) -> Access:
         self.consumed = self._call.head.has(b"authorization")
         if form is not None:
             access = await self._by_form(form)
@@ -259,7 +260,7 @@ class VisitorSession(Session):
         if access.transient is not None and not visitor.consumed:
             self.fields = Fields(_NothingYet())
 
-    async def login_by_auth_token(self, text: str, *, scripts: Sequence[str] = ()) -> None:
+    async def login_by_auth_token(self, text: str, *, scripts: ScriptChain = ()) -> None:
         """See :meth:`Session.login_by_auth_token`. An ID token vouches for a session, which begins before."""
         if text.count(".") == _DOTS_OF_A_JWT and self.access.transient is not None:
             await self._visitor.record()

@@ -23,6 +23,7 @@ from sojourn.http.script_replies import expected, failure_reply, script_reply
 from sojourn.http.script_visitor import Visitor
 from sojourn.http.seen import seen_headers, seen_query_string
 from sojourn.model.realm import Realm
+from sojourn.model.token import ScriptChain
 from sojourn.scripting.errors import ScriptFailed, ScriptUnknown
 from sojourn.scripting.exchange import Exchange, Peer, ScriptRequest
 from sojourn.scripting.execution import Held
@@ -116,14 +117,14 @@ class _Serving:
         values = route.path.values(self._texts)
         named = (route.script, *route.before, *route.after)
         sources = [await self._routes.source(script, realm) for script in named]
-        body = await self._open([source.uri for source in sources])
+        body = await self._open([source.text for source in sources])
         self._exchange = self._exchanged(body, values)
         reply = await self._executed(sources)
         return None if self._exchange.response.begun else reply
 
     # --- before ---
 
-    async def _open(self, chain: Sequence[str]) -> bytes:
+    async def _open(self, chain: ScriptChain) -> bytes:
         """Open the session, and read the body."""
         call, form, body = self._call, None, None
         if handles.takes_parameters(self._realm) and media_type(call.head) == _FORM and has_body(call.scope, call.head):
@@ -202,6 +203,8 @@ class _Serving:
         run, route, (main, *others) = held.run, self._route, sources
         self._held = held
         run.scripts = tuple(source.uri for source in sources)
+        run.runs(main.text)
+        await run.check_scripts()
         run.record = self._visitor.record
         if held.renewed:
             self._call.headers += ((b"x-sojourn-environment", held.renewed.encode()),)

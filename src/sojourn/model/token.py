@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 from sojourn.core.clock import DAY, SystemClock
 from sojourn.core.errors import BadRequest
@@ -22,6 +22,21 @@ MAX_DESCRIPTION: Final = 200
 
 #: What a scope may be given as: words in one text, a script's URI, a script's key, or a list of these.
 ScopeArgument = str | int | Iterable[str | int]
+
+
+class ScriptText(NamedTuple):
+    """The text of a script as an environment runs it, whatever its file holds by now."""
+
+    #: The script's URI, in its one spelling.
+    uri: str
+    #: SHA-256 of the file as it was when it was read.
+    digest: bytes
+    #: Key of its record, 0 for a file on disk.
+    key: int = 0
+
+
+#: The running script and its callers. Of a script that is only named, the file as it is now counts.
+ScriptChain = Sequence[str | ScriptText]
 
 
 class BadToken(BadRequest):

@@ -56,6 +56,7 @@ async def run_alone(scripts: Scripts, errand: Errand, trace: Trace) -> Value:
         trace.began = time.perf_counter()
         try:
             async with scripts.hold(order) as held:
+                held.run.runs(source.text)
                 for name, value in errand.parameters.items():
                     await held.execute(WriteGlobal(name, value))
                 return await held.execute(source.task)

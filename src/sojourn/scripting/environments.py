@@ -8,6 +8,7 @@ import logging
 from sojourn.core.errors import SojournError
 from sojourn.engine.live import Session
 from sojourn.model.realm import Realm
+from sojourn.model.token import ScriptText
 from sojourn.scripting.errors import EnvironmentLost
 from sojourn.scripting.run import HostHandle, Kept
 from sojourn.scripting.runtime import RuntimeName, Worker
@@ -44,6 +45,7 @@ class Environment:
         "realm",
         "session",
         "sid",
+        "texts",
         "told",
         "used",
         "worker",
@@ -76,6 +78,8 @@ class Environment:
         self.block = ""
         #: Whether a file was run in it as a plain global script, whose declarations are still there.
         self.plain = False
+        #: See :attr:`~sojourn.scripting.run.Run.texts`.
+        self.texts: dict[str, dict[ScriptText, None]] = {}
         #: When to ask whether the session of an idle one still lives.
         self.look_at = 0
 
@@ -130,6 +134,7 @@ class Environment:
             await self.renew_kept(None)
             await self.worker.reset()
             self.plain = False
+            self.texts.clear()
         except SojournError as error:
             self.doom(error.reason if isinstance(error, EnvironmentLost) else "reset")
             return False

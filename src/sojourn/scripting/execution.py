@@ -92,6 +92,7 @@ class Held:
     async def _found(self, reference: str | int) -> Script:
         source = await self._sources.find(reference, self.run.realm)
         self.run.scripts = (source.uri, *self._order.scripts)
+        self.run.runs(source.text)
         return source.task
 
     def _limits(self) -> Limits:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from sojourn.engine.files.file import JSON
 from sojourn.model.file_path import BadPath, FileKey, FilePath, means_folder, parse_path, parse_reference, resolve
 from sojourn.model.realm import Realm
+from sojourn.model.token import ScriptText
 from sojourn.scripting.errors import ModuleUnknown
 from sojourn.scripting.files import Source, Sources
 
@@ -22,6 +23,8 @@ class Loaded(NamedTuple):
     uri: str
     kind: Literal["js", "json"]
     source: str
+    #: What scopes of tokens compare.
+    text: ScriptText
 
 
 class Modules:
@@ -80,4 +83,4 @@ def _file(base: str) -> FilePath:
 
 def _loaded(source: Source) -> Loaded:
     is_json = source.mime == JSON or source.uri.endswith(".json")
-    return Loaded(source.uri, "json" if is_json else "js", source.code)
+    return Loaded(source.uri, "json" if is_json else "js", source.code, source.text)

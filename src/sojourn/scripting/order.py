@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sojourn.engine.live import Session
+from sojourn.model.token import ScriptText
 from sojourn.scripting.budget import Budget
 from sojourn.scripting.environments import Environment
 from sojourn.scripting.run import Nesting, Run
@@ -78,6 +79,8 @@ class Order:
     parameters: dict[str, Value] = field(default_factory=dict)
     #: URIs of the scripts that caused it, the innermost first; the script of a reference is put before them.
     scripts: Sequence[str] = ()
+    #: Texts of those of them that are known.
+    callers: Sequence[ScriptText] = ()
     #: Whether the session was made for this work and is nobody's: it has no record, no turn and no limits of its own.
     standalone: bool = False
     #: How long to wait for the session's turn, in milliseconds; None = as requests do.

@@ -13,6 +13,7 @@ from sojourn.core.errors import SojournError, StaleSession
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
 from sojourn.model.realm import Realm
+from sojourn.model.token import ScriptChain, ScriptText
 from sojourn.scripting.budget import Budget
 from sojourn.scripting.values import Value
 
@@ -88,6 +89,10 @@ class Run:
     runtime: str
     #: Request and response, None without a request. See ``sojourn.scripting.exchange``.
     exchange: Any = None
+    #: Texts that the environment runs, by their URI, since its global scope was made: an older one may have left something.
+    texts: dict[str, dict[ScriptText, None]] = field(default_factory=dict)
+    #: Texts of the scripts that have caused it.
+    callers: Sequence[ScriptText] = ()
     #: Parameters of the script and of a task, by name.
     parameters: dict[str, Value] = field(default_factory=dict)
     #: Told what the script logs: level and text.
@@ -136,6 +141,24 @@ class Run:
         if self.exchange is None and not self.nesting.attended:
             self.session.access = replace(self.session.access, unattended=True)
         return self.session
+
+    def runs(self, text: ScriptText) -> None:
+        """Note that the environment runs ``text`` from now on."""
+        self.texts.setdefault(text.uri, {})[text] = None
+
+    def chain(self) -> ScriptChain:
+        """:attr:`scripts` with the texts that run."""
+        known: dict[str | ScriptText, None] = {}
+        for uri in self.scripts:
+            found = [*self.texts.get(uri, ()), *(text for text in self.callers if text.uri == uri)]
+            known.update(dict.fromkeys(found or [uri]))
+        return tuple(known)
+
+    async def check_scripts(self) -> None:
+        """Raise ``AuthTokenRefused`` where the session is that of a token on the request which is not for these texts."""
+        behind = self.session.access.transient
+        if behind is not None and behind.token is not None and behind.token.scripts:
+            await self.rules.sessions.transients.check_scripts(behind.token, self.chain())
 
     def keep(self, thing: object, release: Callable[[], Awaitable[object]] | None = None) -> int:
         """The number by which scripts hold ``thing`` from now on; raises :class:`TooManyHandles`.

@@ -15,10 +15,12 @@ from sojourn.core.clock import SECOND
 from sojourn.core.errors import Conflict, Forbidden, StaleSession, Unavailable
 from sojourn.engine.live import Session
 from sojourn.model.realm import Realm
+from sojourn.model.token import ScriptText
 from sojourn.scripting.declare import BadArgument
 from sojourn.scripting.environments import Environment
 from sojourn.scripting.errors import ScriptFailed
 from sojourn.scripting.execution import Held
+from sojourn.scripting.files import Source
 from sojourn.scripting.order import Order
 from sojourn.scripting.run import Run
 from sojourn.scripting.runtime import Function, ReadGlobal, RuntimeName, Script, WriteGlobal
@@ -81,10 +83,12 @@ class Runner:
     was made, and what becomes of the session: ``SessionEnded``.
     """
 
-    def __init__(self, caller: Run, uri: str, session: Session, acquire: Acquire | None) -> None:
+    def __init__(self, caller: Run, source: Source, session: Session, acquire: Acquire | None) -> None:
         self._caller = caller
         self._known = _identity(caller)
-        self._uri = uri
+        #: The script as it was when the runner was made: whatever is allowed to it is allowed to this text.
+        self._source = source
+        self._uri = source.uri
         #: The session that it acts as.
         self.session = session
         self._acquire = acquire
@@ -93,6 +97,8 @@ class Runner:
         self._ran: Environment | None = None
         #: Scripts that have had their hands in the environment.
         self._authors: Sequence[str] = ()
+        #: The texts of those that have led here.
+        self._texts: Sequence[ScriptText] = ()
         self._open = True
 
     async def login(self, user_name: str, password: str) -> bool:
@@ -110,7 +116,9 @@ class Runner:
     async def login_by_auth_token(self, text: str) -> None:
         """Log its session in with an AuthToken; one for some scripts has to name this one and all that have led here."""
         self._check()
-        await self.session.login_by_auth_token(text, scripts=self._scripts())
+        async with self._hold() as held:
+            chain = held.run.chain()
+        await self.session.login_by_auth_token(text, scripts=chain)
 
     async def run(self) -> Value:
         """The last value of the script."""
@@ -194,12 +202,15 @@ class Runner:
         await self.session.check()
         caller.rules.sessions.standalone.touch(self.session.id)
         self._authors = self._scripts()
+        texts = (one for one in caller.chain() if not isinstance(one, str))
+        self._texts = tuple(dict.fromkeys((*self._texts, *texts)))
         order = Order(
             session=self.session,
             task="",
             execution_key=caller.execution_key,
             what=f"script {self._uri}",
             scripts=self._authors,
+            callers=self._texts,
             standalone=self._acquire is not None,
             wait=0,
             environment=self._environment,
@@ -210,13 +221,14 @@ class Runner:
         )
         try:
             async with caller.service.hold(order) as held:
+                held.run.runs(self._source.text)
                 yield held
         except ScriptFailed as error:
             raise _located(error) from error
 
     async def _run(self, held: Held, *, checked: bool = True) -> Value:
-        source = await self._caller.service.sources.find(self._uri, self.session.realm)
-        environment, task = held.environment, source.task
+        source, environment = self._source, held.environment
+        task = source.task
         if not environment.plain:
             # The first time all that the file declares becomes global, also the functions of strict code.
             environment.plain, task = True, Script(source.code, source.uri)
@@ -262,30 +274,30 @@ async def _opened(caller: Run, reference: str | int, wish: Wish) -> Runner:
     if wish.session_id is not None:
         session = await _reopened(caller, wish, wish.session_id)
         try:
-            uri = await _uri(caller, reference, session.realm)
+            source = await _source(caller, reference, session.realm)
         except BaseException:
             _let_go(caller, session.id, lasting=True)
             raise
-        return Runner(caller, uri, session, None)
+        return Runner(caller, source, session, None)
     realm = _realm(caller, wish.realm)
-    uri = await _uri(caller, reference, realm)
+    source = await _source(caller, reference, realm)
     lasting = wish.realm is not None and realm.stateful
     if lasting:
         # Who comes back to it is recognised by its id.
         await caller.recorded()
-    access = await standalone.begin(realm, maker=caller.session.access, what=f"script {uri}", lasting=lasting)
+    access = await standalone.begin(realm, maker=caller.session.access, what=f"script {source.uri}", lasting=lasting)
     session = Session(caller.rules, access)
     if lasting:
         await caller.service.reserved.wait(session.id, caller.execution_key, 0)
         _hold_on(caller, session.id)
-        return Runner(caller, uri, session, None)
+        return Runner(caller, source, session, None)
     runtime = (wish.runtime or DEFAULT_RUNTIME) if wish.realm is None else None
 
     async def acquire() -> Environment:
         claimed: Environment = await caller.service.claim(session, visitor=caller.nesting.visitor, runtime=runtime)
         return claimed
 
-    return Runner(caller, uri, session, acquire)
+    return Runner(caller, source, session, acquire)
 
 
 async def _reopened(caller: Run, wish: Wish, sid: str) -> Session:
@@ -318,9 +330,9 @@ def _realm(caller: Run, name: str | None) -> Realm:
     return realm
 
 
-async def _uri(caller: Run, reference: str | int, realm: Realm) -> str:
-    uri: str = (await caller.service.sources.find(reference, realm)).uri
-    return uri
+async def _source(caller: Run, reference: str | int, realm: Realm) -> Source:
+    found: Source = await caller.service.sources.find(reference, realm)
+    return found
 
 
 def _hold_on(caller: Run, sid: str) -> None:

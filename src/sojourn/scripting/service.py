@@ -194,6 +194,8 @@ class Scripts:
             execution_key=order.execution_key,
             scripts=tuple(order.scripts),
             kept=environment.kept,
+            texts=environment.texts,
+            callers=order.callers,
             runtime=environment.runtime,
             exchange=order.exchange,
             parameters=order.parameters,

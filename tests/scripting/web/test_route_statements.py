@@ -13,6 +13,7 @@ from sojourn.cli.projects import check
 from sojourn.core.clock import DAY, HOUR
 from sojourn.engine.live import Session
 from sojourn.model.session import Device
+from sojourn.model.token import AuthToken
 from sojourn.model.user import external_identity
 from sojourn.scripting.order import Order
 from tests.http.wire_client import Pair
@@ -58,6 +59,21 @@ async def test_21_31_the_next_user_sees_nothing_where_environments_are_cleaned(s
     shared = site.route(leave, realm="forever", requiresAuth=True)
     assert (await site.get(shared, await site.bearer("forever", "ana"))).body == b"undefined"
     assert (await site.get(shared, await site.bearer("forever", "ben"))).body == b"ana"
+
+
+async def test_a_token_for_a_script_opens_nothing_where_an_older_text_of_it_is_loaded(site: Site) -> None:
+    uri = site.script("exports.who = () => 'old ' + session.userName")
+    for realm, status in (("forever", 401), ("api", 200)):
+        route = {"controller": uri, "action": "who()", "realm": realm}
+        open_to_all, guarded = site.path_to(**route), site.path_to(**route, requiresAuth=True)
+        site.script("exports.who = () => 'old ' + session.userName", uri.removeprefix("ufs:/"))
+        assert (await site.get(open_to_all)).body == b"old anonymous"
+        site.script("exports.who = () => 'new ' + session.userName", uri.removeprefix("ufs:/"))
+        session = await site.engine.login(realm, "ana", PASSWORD)
+        assert session is not None
+        token = ("authorization", f"Bearer {await session.authorize_token(AuthToken(['a', uri]))}")
+        answer = await site.get(guarded, token)
+        assert (answer.status, answer.body == b"new ana") == (status, status == 200), answer
 
 
 async def external(site: Site) -> Pair:

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Final, Literal, NamedTuple
 
 from sojourn.core.clock import MINUTE, Clock
@@ -20,6 +20,7 @@ from sojourn.engine.tokens import session_tokens, transients
 from sojourn.engine.tokens.access_tokens import Tokens
 from sojourn.engine.tokens.uses import TokenUses
 from sojourn.model.realm import Realm
+from sojourn.model.token import ScriptChain
 from sojourn.model.user import Account
 
 #: How long a name with its password is remembered to have been right, and how many are.
@@ -63,7 +64,7 @@ class Bearers:
         text: str,
         address: str = "",
         admits: Collection[BearerKind] = ANY_BEARER,
-        scripts: Sequence[str] = (),
+        scripts: ScriptChain = (),
     ) -> Access:
         """The session of a bearer token; ``scripts`` are those that serve the request, for an AuthToken that names some.
 

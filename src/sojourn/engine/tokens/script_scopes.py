@@ -1,18 +1,20 @@
 """Script scopes: which scripts may use an AuthToken, in the one spelling that each of them has.
 
 They are conditions and no rights. A token that names scripts is taken only while the running script and every caller of
-it is one of them, each with the very bytes that it had when the token's owner said so.
+it is one of them, each with the very bytes that it had when the token's owner said so: the text that runs counts, not what
+its file holds by now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from sojourn.core.errors import AuthTokenRefused, BadRequest
 from sojourn.engine.files.file import File, FileUnreadable
 from sojourn.engine.files.files import Files
 from sojourn.model.file_path import BadPath, FileKey, parse_reference
 from sojourn.model.scope import is_condition, parse_scopes
+from sojourn.model.token import ScriptChain, ScriptText
 
 
 class BadScript(BadRequest):
@@ -43,23 +45,25 @@ class ScriptFiles:
             found[word] = file.digest
         return found
 
-    async def check(self, allowed: Mapping[str, bytes], chain: Sequence[str]) -> None:
+    async def check(self, allowed: Mapping[str, bytes], chain: ScriptChain) -> None:
         """Raise ``AuthTokenRefused`` ``script-not-allowed`` unless every script of ``chain`` is allowed and unchanged.
 
         ``chain`` is the running script and its callers, as the server knows them; an empty one is no script at all.
         """
         if not allowed:
             return
-        if not chain or not all([await self._fits(allowed, uri) for uri in chain]):
+        if not chain or not all([await self._fits(allowed, one) for one in chain]):
             raise AuthTokenRefused("script-not-allowed")
 
-    async def _fits(self, allowed: Mapping[str, bytes], uri: str) -> bool:
-        """Whether a script is allowed by its path or by its key, as it is now."""
-        file = await self._file(uri)
-        if file is None:
-            return False
-        named = [file.place.uri, *([FileKey(file.key).uri] if file.key else [])]
-        return any(allowed.get(name) == file.digest for name in named)
+    async def _fits(self, allowed: Mapping[str, bytes], script: str | ScriptText) -> bool:
+        """Whether a script is allowed by its path or by its key, with this text."""
+        if isinstance(script, str):
+            file = await self._file(script)
+            if file is None:
+                return False
+            script = ScriptText(file.place.uri, file.digest, file.key)
+        named = [script.uri, *([FileKey(script.key).uri] if script.key else [])]
+        return any(allowed.get(name) == script.digest for name in named)
 
     async def _file(self, uri: str) -> File | None:
         """A file as it is now; None when there is none or it cannot be read."""

@@ -5,7 +5,6 @@ Each gives identity for one execution. It is checked anew before every act, as e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -23,6 +22,7 @@ from sojourn.engine.tokens.session_tokens import SessionTokens
 from sojourn.model.realm import Realm
 from sojourn.model.scope import NO_SCOPE, ScopeSet
 from sojourn.model.session import Device, Identity, Session
+from sojourn.model.token import ScriptChain
 from sojourn.model.user import Account, account_identity, account_principal
 
 #: What the text of an AuthToken begins with.
@@ -81,11 +81,11 @@ class Transients:
             actor=acting.name if acting else "",
         )
 
-    async def check_scripts(self, record: TokenRecord, chain: Sequence[str]) -> None:
+    async def check_scripts(self, record: TokenRecord, chain: ScriptChain) -> None:
         """Raise :class:`AuthTokenRefused` ``script-not-allowed`` unless these scripts may use the token."""
         await self.scripts.check(record.scripts, chain)
 
-    async def open_token(self, realm: Realm, text: str, address: str = "", scripts: Sequence[str] = ()) -> Access:
+    async def open_token(self, realm: Realm, text: str, address: str = "", scripts: ScriptChain = ()) -> Access:
         """What an AuthToken on a request opens; raises :class:`AuthTokenRefused`.
 
         ``scripts`` are those that serve the request. One with script scopes opens nothing where there are none.

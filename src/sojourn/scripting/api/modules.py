@@ -22,4 +22,8 @@ class Modules(HostClass):
         found = await Found(self.run.service.sources).load(
             name, base or (scripts[0] if scripts else ""), self.run.realm
         )
+        self.run.runs(found.text)
+        if found.uri in scripts:
+            # The file may have changed since the request was let in.
+            await self.run.check_scripts()
         return {"uri": found.uri, "kind": found.kind, "source": found.source}

@@ -42,7 +42,7 @@ class SessionLogins(HostClass):
         ``provider-unknown``; the session keeps its user then.
         """
         self.run.changing_identity()
-        await self.run.session.login_by_auth_token(auth_token, scripts=self.run.scripts)
+        await self.run.session.login_by_auth_token(auth_token, scripts=self.run.chain())
         await self.run.changed_identity()
 
     @method(

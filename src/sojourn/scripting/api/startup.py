@@ -42,6 +42,7 @@ class Startup(HostClass):
             if source is not None:
                 self._callers.append(self.run.scripts)
                 self.run.scripts = (uri, *self.run.scripts)
+                self.run.runs(source.text)
                 return str(source.task.code)
         raise ScriptUnknown
 

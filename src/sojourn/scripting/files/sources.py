@@ -16,6 +16,7 @@ from sojourn.engine.files.file import JAVASCRIPT, JSON, STARTUP, File, FileUnrea
 from sojourn.engine.files.files import Files
 from sojourn.model.file_path import FileKey, FilePath, parse_path, parse_reference
 from sojourn.model.realm import Realm
+from sojourn.model.token import ScriptText
 from sojourn.scripting.errors import ScriptUnknown
 from sojourn.scripting.files.wrapping import as_block
 from sojourn.scripting.runtime import Script
@@ -41,6 +42,11 @@ class Source(NamedTuple):
     #: Key and version of its record, 0 for a file on disk.
     key: int = 0
     version: int = 0
+
+    @property
+    def text(self) -> ScriptText:
+        """What scopes of tokens compare."""
+        return ScriptText(self.uri, self.digest, self.key)
 
     @property
     def task(self) -> Script:
