@@ -149,13 +149,14 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Json], Callable[[
     def make(operand: Json) -> Callable[[list[Json]], bool]:
         if isinstance(operand, (dict, list)):
             raise BadQuery("numbers, texts and booleans are compared, not objects or arrays")
-        kind = _kind(operand)
-        return _some(lambda value: _kind(value) == kind and kind != "null" and compare(value, operand))
+        kind = kind_of(operand)
+        return _some(lambda value: kind_of(value) == kind and kind != "null" and compare(value, operand))
 
     return make
 
 
-def _kind(value: Json) -> str:
+def kind_of(value: Json) -> str:
+    """``null``, ``bool``, ``number``, ``string``, ``array`` or ``object``."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -192,7 +193,7 @@ def _size(operand: Json) -> Callable[[list[Json]], bool]:
 def _type(operand: Json) -> Callable[[list[Json]], bool]:
     if operand not in ("null", "bool", "number", "string", "array", "object"):
         raise BadQuery("$type takes null, bool, number, string, array or object")
-    return lambda found: any(_kind(value) == operand for value in found)
+    return lambda found: any(kind_of(value) == operand for value in found)
 
 
 def _mod(operand: Json) -> Callable[[list[Json]], bool]:
