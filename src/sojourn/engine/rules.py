@@ -25,6 +25,7 @@ from sojourn.engine.keys.life import KeyLife
 from sojourn.engine.keys.rings import KeyRings
 from sojourn.engine.keys.seals import Seals
 from sojourn.engine.keys.secrets import Secrets
+from sojourn.engine.leases import Leases
 from sojourn.engine.login import Logins
 from sojourn.engine.passwords.credentials import Credentials
 from sojourn.engine.passwords.mailing import Mailer
@@ -46,6 +47,7 @@ from sojourn.engine.tokens.refresh import Refreshes
 from sojourn.engine.tokens.uses import TokenUses
 from sojourn.engine.upkeep import Upkeep
 from sojourn.engine.watch.watch import StoreWatch
+from sojourn.identity.password import PasswordHasher
 from sojourn.stores.base import SessionStore
 
 
@@ -55,6 +57,8 @@ class Rules:
 
     settings: Settings
     clock: Clock
+    hasher: PasswordHasher
+    leases: Leases
     db: EngineDatabase
     store: SessionStore
     realms: Realms

@@ -26,6 +26,7 @@ from sojourn.engine.keys.apikeys import ApiKeys
 from sojourn.engine.keys.life import KeyLife
 from sojourn.engine.keys.seals import Seals
 from sojourn.engine.keys.secrets import Secrets
+from sojourn.engine.leases import Leases
 from sojourn.engine.realms import Realms
 from sojourn.engine.rules import Rules
 from sojourn.engine.security.actors import Actors
@@ -82,6 +83,7 @@ def _rules(ground: Ground, ending: Ending) -> Rules:
     attest = Attest(
         db=db, users=entry.users, rings=handles.keys, tokens=handles.tokens, ends=ending.ends, audit=log, clock=time
     )
+    leases = Leases(db, time)
     chores = (keeping.round, token_keeping.tend, life.tend, attest.tidy)
     return Rules(
         **_parts(handles),
@@ -89,6 +91,8 @@ def _rules(ground: Ground, ending: Ending) -> Rules:
         **_parts(ending),
         settings=ground.settings,
         clock=time,
+        hasher=ground.hasher,
+        leases=leases,
         db=db,
         store=ground.store,
         realms=ground.realms,
@@ -108,7 +112,7 @@ def _rules(ground: Ground, ending: Ending) -> Rules:
         audit_keeping=keeping,
         token_keeping=token_keeping,
         attest=attest,
-        upkeep=assemble_upkeep(ground, ending, chores, handles.token_uses),
+        upkeep=assemble_upkeep(ground, ending, leases, chores, handles.token_uses),
     )
 
 

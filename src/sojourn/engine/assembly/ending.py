@@ -41,7 +41,9 @@ def assemble_ending(ground: Ground) -> Ending:
     )
 
 
-def assemble_upkeep(ground: Ground, ending: Ending, chores: Sequence[Chore], uses: TokenUses) -> Upkeep:
+def assemble_upkeep(
+    ground: Ground, ending: Ending, leases: Leases, chores: Sequence[Chore], uses: TokenUses
+) -> Upkeep:
     """What runs beside serving."""
     store, journal, time, watch = ground.store, ground.journal, ground.time, ending.watch
     replay = Replay(store=store, journal=journal, clock=time)
@@ -50,7 +52,7 @@ def assemble_upkeep(ground: Ground, ending: Ending, chores: Sequence[Chore], use
         sweeper=Sweeper(store=store, journal=journal, store_time=watch.time, clock=time),
         drops=ending.drops,
         ends=ending.ends,
-        leases=Leases(ground.db, time),
+        leases=leases,
         chores=(replay.unfinished, *chores),
         db=ground.db,
         uses=uses,
