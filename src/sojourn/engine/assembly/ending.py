@@ -41,9 +41,7 @@ def assemble_ending(ground: Ground) -> Ending:
     )
 
 
-def assemble_upkeep(
-    ground: Ground, ending: Ending, leases: Leases, chores: Sequence[Chore], uses: TokenUses
-) -> Upkeep:
+def assemble_upkeep(ground: Ground, ending: Ending, leases: Leases, chores: Sequence[Chore], uses: TokenUses) -> Upkeep:
     """What runs beside serving."""
     store, journal, time, watch = ground.store, ground.journal, ground.time, ending.watch
     replay = Replay(store=store, journal=journal, clock=time)
