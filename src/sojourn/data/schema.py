@@ -28,9 +28,9 @@ version = Table(
     "sojourn_version", metadata, Column("one", Integer, primary_key=True), Column("number", BigInteger, nullable=False)
 )
 
-#: One row a changed record; insert-only, but for ``fresh`` and what erasure takes away (``before``, ``after``, ``salt``,
-#: ``content``, ``address`` and ``user_name``). ``record``, ``before``, ``after`` are JSON text. ``commitment`` is what the
-#: seal covers in their place: SHA-256 of the salt and of everything that can be erased.
+#: One row a changed record; insert-only, but for ``fresh`` and what erasure takes away (``before``, ``after``, ``content``,
+#: ``address`` and ``user_name``). ``record``, ``before``, ``after`` are JSON text. ``commitment`` is what the seal covers in
+#: their place: SHA-256 of the salt and of everything that can be erased. Without a salt, before and after were erased.
 change = Table(
     "sojourn_change",
     metadata,
@@ -68,6 +68,23 @@ Index("ix_sojourn_change_session", change.c.session, change.c.number)
 Index("ix_sojourn_change_user", change.c.user_key, change.c.number)
 Index("ix_sojourn_change_version", change.c.version)
 Index("ix_sojourn_change_at", change.c.at)
+
+#: The chain over the change log, one row a batch; insert-only. ``last`` is the newest change that is sealed, ``removed``
+#: the newest that retention took away (0: none), ``entries`` what stood in each newly sealed row and ``rewritten`` the
+#: same of rows that were sealed before and had values erased; see :mod:`sojourn.data.chain`. Two sealers cannot make
+#: two rows of one ``place``.
+seal = Table(
+    "sojourn_seal",
+    metadata,
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("removed", BigInteger, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    Column("entries", LargeBinary, nullable=False),
+    Column("rewritten", LargeBinary, nullable=False),
+)
+Index("ix_sojourn_seal_at", seal.c.at, seal.c.last)
 
 #: The next key of each stock: ``low`` and ``high`` for positive keys. What was given out is never given again.
 key_counter = Table(
