@@ -612,6 +612,8 @@ declare class Response {
   contentDisposition: string;
   /**
    * Empty, or `gzip`: the engine then compresses the body where the client takes that.
+   *
+   * In realms with `httpCompressionEnabled` it does so with texts of 1 KiB and more by itself.
    */
   contentEncoding: string;
   /**

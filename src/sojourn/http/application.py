@@ -14,6 +14,7 @@ from sojourn.engine.rules import Rules
 from sojourn.http.affinity import ServerId
 from sojourn.http.attesting import Attesting
 from sojourn.http.call import Call
+from sojourn.http.compression import compressed
 from sojourn.http.endpoints import Endpoints
 from sojourn.http.errors import ClientGone, Draining, MethodNotAllowed
 from sojourn.http.gateway import PREFIX, Gateway
@@ -149,9 +150,15 @@ class Application:
             reply = reply._replace(headers=(*reply.headers, *call.headers))
         if call.cookies:
             reply = with_cookies(reply, call.cookies)
+        if reply.pack or (call.realm is not None and call.realm.config.http_compression_enabled):
+            reply = await self._packed(call, reply)
         self.answered[reply.status] += 1
         secret_url = call.realm is not None and takes_credentials_in_query(call.realm)
         await send_reply(call.scope, send, reply, https=call.arrival.https, secret_url=secret_url)
+
+    @staticmethod
+    async def _packed(call: Call, reply: Reply) -> Reply:
+        return reply if call.path.startswith(_REALMS) else await compressed(call, reply)
 
     async def _reply(self, call: Call) -> Reply | None:
         """The answer; None when the client has left, and when it has its answer."""

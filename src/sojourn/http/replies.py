@@ -63,6 +63,8 @@ class Reply(NamedTuple):
     body: bytes = b""
     #: In the order they are sent; the security headers are added when it is sent.
     headers: tuple[Header, ...] = (JSON, NO_STORE)
+    #: Whether the body goes out compressed where the client takes that, whatever the realm says.
+    pack: bool = False
 
 
 def json_reply(status: int, value: Any, *headers: Header) -> Reply:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -33,7 +32,6 @@ from sojourn.scripting.values import UNDEFINED, BigInt, Value
 _TEXT: Final = "text/plain; charset=utf-8"
 _OCTETS: Final = "application/octet-stream"
 _BODILESS: Final = frozenset({204, 205, 304})
-_VARY_ENCODING: Header = (b"vary", b"accept-encoding")
 
 #: Errors of ours that the client is told when a script lets one through; all others are the script's mistake.
 _PASSED: Final = (Unauthorized, Forbidden, Conflict, TooManyTries, FieldLimit, Unavailable, ScriptOutputTooLarge)
@@ -65,10 +63,7 @@ def script_reply(value: Value, exchange: Exchange, *, html: bool, personal: bool
     headers += _by_status(status, realm, headers)
     if status in _BODILESS:
         return Reply(status, b"", tuple(headers))
-    packed = _packed(exchange, body)
-    if packed is not None:
-        return Reply(status, packed, (*headers, (b"content-encoding", b"gzip"), _VARY_ENCODING))
-    return Reply(status, body, tuple(headers))
+    return Reply(status, body, tuple(headers), pack=response.content_encoding == "gzip")
 
 
 def failure_reply(failure: ScriptFailed, exchange: Exchange, execution_key: str, realm: str) -> Reply:
@@ -159,11 +154,3 @@ def _plain_other(value: Value) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return None if value == UNDEFINED else value
-
-
-def _packed(exchange: Exchange, body: bytes) -> bytes | None:
-    """``body`` with gzip where the script asks for that and the client takes it."""
-    if exchange.response.content_encoding != "gzip" or not body:
-        return None
-    accepted = exchange.request.headers.get("accept-encoding", "").lower().replace(" ", "").split(",")
-    return gzip.compress(body, 6, mtime=0) if "gzip" in accepted else None

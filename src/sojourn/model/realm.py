@@ -81,7 +81,9 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     script_output: Annotated[
         int, Meta(ge=1024, le=1 << 30, description="The most that one execution may give out, in bytes.")
     ] = 8 << 20
-    http_compression_enabled: Annotated[bool, Meta(description="Compress answers.")] = False
+    http_compression_enabled: Annotated[
+        bool, Meta(description="Compress answers of scripts and pipelines with gzip.")
+    ] = False
     client_tracking_enabled: Annotated[bool, Meta(description="Identify the device by a cookie.")] = False
     session_tracking_enabled: Annotated[
         bool | None, Meta(description="Follow the session with a cookie; default: true in stateful realms.")
@@ -192,7 +194,6 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 #: Properties that are parsed and validated but whose effect comes with later work.
 NOT_IN_EFFECT = frozenset(
     {
-        "httpCompressionEnabled",
         "loginAuditingEnabled",
         "runsSurviveLogout",
         "trustedHosts",

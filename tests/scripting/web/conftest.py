@@ -32,6 +32,7 @@ REALMS: dict[str, dict[str, Any]] = {
     "desk": {"environmentType": "stateful", "sessionTrackingEnabled": False},
     "kiosk": {"environmentType": "stateful", "sessionTrackingEnabled": False, "sidInQuery": True},
     "portal": {"environmentType": "stateful", "crossSiteClients": True},
+    "packed": {"httpCompressionEnabled": True, "sessionTrackingEnabled": True},
     "small": {"scriptOutput": 1024, "scriptCpu": 200},
     "aged": {"cleanupEnvironment": False, "maxLifeTime": 3_600_000, "maxInactiveTime": 0},
     "forever": {"cleanupEnvironment": False, "maxLifeTime": 0, "maxInactiveTime": 0},

@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from tests.scripting.web.conftest import OURS, Site, told
+from tests.scripting.web.conftest import FOREIGN, OURS, Site, told
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +90,47 @@ async def test_gzip_is_for_who_takes_it(site: Site) -> None:
     assert packed.header("vary") == "accept-encoding"
     plain = await site.get(path)
     assert (plain.header("content-encoding"), plain.body) == ("", b"x" * 1000)
+
+
+async def test_a_realm_with_compression_packs_what_is_worth_it(site: Site) -> None:
+    gzips = ("accept-encoding", "gzip")
+    text = "'<p>' + 'x'.repeat(5000)"
+    path = site.route(text, realm="packed")
+    packed = await site.get(path, gzips)
+    assert (packed.header("content-encoding"), packed.header("vary")) == ("gzip", "accept-encoding")
+    assert gzip.decompress(packed.body) == b"<p>" + b"x" * 5000
+    assert packed.header("content-length") in ("", str(len(packed.body)))
+    assert (await site.get(path)).header("content-encoding") == ""
+    assert (await site.get(path, ("accept-encoding", "br, gzip;q=0, *"))).header("content-encoding") == ""
+    objects = await site.get(site.route("({ a: 'x'.repeat(5000) })", realm="packed"), gzips)
+    assert objects.header("content-encoding") == "gzip"
+    for code in (
+        "'short'",
+        "new Uint8Array(5000)",
+        f"response.setHeader('Cache-Control', 'no-transform'); {text}",
+        "session.fields.put({ a: 1 }); response.statusCode = 204; ''",
+    ):
+        answer = await site.get(site.route(code, realm="packed"), gzips)
+        assert answer.header("content-encoding") == "", code
+    assert (await site.get(site.route(text, realm="web"), gzips)).header("content-encoding") == ""
+
+
+async def test_no_page_of_another_site_learns_how_short_an_answer_becomes(site: Site) -> None:
+    path, gzips = site.route("'x'.repeat(5000)", realm="packed"), ("accept-encoding", "gzip")
+    login = await site.login("packed")
+    cookie = ("cookie", login.cookies[0].partition(";")[0])
+    assert (await site.get(path, gzips, cookie)).header("content-encoding") == "gzip"
+    foreign = await site.client.get(path, FOREIGN, gzips, cookie)
+    assert (foreign.status, foreign.header("content-encoding")) == (200, "")
+    assert (await site.client.get(path, FOREIGN, gzips)).header("content-encoding") == "gzip"
+    own = await site.get("/realms/packed/session", gzips, cookie)
+    assert (own.status, own.header("content-encoding")) == (200, "")
+
+
+async def test_a_strong_etag_becomes_weak_with_other_bytes(site: Site) -> None:
+    path = site.route("response.setHeader('ETag', '\"a\"'); response.write('x'.repeat(5000))", realm="packed")
+    assert (await site.get(path)).header("etag") == '"a"'
+    assert (await site.get(path, ("accept-encoding", "gzip"))).header("etag") == 'W/"a"'
 
 
 # --- methods, sizes, origins ---

@@ -75,7 +75,10 @@ class ResponseClass(HostClass):
 
     @get("contentEncoding: string", ANYONE)
     def content_encoding(self) -> str:
-        """Empty, or `gzip`: the engine then compresses the body where the client takes that."""
+        """Empty, or `gzip`: the engine then compresses the body where the client takes that.
+
+        In realms with `httpCompressionEnabled` it does so with texts of 1 KiB and more by itself.
+        """
         return self._response.content_encoding
 
     @put("contentEncoding", ANYONE)
