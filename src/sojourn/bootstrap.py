@@ -17,6 +17,11 @@ from sojourn.core.crypto import write_master_key
 from sojourn.core.errors import SessionUnknown, StoreUnavailable
 from sojourn.core.ids import parse_handle
 from sojourn.core.masterkey import MasterKeyFile
+from sojourn.data.database import Database
+from sojourn.data.databases import MAIN, Databases
+from sojourn.data.errors import DatabaseUnavailable
+from sojourn.data.port import Backend
+from sojourn.data.terms import Terms
 from sojourn.engine.accounts.adoption import adopt, mark_beside, tampered
 from sojourn.engine.accounts.grants import RealmUnknown
 from sojourn.engine.accounts.records import Accounts, AccountSeal
@@ -53,7 +58,14 @@ class Engine:
     """The running system of one project; open it with ``async with Engine.open(folder) as engine``."""
 
     def __init__(
-        self, project: Project, rules: Rules, deployment: Deployment, routes: RouteTable, scripts: Scripts
+        self,
+        project: Project,
+        rules: Rules,
+        deployment: Deployment,
+        routes: RouteTable,
+        scripts: Scripts,
+        *,
+        databases: Databases,
     ) -> None:
         self.project = project
         #: The rules of the engine, for the layers above and for embedding.
@@ -64,6 +76,8 @@ class Engine:
         self.routes = routes
         #: Executes scripts; nothing of it is started before the first one.
         self.scripts = scripts
+        #: The databases of the application, each opened when it is first used.
+        self.databases = databases
         #: Counts, statistics and the acts of an operator, over the sessions of all realms.
         self.session_manager = SessionManager(rules)
 
@@ -123,6 +137,29 @@ class Engine:
             raise SessionUnknown
         access = await rules.sessions.open(self.realm(realm), shown, "python")
         return Session(rules, access, shown)
+
+    def database(
+        self,
+        session: Session,
+        name: str = MAIN,
+        *,
+        terms: Terms | None = None,
+        execution_key: str = "",
+        follows: bool = True,
+    ) -> Database:
+        """A connection of ``session`` to the database ``name`` of the project; it is opened by its first act.
+
+        Args:
+            session: For whose user it acts.
+            name: ``main`` is that of ``stores.application``.
+            terms: What the session says of its changes: tag, licence, limit of keys.
+            execution_key: Tag of changes that have no other.
+            follows: Whether it is the default connection, which follows login and logout of the session; another one
+                has to log in itself.
+        """
+        return Database(
+            self.rules, self.databases, session, name, terms=terms, execution_key=execution_key, follows=follows
+        )
 
     def application(self, server_id: ServerId | None = None) -> Application:
         """The engine as an ASGI application, to serve or to mount inside another one.
@@ -258,9 +295,31 @@ async def _assemble(
     await rules.providers.sync(project.providers, rules.clock.now())
     for realm in (*rules.realms.all(), rules.realms.operators):
         await rules.keys.ensure(realm)
+    databases = open_databases(settings)
+    stack.push_async_callback(databases.close)
     scripts = Scripts(rules, {"ije": _open_ije, "v8": _open_v8})
     stack.push_async_callback(scripts.close)
-    return kind(project, rules, deployment, routes, scripts)
+    return kind(project, rules, deployment, routes, scripts, databases=databases)
+
+
+def open_databases(settings: Settings) -> Databases:
+    """The databases of the application, none of them open yet."""
+    return Databases({MAIN: lambda: _open_application(settings, MAIN, settings.stores.application)})
+
+
+async def _open_application(settings: Settings, name: str, url: str) -> Backend:
+    place, engine = parse_store_url("application", url, settings.project), settings.engine_store
+    if place.path is None:
+        return await _open_application_on_postgres(name, url)
+    from sojourn.data.sqlite.backend import SqliteBackend
+
+    _make_private_folder(place.path.parent)
+    return await SqliteBackend.open(name, place.path, engine=engine.path)
+
+
+async def _open_application_on_postgres(name: str, url: str) -> Backend:
+    del url
+    raise DatabaseUnavailable(f"the database {name} is on PostgreSQL, which this version cannot open")
 
 
 # A runtime is imported when it is needed: most commands and many engines never run a script.

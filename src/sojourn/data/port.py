@@ -107,6 +107,11 @@ class RowAccess(ABC):
     def image(self, table: Table, values: Mapping[str, Cell]) -> Image:
         """``values`` as they would be read back; raises ``BadValue`` for an unknown column or what does not fit it."""
 
+    def same(self, table: Table, column: str, one: Json, other: Json) -> bool:
+        """Whether two values of a column, out of images, mean the same."""
+        del table, column
+        return one == other
+
     @abstractmethod
     def images(
         self, connection: Connection, table: Table, keys: Sequence[Key], *, lock: bool = False

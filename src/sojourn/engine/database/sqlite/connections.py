@@ -1,4 +1,4 @@
-"""Connections to the engine database file: how they are made, how a transaction begins, how the WAL is kept small."""
+"""Connections to a database file of ours: how they are made, how a transaction begins, how the WAL is kept small."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def checkpoint(writer: sqlite3.Connection, path: Path) -> None:
         if path.with_name(path.name + "-wal").stat().st_size > CHECKPOINT_ABOVE:
             writer.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
     except (OSError, sqlite3.Error):
-        _log.warning("the WAL of the engine database could not be checkpointed", exc_info=True)
+        _log.warning("the WAL of %s could not be checkpointed", path.name, exc_info=True)
 
 
 def _raw(path: Path, role: Role) -> sqlite3.Connection:
@@ -81,7 +81,7 @@ def _raw(path: Path, role: Role) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=timeout)
     if role == "writer" and connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
         connection.close()
-        raise StoreUnavailable("the engine database needs a local file system: no write-ahead log here")
+        raise StoreUnavailable(f"{path.name} needs a local file system: no write-ahead log here")
     for pragma in _COMMON:
         connection.execute(f"PRAGMA {pragma}").fetchall()
     if role == "reader":

@@ -30,7 +30,7 @@ _ABSENT = frozenset(
 FAULTS = (DBAPIError, sqlite3.Error, OSError)
 
 
-def _primary_code(error: BaseException) -> int:
+def primary_code(error: BaseException) -> int:
     """SQLite's primary result code of ``error``, 0 when it has none."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return getattr(cause, "sqlite_errorcode", 0) & 0xFF
@@ -38,7 +38,7 @@ def _primary_code(error: BaseException) -> int:
 
 def is_busy(error: BaseException) -> bool:
     """Whether another connection holds the lock that was needed."""
-    return _primary_code(error) in _BUSY
+    return primary_code(error) in _BUSY
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def house_errors() -> Iterator[None]:
 
 
 def _translated(error: BaseException) -> SojournError | None:
-    code = _primary_code(error)
+    code = primary_code(error)
     if code in _BUSY:
         return busy()
     if code in _DAMAGED:

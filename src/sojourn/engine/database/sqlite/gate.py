@@ -11,10 +11,11 @@ import fcntl
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sojourn.core.errors import StoreBusy
 from sojourn.engine.database.faults import busy
 
 #: Longest wait for the other writers, in seconds.
@@ -27,13 +28,15 @@ _PAUSE = 0.004
 class Deadline:
     """How long one act may go on trying."""
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, over: Callable[[], StoreBusy] = busy) -> None:
+        #: What is raised when the time is over.
+        self._over = over
         self._end = time.monotonic() + patience
 
     def pause(self) -> None:
         """Wait a random moment; raises :class:`StoreBusy` when the time is over."""
         if time.monotonic() >= self._end:
-            raise busy()
+            raise self._over()
         time.sleep(random.uniform(_PAUSE / 4, _PAUSE))  # noqa: S311 - jitter, not a secret
 
 

@@ -1,0 +1,153 @@
+"""What ``applyUpdates`` does in its transaction: compare, write, read again, log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from sojourn.data.changelog import Draft, append, next_version
+from sojourn.data.errors import BadValue, RecordConflict, TableUnknown, TableUnnamed, TableWithoutKey
+from sojourn.data.port import Image, Key, RowAccess, Table
+from sojourn.data.terms import Author, Deleted, Modified, TableChanges
+
+#: The column that keeps the version of a record's last change, where a table has it.
+VERSION = "iVersion"
+
+
+class Edit(NamedTuple):
+    """What shall be done to one record."""
+
+    key: Key
+    #: What its columns held when it was read, as far as that is known.
+    original: Image
+    #: What they shall hold; of a deleted record nothing.
+    values: Image
+
+
+class Wanted(NamedTuple):
+    """What shall be done to one table, its values as images."""
+
+    table: Table
+    inserted: Sequence[Edit]
+    modified: Sequence[Edit]
+    deleted: Sequence[Edit]
+
+
+def wanted(rows: RowAccess, tables: Mapping[str, Table], changes: TableChanges) -> Wanted:
+    """``changes`` in the form in which they are compared and written.
+
+    Raises ``TableUnnamed``, ``TableUnknown``, ``TableWithoutKey``, ``BadValue``.
+    """
+    table = writable(tables, changes.table)
+    found = Wanted(
+        table,
+        [_added(table, rows.image(table, row)) for row in changes.inserted],
+        [_modified(rows, table, record) for record in changes.modified],
+        [Edit(_key(rows, table, record), rows.image(table, record.original), {}) for record in changes.deleted],
+    )
+    keys = [edit.key for edit in (*found.modified, *found.deleted)]
+    if len(set(keys)) != len(keys):
+        raise BadValue(f"a record of {table.name} is changed twice")
+    return found
+
+
+def writable(tables: Mapping[str, Table], name: str) -> Table:
+    """The table of that name, whose rows can be changed; raises as :func:`wanted`."""
+    if not name:
+        raise TableUnnamed
+    table = tables.get(name) or next((one for one in tables.values() if one.name.lower() == name.lower()), None)
+    if table is None or table.view:
+        raise TableUnknown(f"there is no table {name[:60]!r}")
+    if not table.key:
+        raise TableWithoutKey(f"{table.name} has no key of one column")
+    return table
+
+
+class Application:
+    """One ``applyUpdates`` under way, in its transaction."""
+
+    def __init__(self, rows: RowAccess, author: Author, now: int, *, log: bool) -> None:
+        self._rows = rows
+        self._author = author
+        self._now = now
+        self._log = log
+
+    def run(self, connection: Connection, changes: Sequence[Wanted]) -> int:
+        """Do it all; the version of the changes, 0 when there were none. Raises ``RecordConflict`` and as RowAccess."""
+        compared = [self._compared(connection, one) for one in changes]
+        if not any(one.inserted or one.modified or one.deleted for one, _ in compared):
+            return 0
+        version = next_version(connection)
+        drafts = [draft for one, before in compared for draft in self._write(connection, one, before, version)]
+        if self._log:
+            append(connection, self._author, drafts, version, self._now)
+        return version
+
+    def _compared(self, connection: Connection, one: Wanted) -> tuple[Wanted, Mapping[Key, Image]]:
+        """The same without what changes nothing, and the rows as they are now; raises ``RecordConflict``."""
+        edits = [*one.modified, *one.deleted]
+        before = self._rows.images(connection, one.table, [edit.key for edit in edits], lock=True) if edits else {}
+        for edit in edits:
+            self._compare(one.table, edit, before.get(edit.key))
+        modified = [
+            edit._replace(values=changed)
+            for edit in one.modified
+            if (changed := {name: value for name, value in edit.values.items() if value != before[edit.key][name]})
+        ]
+        return one._replace(modified=modified), before
+
+    def _compare(self, table: Table, edit: Edit, found: Image | None) -> None:
+        if found is None:
+            raise RecordConflict(table.name, edit.key)
+        same = self._rows.same
+        differ = [name for name, value in edit.original.items() if not same(table, name, value, found[name])]
+        if differ:
+            raise RecordConflict(table.name, edit.key, tuple(differ))
+
+    def _write(self, connection: Connection, one: Wanted, before: Mapping[Key, Image], version: int) -> Iterator[Draft]:
+        rows, table = self._rows, one.table
+        stamp = {VERSION: version} if table.versioned else {}
+        if one.deleted:
+            rows.delete(connection, table, [edit.key for edit in one.deleted])
+        if one.modified:
+            rows.update(connection, table, [(edit.key, {**edit.values, **stamp}) for edit in one.modified])
+        if one.inserted:
+            rows.insert(connection, table, [{**edit.values, **stamp} for edit in one.inserted])
+        if not self._log:
+            return
+        after = rows.images(connection, table, [edit.key for edit in (*one.modified, *one.inserted)])
+        yield from (Draft("DELETE", table.name, key, before=before[key]) for key, *_ in one.deleted)
+        yield from (_updated(table, key, before[key], after[key]) for key, *_ in one.modified)
+        yield from (Draft("INSERT", table.name, key, after=after[key]) for key, *_ in one.inserted)
+
+
+def _updated(table: Table, key: Key, before: Image, after: Image) -> Draft:
+    changed = [name for name, value in after.items() if value != before[name]]
+    old, new = ({name: image[name] for name in changed} for image in (before, after))
+    return Draft("UPDATE", table.name, key, old, new)
+
+
+def _added(table: Table, row: Image) -> Edit:
+    key = row.get(table.key)
+    if not isinstance(key, int | str):
+        raise BadValue(f"a new record of {table.name} needs its key {table.key}")
+    return Edit(key, {}, row)
+
+
+def _modified(rows: RowAccess, table: Table, record: Modified) -> Edit:
+    key = _key(rows, table, record)
+    values = rows.image(table, {name: value for name, value in record.values.items() if name != VERSION})
+    if values.get(table.key, key) != key:
+        raise BadValue(f"the key of a record of {table.name} cannot be changed")
+    changed = {name: value for name, value in values.items() if name != table.key}
+    return Edit(key, rows.image(table, record.original), changed)
+
+
+def _key(rows: RowAccess, table: Table, record: Modified | Deleted) -> Key:
+    """The key as the database gives it back."""
+    key = rows.image(table, {table.key: record.key})[table.key]
+    if not isinstance(key, int | str):
+        raise BadValue(f"{table.key} is not a key")
+    return key

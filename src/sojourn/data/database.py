@@ -1,0 +1,292 @@
+"""The database as one session has it: ``engine.database(session)``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import overload
+
+from sqlalchemy import Connection, select
+
+from sojourn.core.errors import CrossSiteWrite, InsufficientScope
+from sojourn.data import schema
+from sojourn.data.apply import Application, wanted
+from sojourn.data.changelog import Draft, append, next_version
+from sojourn.data.databases import MAIN, Databases
+from sojourn.data.dataset import DataSet
+from sojourn.data.errors import DatabaseLoginRequired, TableUnknown
+from sojourn.data.port import NO_PARAMETERS, Backend, Bounds, Parameters, Statement, Table
+from sojourn.data.terms import ALTER_SCHEMA, EXTERNAL_ACCESS, Author, TableChanges, Terms
+from sojourn.engine.access import Access
+from sojourn.engine.live import Session
+from sojourn.engine.rules import Rules
+from sojourn.model.scope import NO_SCOPE, ScopeSet
+from sojourn.model.session import ANONYMOUS_KEY, ANONYMOUS_NAME
+
+_BOUNDS = Bounds()
+#: Rows of a page where nobody says how many.
+PAGE = 1_000
+
+
+class Database:
+    """One connection of one session to a database of the application.
+
+    The default connection (``follows``) acts for the user of the session and follows its login and logout; another one
+    has nobody until it logs in. Without a user nothing is read and nothing is written. Who acts, from where and in which
+    session is written into the change log by the engine.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        databases: Databases,
+        session: Session,
+        name: str = MAIN,
+        *,
+        terms: Terms | None = None,
+        execution_key: str = "",
+        follows: bool = True,
+    ) -> None:
+        """Use ``engine.database(session)``."""
+        #: Its name in the project.
+        self.name = name
+        self._rules = rules
+        self._databases = databases
+        self._session = session
+        self._terms = terms
+        self._execution_key = execution_key
+        self._follows = follows
+        self._tracking_id = ""
+        #: An identity of its own, with the epoch of the session under which it was taken.
+        self._own: Access | None = None
+        self._out = not follows
+        self._epoch = session.access.session.epoch
+
+    # --- who acts ---
+
+    @property
+    def user_key(self) -> int:
+        """Key of the account that is logged in here, -1 without one."""
+        access = self._access
+        return access.session.identity.user_key if access else ANONYMOUS_KEY
+
+    @property
+    def user_name(self) -> str:
+        """Its name, ``anonymous`` without one."""
+        access = self._access
+        if access is None:
+            return ANONYMOUS_NAME
+        return access.account.name if access.account else access.session.identity.user_name
+
+    @property
+    def scope(self) -> ScopeSet:
+        """What it may do."""
+        access = self._access
+        return access.scope if access else NO_SCOPE
+
+    async def user_has_scope(self, scope: str) -> bool:
+        """Whether the user that is logged in here has ``scope`` now. Raises as ``Session.check``."""
+        access = self._access
+        if access is None:
+            return False
+        await self._check()
+        return scope in access.scope
+
+    async def login(self, user_name: str, password: str) -> bool:
+        """Log this connection in, and nothing but it; False when refused, and then it stays as it was.
+
+        Raises ``AccountUnusable``, ``PasswordExpired``, ``TooManyTries``, ``LoginBusy``, and as ``Session.check``.
+        """
+        await self._session.check()
+        realm, address = self._session.realm, self._address
+        account = await self._rules.logins.authenticate(realm, user_name, password, address, tells=True)
+        if account is None:
+            return False
+        transients = self._rules.sessions.transients
+        self._become(transients.open_account(realm, account, self._rules.clock.now(), address))
+        return True
+
+    async def login_by_auth_token(self, token: str, *, scripts: Sequence[str] = ()) -> None:
+        """Log this connection in with an AuthToken, whose scope is then the connection's.
+
+        ``scripts``: the running script and its callers, for a token that names scripts. Raises ``AuthTokenRefused`` with
+        the reason, ``InsufficientScope`` unless its user has ``security.externalAccess``; then it stays as it was.
+        """
+        await self._session.check()
+        opened = await self._rules.sessions.transients.open_token(self._session.realm, token, self._address, scripts)
+        if EXTERNAL_ACCESS not in opened.held:
+            raise InsufficientScope
+        self._become(opened)
+
+    async def login_by_session(self) -> bool:
+        """Act for the user of the session, as the default connection does; False when it has none."""
+        await self._session.check()
+        if self._session.access.kind == "anonymous":
+            return False
+        self._own, self._out, self._follows = None, False, True
+        self._epoch = self._session.access.session.epoch
+        return True
+
+    def logout(self) -> None:
+        """End the identity of this connection; the session keeps its own."""
+        self._own, self._out = None, True
+        self._epoch = self._session.access.session.epoch
+
+    # --- tags ---
+
+    @property
+    def tracking_id(self) -> str:
+        """Tag of what is changed here: its own, else that of the session."""
+        return self._tracking_id or (self._terms.tracking_id if self._terms else "")
+
+    @tracking_id.setter
+    def tracking_id(self, value: str) -> None:
+        """Give it a tag of its own; empty returns to that of the session."""
+        self._tracking_id = value
+
+    # --- reading ---
+
+    @overload
+    async def query(self, sql: str, parameters: Parameters = ..., *, bounds: Bounds | None = ...) -> DataSet: ...
+
+    @overload
+    async def query(
+        self, sql: list[str] | list[Statement], parameters: Parameters = ..., *, bounds: Bounds | None = ...
+    ) -> list[DataSet]: ...
+
+    async def query(
+        self,
+        sql: str | list[str] | list[Statement],
+        parameters: Parameters = NO_PARAMETERS,
+        *,
+        bounds: Bounds | None = None,
+    ) -> DataSet | list[DataSet]:
+        """What one statement reads, or several, all of them from one snapshot.
+
+        ``parameters`` are values for ``?`` in their order, or for ``:name`` by name; several statements have them all, or
+        each its own as a :class:`~sojourn.data.port.Statement`. Raises ``DatabaseLoginRequired``, as ``Session.check``
+        and as ``Backend.query``.
+        """
+        backend = await self._ready()
+        several = [sql] if isinstance(sql, str) else sql
+        statements = [one if isinstance(one, Statement) else Statement(one, parameters) for one in several]
+        found = [DataSet(rows) for rows in await backend.query(statements, bounds or _BOUNDS)]
+        return found[0] if isinstance(sql, str) else found
+
+    async def stream(
+        self, sql: str, parameters: Parameters = NO_PARAMETERS, *, page: int = PAGE, bounds: Bounds | None = None
+    ) -> AsyncIterator[DataSet]:
+        """What one statement reads, ``page`` rows at a time, all of it from one snapshot. Raises as :meth:`query`.
+
+        Close it (``contextlib.aclosing``) when it is left early: until then it holds a connection.
+        """
+        backend = await self._ready()
+        async for rows in backend.stream(Statement(sql, parameters), bounds or _BOUNDS, page):
+            yield DataSet(rows)
+
+    async def table(self, name: str) -> Table:
+        """The table of that name; raises ``TableUnknown``."""
+        tables = await (await self._ready()).tables()
+        found = tables.get(name) or next((one for one in tables.values() if one.name.lower() == name.lower()), None)
+        if found is None:
+            raise TableUnknown(f"there is no table {name[:60]!r}")
+        return found
+
+    async def version(self) -> int:
+        """The version number that was given last."""
+        return await (await self._ready()).read(_last_version)
+
+    # --- writing ---
+
+    async def apply_updates(self, changes: Sequence[TableChanges], *, log: bool = True) -> int:
+        """Write changes of records in one transaction; their version number, 0 when nothing was to be changed.
+
+        ``log=False`` leaves no row in the change log. Raises ``RecordConflict`` when somebody has changed a record
+        meanwhile, ``TableUnnamed``, ``TableUnknown``, ``TableWithoutKey``, ``BadValue``, ``ConstraintFailed``, and then
+        nothing is written; as ``Backend.write``; as :meth:`query`. The session and the account are looked at once more
+        before the commit.
+        """
+        backend = await self._ready(writes=True)
+        tables = await backend.tables()
+        author, now = self._author, self._rules.clock.now()
+
+        def work(connection: Connection) -> int:
+            # The images too are made in the thread: for thousands of rows they take a while.
+            asked = [wanted(backend.rows, tables, one) for one in changes]
+            return Application(backend.rows, author, now, log=log).run(connection, asked)
+
+        return await backend.write(work, self._check)
+
+    async def execute_ddl(self, statement: str) -> int:
+        """Change the schema: CREATE, ALTER or DROP of a table, an index or a view; the version number of the change.
+
+        It has a row in the change log, and is not undone by undo. Raises ``InsufficientScope`` without the scope
+        ``database.alterSchema``, ``StatementRefused``, and as :meth:`query`.
+        """
+        backend = await self._ready(writes=True)
+        if ALTER_SCHEMA not in self.scope:
+            raise InsufficientScope
+        author, now = self._author, self._rules.clock.now()
+
+        def log(connection: Connection) -> int:
+            version = next_version(connection)
+            append(connection, author, [Draft("DDL", content=statement)], version, now)
+            return version
+
+        return await backend.define(statement, log, self._check)
+
+    async def inc_version(self) -> int:
+        """A version number that nobody had before."""
+        return await (await self._ready(writes=True)).write(next_version, self._check)
+
+    # --- within ---
+
+    @property
+    def _access(self) -> Access | None:
+        """The identity of this connection as it is now, None for nobody."""
+        session = self._session.access
+        if self._follows and session.session.epoch != self._epoch:
+            # Login and logout of the session are done on its default connection too.
+            self._own, self._out, self._epoch = None, False, session.session.epoch
+        found = None if self._out else self._own or session
+        return None if found is None or found.kind == "anonymous" else found
+
+    @property
+    def _address(self) -> str:
+        return self._session.access.session.device.address
+
+    @property
+    def _author(self) -> Author:
+        session = self._session
+        return Author(
+            user_key=self.user_key,
+            user_name=self.user_name,
+            session=session.id,
+            realm=session.realm.id,
+            address=self._address,
+            execution_key=self._execution_key,
+            tag=self.tracking_id or self._execution_key,
+        )
+
+    def _become(self, access: Access) -> None:
+        self._own, self._out = access, False
+        self._epoch = self._session.access.session.epoch
+
+    async def _ready(self, *, writes: bool = False) -> Backend:
+        """The database, for who may use it now."""
+        access = self._access
+        if access is None:
+            raise DatabaseLoginRequired
+        if writes and (access.read_only or self._session.access.read_only):
+            raise CrossSiteWrite
+        await self._check()
+        return await self._databases.named(self.name)
+
+    async def _check(self) -> None:
+        """Raise unless the session lives, and the user who is logged in here may still act."""
+        await self._session.check()
+        if self._own is not None:
+            await self._rules.sessions.check(self._own)
+
+
+def _last_version(connection: Connection) -> int:
+    return int(connection.execute(select(schema.version.c.number)).scalar_one())

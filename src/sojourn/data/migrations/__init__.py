@@ -1,0 +1,1 @@
+"""Alembic's migrations of our tables in a database of the application; ``sojourn.data.migrate`` runs them."""

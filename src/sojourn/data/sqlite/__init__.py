@@ -1,0 +1,1 @@
+"""A database of the application in a file of SQLite."""

@@ -1,0 +1,111 @@
+"""What the SQL of authors may do on SQLite: asked by SQLite itself for each thing that a statement names."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+from sojourn.data.definition import RESERVED
+from sojourn.data.errors import StatementRefused
+from sojourn.data.lexer import Lexed
+from sojourn.data.schema import PREFIX
+
+#: What an authorizer is asked: act, two names, database, and the innermost view on whose account.
+Authorizer = Callable[[int, str | None, str | None, str | None, str | None], int]
+
+#: The engine database, attached read-only.
+ENGINE: Final = "sojourn_engine"
+
+#: Views of the system over the engine database.
+ENGINE_VIEWS: Final = ("iGroupUser", "iGroupUserMember", "iGroupUserScope", "iVfs")
+
+#: Functions that reach outside of the database, as far as they are compiled in.
+_FUNCTIONS: Final = frozenset(
+    {"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "lsmode", "sqlite_dbpage", "sqlite_log"}
+)
+#: Tables that are there without anybody having made them, and harmless.
+_HARMLESS: Final = frozenset({"json_each", "json_tree", "generate_series"})
+
+
+def reader(modules: frozenset[str]) -> Authorizer:
+    """For statements that read. ``modules``: names of all virtual table modules of the library, in lower case."""
+    closed = modules - _HARMLESS
+
+    def may(act: int, one: str | None, _two: str | None, database: str | None, view: str | None) -> int:
+        if act in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
+            return sqlite3.SQLITE_OK
+        if act == sqlite3.SQLITE_FUNCTION:
+            return _allowed((_two or "").lower() not in _FUNCTIONS)
+        if act == sqlite3.SQLITE_READ:
+            return _allowed(_readable((one or "").lower(), database, (view or "").lower(), closed))
+        # How SQLite declares a table that only exists as a function; on a connection that cannot write.
+        return _allowed(act == sqlite3.SQLITE_UPDATE and one == "sqlite_master")
+
+    return may
+
+
+def _readable(table: str, database: str | None, view: str, closed: frozenset[str]) -> bool:
+    if view in RESERVED:
+        return True
+    if database == ENGINE or database == "temp":  # noqa: PLR1714 - two reasons
+        return table in RESERVED
+    if table == "sqlite_master":
+        return False
+    return database == "main" and not table.startswith((PREFIX, "sqlite_", "pragma_")) and table not in closed
+
+
+def _allowed(yes: bool) -> int:  # noqa: FBT001 - a plain translation
+    return sqlite3.SQLITE_OK if yes else sqlite3.SQLITE_DENY
+
+
+def check_names(lexed: Lexed) -> None:
+    """Raise ``StatementRefused`` where a WITH takes the name of a view of the system.
+
+    SQLite tells an authorizer on whose account a column is read by name alone, and that may be the name of a WITH.
+    """
+    tokens = lexed.tokens
+    for place, token in enumerate(tokens[:-1]):
+        name = token.text.strip("'").lower()
+        if token.kind not in ("word", "name", "string") or name not in RESERVED:
+            continue
+        behind = [follower.text.upper() for follower in tokens[place + 1 : place + 3]]
+        if behind[0] == "(" or (behind[0] == "AS" and behind[-1] in ("(", "NOT", "MATERIALIZED")):
+            raise StatementRefused(f"{token.text[:40]} is a name of the system")
+
+
+_DROPS: Final = frozenset({sqlite3.SQLITE_DROP_TABLE, sqlite3.SQLITE_DROP_VIEW, sqlite3.SQLITE_DROP_INDEX})
+_CREATES: Final = frozenset({sqlite3.SQLITE_CREATE_TABLE, sqlite3.SQLITE_CREATE_VIEW, sqlite3.SQLITE_CREATE_INDEX})
+_WRITES: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_DELETE, sqlite3.SQLITE_UPDATE})
+_CATALOG: Final = frozenset({"sqlite_master", "sqlite_temp_master", "sqlite_sequence"})
+_ALWAYS: Final = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_REINDEX})
+
+
+class Definer:
+    """For one statement that changes the schema: tables, indexes and views of the application, and no rows."""
+
+    def __init__(self) -> None:
+        self._dropped: set[str] = set()
+
+    def __call__(self, act: int, one: str | None, two: str | None, database: str | None, _view: str | None) -> int:
+        """See :data:`Authorizer`."""
+        first, second = (one or "").lower(), (two or "").lower()
+        if act in _CREATES or act in _DROPS:
+            if act in _DROPS:
+                self._dropped.add(first)
+            return _allowed(database == "main" and _ours_not(first) and _ours_not(second))
+        if act == sqlite3.SQLITE_ALTER_TABLE:
+            return _allowed(first == "main" and _ours_not(second))
+        if act in _WRITES:
+            return _allowed(first in _CATALOG or first in self._dropped)
+        if act == sqlite3.SQLITE_READ:
+            return _allowed(first in _CATALOG or _ours_not(first))
+        if act == sqlite3.SQLITE_FUNCTION:
+            return _allowed(second not in _FUNCTIONS)
+        return _allowed(act in _ALWAYS)
+
+
+def _ours_not(name: str) -> bool:
+    if name.startswith("sqlite_autoindex_"):
+        return True
+    return not name.startswith((PREFIX, "sqlite_")) and name not in RESERVED

@@ -1,0 +1,142 @@
+"""Databases of the application, fresh for each test, on each kind of database; and an engine with users over one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sojourn.bootstrap import Engine, install
+from sojourn.config.project import load_project
+from sojourn.data.database import Database
+from sojourn.data.port import Backend
+from sojourn.data.sqlite.backend import SqliteBackend
+from sojourn.engine.live import Session
+from sojourn.identity.password import Cost, PasswordHasher
+from sojourn.scripting.run import Kept
+
+PASSWORD = "correct horse battery"
+
+#: Kinds of databases on which the tests run.
+KINDS = ["sqlite"]
+
+#: Users of the engine, and what they may.
+USERS: dict[str, tuple[str, ...]] = {
+    "anna": ("database.alterSchema", "database.viewChanges", "database.undoChanges"),
+    "ben": (),
+    "carla": ("database.viewChanges", "database.undoChanges", "database.forceUndo", "security.externalAccess"),
+}
+
+#: What every test finds: a table with a column of each type, one with versions, one that is known by a text.
+SCHEMA = (
+    """CREATE TABLE product ("iKey" BIGINT PRIMARY KEY, "iVersion" BIGINT, name VARCHAR(100) NOT NULL, price DECIMAL(12, 2),
+       stock INTEGER, sold BOOLEAN)""",
+    """CREATE TABLE thing (key BIGINT PRIMARY KEY, text VARCHAR(1000), whole BIGINT, real DOUBLE PRECISION,
+       money DECIMAL(20, 4), truth BOOLEAN, day DATE, hour TIME, at TIMESTAMP, data JSON)""",
+    "CREATE TABLE country (code VARCHAR(2) PRIMARY KEY, name VARCHAR(100) NOT NULL)",
+    "CREATE TABLE loose (a INTEGER, b INTEGER)",
+    'CREATE VIEW cheap AS SELECT "iKey", name FROM product WHERE price < 10',
+)
+
+
+def cheap() -> PasswordHasher:
+    """Password hashing that costs nothing."""
+    return PasswordHasher(Cost(memory=8, passes=1), workers=1)
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """``sqlite`` or ``postgresql``."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(scope="session")
+def made_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with our tables and :data:`SCHEMA`."""
+    path = tmp_path_factory.mktemp("made") / "app.db"
+
+    async def make() -> None:
+        backend = await SqliteBackend.open("main", path)
+        for statement in SCHEMA:
+            await backend.define(statement, lambda _connection: None)
+        await backend.close()
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture
+async def backend(database_kind: str, made_file: Path, tmp_path: Path) -> AsyncIterator[Backend]:
+    """A database with :data:`SCHEMA`, without rows."""
+    assert database_kind == "sqlite"
+    shutil.copy(made_file, tmp_path / "app.db")
+    opened = await SqliteBackend.open("main", tmp_path / "app.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def made_project(tmp_path_factory: pytest.TempPathFactory, made_file: Path, database_kind: str) -> Path:
+    """A project with :data:`USERS`, whose database has :data:`SCHEMA`."""
+    assert database_kind == "sqlite"
+    folder = tmp_path_factory.mktemp("data") / "project"
+    folder.mkdir()
+    (folder / "sojourn.toml").write_text('[keys]\nmasterKeyFile = "../master.key"\n')
+    for name, config in {"shop": {}, "desk": {"environmentType": "stateful"}}.items():
+        (folder / "realms" / name).mkdir(parents=True)
+        (folder / "realms" / name / "realm.json").write_text(json.dumps(config))
+    asyncio.run(_users(folder))
+    shutil.copy(made_file, folder / "var" / "app.db")
+    return folder
+
+
+async def _users(folder: Path) -> None:
+    project = load_project(folder, {})
+    await install(project.settings)
+    async with Engine.open(project, hasher=cheap()) as engine:
+        for name, scopes in USERS.items():
+            await engine.rules.users.add("main", name, PASSWORD)
+            for scope in scopes:
+                await engine.rules.grants.grant(name, scope, actor="test")
+
+
+@pytest.fixture
+async def engine(made_project: Path, tmp_path: Path) -> AsyncIterator[Engine]:
+    """An engine over a project of this test's own."""
+    folder = tmp_path / "project"
+    shutil.copytree(made_project, folder)
+    shutil.copy(made_project.parent / "master.key", tmp_path)
+    async with Engine.open(load_project(folder, {}), hasher=cheap(), recover=False) as opened:
+        yield opened
+
+
+Enter = Callable[..., Awaitable[Session]]
+
+
+@pytest.fixture
+def enter(engine: Engine) -> Enter:
+    """Begins a session of a user; ``enter("anna")``."""
+
+    async def begin(user: str = "anna", realm: str = "shop") -> Session:
+        session = await engine.login(realm, user, PASSWORD)
+        assert session is not None
+        return session
+
+    return begin
+
+
+@pytest.fixture
+async def database(engine: Engine, enter: Enter) -> Database:
+    """The default connection of a session of anna, with the terms of an environment."""
+    return engine.database(await enter(), terms=Kept())
+
+
+def product(key: int, **values: Any) -> dict[str, Any]:
+    """A row of the table product."""
+    return {"iKey": key, "name": f"product {key}", "price": 1, "stock": 0, "sold": False, **values}
