@@ -134,8 +134,7 @@ class Child:
         elif order["op"] == "reset":
             # Else the new scope would be interrupted like the last task.
             self._stopped = ""
-            self._scope.close()
-            self._scope = Scope(self._library, self._prelude, self._natives)
+            self._scope.renew()
             self._extra = 0
             self._line.send(b'{"op":"ready"}')
 

@@ -29,8 +29,10 @@ typedef struct {
     js_func_pc2line_count, js_func_pc2line_size, c_func_count, array_count, fast_array_count, fast_array_elements,
     binary_object_count, binary_object_size, reserved[16];
 } JSMemoryUsage;
+typedef struct { void *calloc, *malloc, *free, *realloc, *usable_size; } JSMallocFunctions;
 const char *JS_GetVersion(void);
 JSRuntime *JS_NewRuntime(void);
+JSRuntime *JS_NewRuntime2(const JSMallocFunctions *, void *);
 void JS_FreeRuntime(JSRuntime *);
 void JS_SetMemoryLimit(JSRuntime *, size_t);
 void JS_SetMaxStackSize(JSRuntime *, size_t);
@@ -96,6 +98,7 @@ struct mallinfo2 {
 };
 struct mallinfo2 mallinfo2(void);
 int malloc_trim(size_t);
+void *memcpy(uintptr_t, uintptr_t, size_t);
 int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);
 """)
 

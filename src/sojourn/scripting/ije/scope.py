@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
+from sojourn.scripting.ije.heap import Heap
 from sojourn.scripting.ije.library import (
     EVAL_COMPILE_ONLY,
     EVAL_GLOBAL,
@@ -113,17 +114,34 @@ class Scope:
 
     def __init__(self, library: Any, prelude: Prelude, natives: Natives) -> None:
         self._library = library
+        self._prelude = prelude
         self._natives = natives
-        self._runtime = library.JS_NewRuntime()
+        self._build()
+
+    def _build(self) -> None:
+        library, natives = self._library, self._natives
+        self._heap = Heap(library)
+        self._runtime = library.JS_NewRuntime2(self._heap.functions, ffi.NULL)
         library.JS_SetMemoryLimit(self._runtime, _ENOUGH)
         library.JS_SetGCThreshold(self._runtime, _QUIET)
         library.JS_SetMaxStackSize(self._runtime, STACK)
         library.JS_SetInterruptHandler(self._runtime, natives.interrupt, ffi.NULL)
         self._context = library.JS_NewContext(self._runtime)
-        self._bridge = self._built(prelude)
+        self._bridge = self._built(self._prelude)
         self._start = self._property(b"start")
         self._poll = self._property(b"poll")
         self._failed = self._property(b"failed")
+        prepare = self._property(b"prepare")
+        self._called(prepare, [])
+        self._free(prepare)
+        library.JS_RunGC(self._runtime)
+        self._heap.keep(self._runtime)
+
+    def renew(self) -> None:
+        """A fresh global scope in place of this one, of which nothing is left."""
+        if not self._heap.restore():
+            self._close()
+            self._build()
 
     def set_memory(self, most: int) -> None:
         """Let JavaScript values have ``most`` bytes."""
@@ -196,8 +214,7 @@ class Scope:
         """Drop what was thrown."""
         self._free(self._library.JS_GetException(self._context))
 
-    def close(self) -> None:
-        """Free everything."""
+    def _close(self) -> None:
         for value in (self._start, self._poll, self._failed, self._bridge):
             self._free(value)
         self._library.JS_FreeContext(self._context)

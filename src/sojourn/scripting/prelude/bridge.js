@@ -7,7 +7,7 @@
 //   core     the functions of the parts of the bridge, in the order of CORE in prelude/__init__.py
 //   parts    the functions of the other files of the prelude
 //   outline  the classes that the host declares, as JSON; see declared.py
-// and returns what the runtime works with: { start, poll, failed }; see tasks.js.
+// and returns what the runtime works with: { start, poll, failed }, see tasks.js; and prepare(), see classes.js.
 // Nothing here and in the parts may look up what a script can change: only primordials, own properties, and objects
 // without a prototype are used once start() was called. What scripts can reach is frozen.
 (function (natives, core, parts, outline) {
@@ -21,5 +21,6 @@
   const modules = core[6](p, calls, natives.evaluate);
   const host = core[7](p, calls, errors, modules, p.parse(outline), natives.declared);
   for (let i = 0; i < parts.length; i++) parts[i](host);
-  return core[8](p, { __proto__: null, codec, seed, timers, errors, calls, modules, evaluate: natives.evaluate });
+  const { prepare } = host;
+  return core[8](p, { __proto__: null, codec, seed, timers, errors, calls, modules, prepare, evaluate: natives.evaluate });
 })

@@ -117,6 +117,11 @@
     runScript: modules.run,
     // The class of the host with this name; it is frozen.
     made,
+    // Make all of them, for a scope that will be copied.
+    prepare() {
+      for (const cls of outline) made(cls.name);
+      for (const path in classOf) instance(path);
+    },
     // The one instance of a class, by its path: 'session', 'engine.sessionManager'.
     instance,
     // defineModule('lib/session/Session', exports): what require gives under that name.

@@ -64,6 +64,7 @@
 
   return p.freeze({
     __proto__: null,
+    prepare: bridge.prepare,
     start(packet) {
       const order = codec.read(packet);
       const task = order.task;
