@@ -12,8 +12,9 @@ import time
 from socket import AF_UNIX, MSG_DONTWAIT, MSG_PEEK, SOCK_DGRAM, SOCK_SEQPACKET, socket, socketpair
 from typing import Any, Final
 
+from sojourn.scripting.ije.bytecode import Prelude
 from sojourn.scripting.ije.library import heap_meter, largest_size
-from sojourn.scripting.ije.scope import HEADROOM, Natives, Prelude, Scope, Thrown
+from sojourn.scripting.ije.scope import HEADROOM, Natives, Scope, Thrown
 
 #: Bytes of a message in one packet, and the most that a packet has; see ``sojourn.scripting.wire``.
 PART: Final = 65_000

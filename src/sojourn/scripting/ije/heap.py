@@ -51,15 +51,16 @@ class Heap:
         self._copied: Any = None
         self._runtime: Any = ffi.NULL
         self._left = 0
-        self._callbacks = (
+        callbacks: Any = (
             ffi.callback(_CALLOC, self._on_calloc),
             ffi.callback(_MALLOC, self._on_malloc),
             ffi.callback(_FREE, self._on_free),
             ffi.callback(_REALLOC, self._on_realloc),
         )
+        self._callbacks = callbacks
         #: For ``JS_NewRuntime2``.
         self.functions: Any = ffi.new(
-            "JSMallocFunctions *", [*(ffi.cast("void *", one) for one in self._callbacks), self._native.usable_size]
+            "JSMallocFunctions *", [*(ffi.cast("void *", one) for one in callbacks), self._native.usable_size]
         )
 
     def keep(self, runtime: Any) -> None:
@@ -149,7 +150,7 @@ def _native_functions(library: Any) -> Any:
     Raises :class:`WrongLibrary` when they are not what we take them for.
     """
     runtime = library.JS_NewRuntime()
-    functions = ffi.new("JSMallocFunctions *", ffi.cast("JSMallocFunctions *", runtime)[0])
+    functions: Any = ffi.new("JSMallocFunctions *", ffi.cast("JSMallocFunctions *", runtime)[0])
     library.JS_FreeRuntime(runtime)
     block = ffi.cast(_MALLOC, functions.malloc)(0, _TRIED)
     size = ffi.cast(_SIZE_OF, functions.usable_size)(block)

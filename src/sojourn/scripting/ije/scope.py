@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, Literal
 
+from sojourn.scripting.ije.bytecode import Prelude, loaded
 from sojourn.scripting.ije.heap import Heap
-from sojourn.scripting.ije.library import (
-    EVAL_COMPILE_ONLY,
-    EVAL_GLOBAL,
-    READ_BYTECODE,
-    TAG_EXCEPTION,
-    TAG_NULL,
-    TAG_STRING,
-    TAG_STRING_ROPE,
-    TAG_UNDEFINED,
-    WRITE_BYTECODE,
-    WRITE_STRIP_SOURCE,
-    ffi,
-)
+from sojourn.scripting.ije.library import EVAL_GLOBAL, TAG_EXCEPTION, TAG_NULL, TAG_STRING, TAG_STRING_ROPE, ffi
+from sojourn.scripting.ije.values import EXCEPTION, UNDEFINED, number, text_of
 
 #: Memory of JavaScript values while nothing of a user runs, in bytes.
 _ENOUGH: Final = 256 << 20
@@ -29,16 +19,6 @@ _QUIET: Final = 2 << 20
 HEADROOM: Final = 4 << 20
 #: C stack that JavaScript may use, in bytes; half of what a process has at least.
 STACK: Final = 3 << 20
-
-
-class Prelude(NamedTuple):
-    """The prelude as bytecode, made once and used for each scope."""
-
-    #: A function that begins a scope: ``bridge.js`` with the functions of all other files.
-    begin: bytes
-    #: What makes the classes of the host, by their names.
-    declared: Mapping[bytes, bytes]
-    outline: bytes
 
 
 class Thrown(Exception):
@@ -256,70 +236,6 @@ class Scope:
         return natives
 
 
-def loaded(library: Any, context: Any, bytecode: bytes) -> Any:
-    """The function that a file of the prelude is, or ``EXCEPTION``."""
-    compiled_function = library.JS_ReadObject(context, bytecode, len(bytecode), READ_BYTECODE)
-    if compiled_function.tag == TAG_EXCEPTION:
-        return compiled_function
-    return library.JS_EvalFunction(context, compiled_function)
-
-
-def prelude_of(library: Any, given: Mapping[str, Any]) -> Prelude:
-    """The prelude as bytecode; ``given`` is what ``sojourn.scripting.prelude.message`` makes."""
-    return Prelude(
-        _compiled(library, {"file": "sojourn:prelude.js", "code": _whole(given)}),
-        {name.encode(): _compiled(library, file) for name, file in given["declared"].items()},
-        given["outline"].encode(),
-    )
-
-
-def _whole(given: Mapping[str, Any]) -> str:
-    """All files as one text: read in one piece it takes half the time of its parts, each with a table of names of its own."""
-    core, parts = (",\n".join(file["code"] for file in given[name]) for name in ("core", "parts"))
-    head = "(function (natives, outline) {\n'use strict';\nreturn (\n"
-    return f"{head}{given['bridge']['code']})(natives, [\n{core}], [\n{parts}], outline);\n}})"
-
-
-def _compiled(library: Any, file: Mapping[str, str]) -> bytes:
-    """The bytecode of a file of the prelude; raises ``ValueError`` with the message of a syntax error."""
-    runtime = library.JS_NewRuntime()
-    context = library.JS_NewContext(runtime)
-    data = file["code"].encode()
-    function = library.JS_Eval(context, data, len(data), file["file"].encode(), EVAL_GLOBAL | EVAL_COMPILE_ONLY)
-    if function.tag == TAG_EXCEPTION:
-        raise ValueError(file["file"], text_of(library, context, library.JS_GetException(context)))
-    size = ffi.new("size_t *")
-    written = library.JS_WriteObject(context, size, function, WRITE_BYTECODE | WRITE_STRIP_SOURCE)
-    bytecode = bytes(ffi.buffer(written, size[0]))
-    library.js_free(context, written)
-    library.JS_FreeValue(context, function)
-    library.JS_FreeContext(context)
-    library.JS_FreeRuntime(runtime)
-    return bytecode
-
-
-def text_of(library: Any, context: Any, value: Any) -> bytes | None:
-    """A JavaScript string as UTF-8; None when there is no memory for it (the error is pending)."""
-    size = ffi.new("size_t *")
-    found = library.JS_ToCStringLen2(context, size, value, False)
-    if found == ffi.NULL:
-        return None
-    text = bytes(ffi.buffer(found, size[0]))
-    library.JS_FreeCString(context, found)
-    return text
-
-
-def number(value: float) -> Any:
-    """A JavaScript number."""
-    return ffi.new("JSValue *", {"u": int.from_bytes(_double(value), "little"), "tag": 8})[0]
-
-
-def _double(value: float) -> bytes:
-    return bytes(ffi.buffer(ffi.new("double *", value)))
-
-
-UNDEFINED: Final = ffi.new("JSValue *", {"u": 0, "tag": TAG_UNDEFINED})[0]
-EXCEPTION: Final = ffi.new("JSValue *", {"u": 0, "tag": TAG_EXCEPTION})[0]
 #: The functions of :class:`Natives` as ``bridge.js`` knows them.
 NAMES: Final = (b"send", b"evaluate", b"declared", b"now")
 _OUT_OF_MEMORY: Final = b'{"op":"done","e":{"name":"InternalError","message":"out of memory'

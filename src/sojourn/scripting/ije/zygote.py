@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from sojourn.scripting.ije.bytecode import prelude_of
 from sojourn.scripting.ije.child import PACKET, Child
 from sojourn.scripting.ije.library import WrongLibrary, load, own_system
-from sojourn.scripting.ije.scope import prelude_of
 
 #: Address space that a worker may take beyond what it has when it begins and beyond its JavaScript values, in bytes.
 _BESIDE: Final = 192 << 20
