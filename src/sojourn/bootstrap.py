@@ -287,6 +287,7 @@ async def _assemble(
     )
     stack.push_async_callback(rules.watch.close)
     stack.push_async_callback(rules.mailer.close)
+    stack.push_async_callback(rules.sessions.beginnings.close)
     await rules.seals.start()
     await rules.accounts.seal.start(rules.seals)
     signed = mark_beside(settings.master_key_path(database.installation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from sojourn.core.ids import SessionHandle
 from sojourn.core.json import Json
 from sojourn.engine.security.actors import HOST
 from sojourn.engine.tokens.claims import RESERVED_CLAIMS
-from sojourn.model.session import Device
+from sojourn.model.session import Device, Identity
 from sojourn.pipelines.powers import TokenOrder
 from sojourn.pipelines.session_powers import Caller, SessionPowers
 from sojourn.stores.base import Tombstones
@@ -326,3 +327,47 @@ async def test_the_session_begun_has_no_handle_but_the_token(gate: Gate, externa
     sid = (await gate.access(external)).session.id
     with pytest.raises(SessionUnknown):
         await gate.rules.sessions.open(gate.engine.realm("acme"), SessionHandle(sid, "x" * 43), "cookie")
+
+
+async def late_store(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """The store makes sessions at once, and says so when the event is set."""
+    make_one, answers = gate.rules.store.create, asyncio.Event()
+
+    async def late(*args: Any, **options: Any) -> None:
+        await make_one(*args, **options)
+        await answers.wait()
+
+    monkeypatch.setattr(gate.rules.store, "create", late)
+    return answers
+
+
+async def ends(gate: Gate) -> list[str]:
+    """Why the sessions of acme ended; none lives."""
+    realm, store = gate.engine.realm("acme"), gate.rules.store
+    assert not await gate.rules.sessions.list(realm)
+    assert isinstance(store, Tombstones)
+    return [one.end.reason for one in await store.list_ended(realm.id, None)]
+
+
+async def test_a_session_that_begins_while_the_time_is_up_ends_as_soon_as_it_is_there(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.deploy(plan(make({"sub": "u"}), generate(), timeout=60, timeoutStatus=504))
+    answers = await late_store(gate, monkeypatch)
+    assert (await gate.call("p")).status == 504
+    answers.set()
+    await gate.rules.sessions.beginnings.idle()
+    assert await ends(gate) == ["token-revoked"]
+
+
+async def test_who_is_cancelled_while_a_session_begins_leaves_none(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, sessions = await late_store(gate, monkeypatch), gate.rules.sessions
+    beginning = asyncio.create_task(sessions.begin(gate.engine.realm("acme"), Identity(), Device()))
+    while not await sessions.list(gate.engine.realm("acme")):
+        await asyncio.sleep(0)
+    beginning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await beginning
+    answers.set()
+    await sessions.beginnings.close()
+    assert await ends(gate) == ["token-revoked"]

@@ -16,6 +16,7 @@ from sojourn.core.ids import SessionHandle, new_handle, new_token, secret_hash
 from sojourn.engine.access import Access, Via
 from sojourn.engine.admission import Admission
 from sojourn.engine.audit.log import Audit
+from sojourn.engine.beginnings import Beginnings
 from sojourn.engine.check import Check
 from sojourn.engine.ends.ends import Ends
 from sojourn.engine.facts import Facts
@@ -95,6 +96,8 @@ class Sessions(Oversight):
             SessionTokens(store=store, facts=facts, fence=self._fence, realms=realms, clock=clock),
             clock,
         )
+        #: Sessions that are being begun.
+        self.beginnings = Beginnings(self._end_unknown)
         self._admission = Admission(store=store, ends=ends, realms=realms, audit=audit, settings=settings, clock=clock)
         super().__init__(
             store=store,
@@ -269,11 +272,17 @@ class Sessions(Oversight):
             idle=realm.session_idle if idle is None else realm.bounded_idle(idle),
             absolute=min(now + realm.session_lifetime if absolute is None else absolute, now + realm.bounds.lifetime),
         )
+        await self.beginnings.finish(realm, session, self._make(realm, session, fields))
+        return Begun(session, handle)
+
+    async def _make(self, realm: Realm, session: Session, fields: Mapping[str, str]) -> None:
         await self._admission.create(realm, session, fields)
         await self._fence.check(realm, session, begun=True)
-        if fields and shares(realm, identity):
+        if fields and shares(realm, session.identity):
             await self._bags.after_login(realm, session)
-        return Begun(session, handle)
+
+    async def _end_unknown(self, realm: Realm, session: Session) -> None:
+        await self.end_by_id(realm, session.id, "token-revoked", actor="")
 
     async def rotate(
         self,
