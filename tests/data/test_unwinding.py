@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sojourn.core.json import Json
+from sojourn.data.entries import Conflict, Entry, Unwound, same
 from sojourn.data.port import Column, Table
-from sojourn.data.unwinding import Conflict, Entry, Unwound, same, unwind
+from sojourn.data.unwinding import unwind
 
 NAMES = ("iKey", "x", "y")
 
@@ -256,10 +257,11 @@ def test_force_can_be_taken_back_too() -> None:
 
 def test_what_force_has_covered_counts_still() -> None:
     world = World({1: {"x": 1, "y": 1}})
+    older = world.update("b", 1, y=2)
     first, theirs = world.update("a", 1, x=2), world.update("b", 1, x=3)
     world.undo({first}, "forced", force=True)
     (forced,) = world.of["forced"]
-    assert reasons(world.undo({theirs})) == [(theirs, "x", "changed-since", forced)]
+    assert reasons(world.undo({older, theirs})) == [(theirs, "x", "changed-since", forced)]
 
 
 def test_an_undo_that_is_selected_beside_other_changes_is_taken_back() -> None:

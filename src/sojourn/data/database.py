@@ -16,6 +16,7 @@ from sojourn.data.dataset import DataSet
 from sojourn.data.errors import DatabaseLoginRequired, TableUnknown
 from sojourn.data.port import NO_PARAMETERS, Backend, Bounds, Parameters, Statement, Table
 from sojourn.data.terms import ALTER_SCHEMA, EXTERNAL_ACCESS, Author, TableChanges, Terms
+from sojourn.data.undo import Asker, Undo
 from sojourn.engine.access import Access
 from sojourn.engine.live import Session
 from sojourn.engine.rules import Rules
@@ -237,6 +238,14 @@ class Database:
     async def inc_version(self) -> int:
         """A version number that nobody had before."""
         return await (await self._ready(writes=True)).write(next_version, self._check)
+
+    async def undo(self) -> Undo:
+        """Undo and redo with the rights of this connection: of changes of its own session, and with the scope
+        ``database.undoChanges`` of all that were made in its realm. Raises as :meth:`query`.
+        """
+        backend, realms = await self._ready(writes=True), frozenset({self._session.realm.id})
+        who = Asker(author=self._author, scope=self.scope, realms=realms, guard=self._check)
+        return Undo(backend, self._rules.audit, self._rules.clock, who)
 
     # --- within ---
 

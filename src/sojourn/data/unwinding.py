@@ -1,117 +1,19 @@
 """Taking changes of one record back, worked out on its log and its row alone: nothing is read or written here.
 
-For each value of the record the log says who wrote it last. A change that took another one back cancels it there, so what
-counts is what is still in effect. A selected change is taken back, newest first, where it wrote the value last *and* the
-row still holds what it wrote; everything else is a conflict, with its reason.
+A selected change is taken back, newest first, where it wrote the value last (:mod:`sojourn.data.writes`) *and* the row still
+holds what it wrote; everything else is a conflict, with its reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from sojourn.core import json
 from sojourn.core.json import Json
-from sojourn.data.port import Image, Key, Table
-
-#: Kinds of changes that can be taken back.
-RowKind = Literal["INSERT", "UPDATE", "DELETE"]
-
-#: Why a value was not taken back. ``changed-since``: a later change of the log wrote it. ``changed-outside``: the row holds
-#: something else than the log says. ``gone``: the record is not there any more. ``there-again``: it is, and should not be.
-#: ``column-gone``, ``table-gone``: the schema has no place for it. ``erased``: the log does not know it any more.
-#: ``constraint``, ``bad-value``: the table refuses it. ``forbidden``: who asks may not change this record.
-Reason = Literal[
-    "changed-since",
-    "changed-outside",
-    "gone",
-    "there-again",
-    "column-gone",
-    "table-gone",
-    "erased",
-    "constraint",
-    "bad-value",
-    "forbidden",
-]
-
-#: The column with the version of the last change: it follows each change and is never taken back.
-VERSION: Final = "iVersion"
-
-
-class Entry(NamedTuple):
-    """What counts here of a change in the log."""
-
-    number: int
-    kind: RowKind
-    table: str
-    key: Key
-    before: dict[str, Json] | None
-    after: dict[str, Json] | None
-    undoes: int | None
-    #: Whether before and after are unknown.
-    erased: bool = False
-
-
-class Conflict(msgspec.Struct, frozen=True, kw_only=True):
-    """A value, or a whole record, that is not taken back."""
-
-    #: The change that is not taken back here.
-    number: int
-    table: str
-    key: Key
-    #: The column; empty where it is about the whole record.
-    column: str = ""
-    reason: Reason
-    #: The later change that wrote it, None where there is none.
-    by: int | None = None
-    #: What the row holds; None where that is not known, or nothing.
-    found: Json = None
-    #: What it would have been given.
-    wanted: Json = None
-    #: What the database says, empty where it was not asked.
-    text: str = ""
-    #: Whether it was taken back in spite of that.
-    forced: bool = False
-
-
-class Step(NamedTuple):
-    """What is done to the row in order to take one change back."""
-
-    kind: RowKind
-    table: Table
-    key: Key
-    #: As in the log: the whole row, of an update the columns that change.
-    before: dict[str, Json] | None
-    after: dict[str, Json] | None
-    #: Number of the change.
-    undoes: int
-
-
-class Unwound(NamedTuple):
-    """How changes of one record are taken back: steps in the order in which they are done."""
-
-    steps: list[Step]
-    conflicts: list[Conflict]
-    #: Selected changes that others have taken back already, all of what they did.
-    already: int
-
-
-def same(left: Any, right: Any) -> bool:
-    """Whether two values of images are the same: ``1`` is ``1.0``, but no ``true``."""
-    if type(left) is type(right) and not isinstance(left, list | dict):
-        return bool(left == right)
-    if isinstance(left, list | dict) or isinstance(right, list | dict):
-        return type(left) is type(right) and json.encode(left) == json.encode(right)
-    if isinstance(left, bool) or isinstance(right, bool):
-        return False
-    return bool(_exact(left) == _exact(right))
-
-
-def _exact(value: Any) -> Any:
-    return Decimal(repr(value)) if isinstance(value, float) else value
+from sojourn.data.entries import VERSION, Conflict, Entry, Reason, RowKind, Step, Unwound, same
+from sojourn.data.port import Image, Table
+from sojourn.data.writes import PRESENCE, Writes
 
 
 def unwind(
@@ -143,83 +45,6 @@ def unwind(
     return record.unwound
 
 
-class _Mark:
-    """A write of one value that is in effect, and the one that it covers."""
-
-    __slots__ = ("below", "number")
-
-    def __init__(self, number: int, below: _Mark | None) -> None:
-        self.number = number
-        self.below = below
-
-
-#: Stands among the columns for the record's being there.
-_PRESENCE: Final = ""
-
-_Marks = dict[str, _Mark | None]
-
-
-class _Writes:
-    """Who wrote each value of a record last, of the changes that are in effect."""
-
-    def __init__(self, history: Sequence[Entry], selected: Collection[int], columns: Collection[str]) -> None:
-        self.top: _Marks = {}
-        self._columns = {*columns, *_named(history)}
-        self._numbers: dict[str, set[int]] = {}
-        #: What was on top before and after a change that a later one takes back.
-        self._around: dict[int, dict[str, tuple[_Mark | None, _Mark | None]]] = {
-            entry.undoes: {} for entry in history if entry.undoes is not None
-        }
-        for entry in history:
-            self._write(entry, cancels=entry.number not in selected)
-
-    def touched(self, entry: Entry) -> Collection[str]:
-        """The values that a change wrote; of an erased one all that it may have written."""
-        if entry.erased:
-            undone = self._around.get(entry.undoes) if entry.undoes is not None else None
-            return undone or (self._columns if entry.kind == "UPDATE" else {_PRESENCE, *self._columns})
-        names = {*(entry.before or ()), *(entry.after or ())} - {VERSION}
-        return names if entry.kind == "UPDATE" else {_PRESENCE, *names}
-
-    def in_effect(self, column: str, number: int) -> bool:
-        """Whether what the change wrote there counts still, on top or covered by others."""
-        if column not in self._numbers:
-            mark, found = self.top.get(column), set()
-            while mark is not None:
-                found.add(mark.number)
-                mark = mark.below
-            self._numbers[column] = found
-        return number in self._numbers[column]
-
-    def drop(self, column: str, number: int) -> None:
-        """The change counts no more there, nor does what covers it."""
-        mark = self.top.get(column)
-        while mark is not None:
-            if mark.number == number:
-                self.top[column] = mark.below
-                return
-            mark = mark.below
-
-    def _write(self, entry: Entry, *, cancels: bool) -> None:
-        undone = self._around.get(entry.undoes) if cancels and entry.undoes is not None else None
-        around = self._around.get(entry.number)
-        for column in self.touched(entry):
-            below = self.top.get(column)
-            top: _Mark | None
-            if undone and column in undone and undone[column][1] is below:
-                top = undone[column][0]
-            else:
-                top = _Mark(entry.number, below)
-            self.top[column] = top
-            if around is not None:
-                around[column] = (below, top)
-
-
-def _named(history: Sequence[Entry]) -> set[str]:
-    images = (image for entry in history for image in (entry.before, entry.after) if image)
-    return {column for image in images for column in image} - {VERSION}
-
-
 class _Record:
     """The record while its changes are taken back one by one."""
 
@@ -236,7 +61,7 @@ class _Record:
         self.unwound = Unwound([], [], 0)
         self._table = table
         self._columns = table.columns.keys() - {VERSION}
-        self._writes = _Writes(history, selected, self._columns)
+        self._writes = Writes(history, selected, self._columns)
         self._row = None if current is None else dict(current)
         self._version: dict[str, Json] = {VERSION: version} if table.versioned else {}
         self._force = force
@@ -248,7 +73,7 @@ class _Record:
             self._clash(_conflict(entry, "erased"))
         elif entry.kind == "UPDATE":
             self._restore(entry)
-        elif not self._writes.in_effect(_PRESENCE, entry.number):
+        elif not self._writes.in_effect(PRESENCE, entry.number):
             self._already()
         elif entry.kind == "INSERT":
             self._remove(entry)
@@ -284,7 +109,7 @@ class _Record:
         if column not in self._columns:
             return _conflict(entry, "column-gone", column, by=by, wanted=wanted)
         if self._row is None:
-            presence = self._writes.top.get(_PRESENCE)
+            presence = self._writes.top.get(PRESENCE)
             return _conflict(entry, "gone", column, by=presence.number if presence else None, wanted=wanted)
         found = self._row.get(column)
         if by is not None:
@@ -296,7 +121,7 @@ class _Record:
     # --- an insert: the whole record, or nothing ---
 
     def _remove(self, entry: Entry) -> None:
-        top = self._writes.top[_PRESENCE]
+        top = self._writes.top[PRESENCE]
         by = top.number if top is not None and top.number != entry.number else None
         if self._row is None:
             self._clash(_conflict(entry, "gone", by=by))
@@ -310,7 +135,7 @@ class _Record:
             self._clash(msgspec.structs.replace(conflict, forced=self._force))
         if conflicts and not self._force:
             return
-        for column in (_PRESENCE, *self._writes.top):
+        for column in (PRESENCE, *self._writes.top):
             self._writes.drop(column, entry.number)
         self._step("DELETE", entry, self._row, None)
         self._row = None
@@ -331,7 +156,7 @@ class _Record:
     # --- a delete: the record as it was ---
 
     def _bring_back(self, entry: Entry) -> None:
-        top = self._writes.top[_PRESENCE]
+        top = self._writes.top[PRESENCE]
         by = top.number if top is not None and top.number != entry.number else None
         image = {name: value for name, value in (entry.before or {}).items() if name in self._columns}
         if self._row is not None or by is not None:
@@ -342,7 +167,7 @@ class _Record:
         for column, value in (entry.before or {}).items():
             if column not in self._columns and column != VERSION and value is not None:
                 self._clash(_conflict(entry, "column-gone", column, wanted=value))
-        for column in (_PRESENCE, *self._writes.top):
+        for column in (PRESENCE, *self._writes.top):
             self._writes.drop(column, entry.number)
         if self._row is not None:
             self._set(entry, image)

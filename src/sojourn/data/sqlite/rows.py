@@ -17,6 +17,7 @@ from sojourn.core.json import Json
 from sojourn.data.errors import BadValue
 from sojourn.data.port import Cell, Image, Key, RowAccess, Table
 from sojourn.data.sqlite.cells import READERS, Stored, from_image, to_image, to_stored
+from sojourn.data.sqlite.faults import of_engine
 
 _DIALECT: Final = sqlite.dialect(paramstyle="qmark")
 
@@ -72,7 +73,8 @@ class SqliteRows(RowAccess):
 
     def delete(self, connection: Connection, table: Table, keys: Sequence[Key]) -> None:
         """See :meth:`RowAccess.delete`."""
-        _driver(connection).execute(_removing(table.name, table.key), (_list(keys),))
+        with of_engine():
+            _driver(connection).execute(_removing(table.name, table.key), (_list(keys),))
 
 
 def _values(image: Image, names: Iterable[str]) -> tuple[Stored, ...]:
@@ -85,7 +87,8 @@ def _list(keys: Sequence[Key]) -> str:
 
 def _many(connection: Connection, sql: str, rows: Iterable[tuple[Stored, ...]]) -> None:
     try:
-        _driver(connection).executemany(sql, rows)
+        with of_engine():
+            _driver(connection).executemany(sql, rows)
     except (OverflowError, UnicodeEncodeError) as error:
         raise BadValue("a number or a text cannot be stored") from error
 
