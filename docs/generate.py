@@ -14,10 +14,11 @@ from sojourn.admin.rights import rights_reference
 from sojourn.cli.reference import cli_reference
 from sojourn.config.reference import provider_reference, realm_reference, settings_reference
 from sojourn.core.errors import SojournError
+from sojourn.engine.files.file import TYPES
 from sojourn.pipelines.expressions.reference import reference as expression_reference
 from sojourn.pipelines.reference import component_reference
 from sojourn.scripting.reference.page import script_reference
-from sojourn.scripting.reference.typings import FILE, typings
+from sojourn.scripting.reference.typings import typings
 from sojourn.testing import stores
 from sojourn.testing.law import laws_of
 
@@ -153,7 +154,7 @@ def pages() -> Mapping[str, Callable[[], str]]:
         "realms.md": realm_reference,
         "rights.md": rights_reference,
         "scripts.md": script_reference,
-        FILE: typings,
+        TYPES: typings,
         "settings.md": settings_reference,
         "stores.md": store_reference,
     }

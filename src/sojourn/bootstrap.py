@@ -90,6 +90,7 @@ class Engine:
         clock: Clock | None = None,
         hasher: PasswordHasher | None = None,
         recover: bool = True,
+        deploy: bool = True,
     ) -> AsyncIterator[Engine]:
         """The engine of a project folder, or of a :class:`Project` that was read before.
 
@@ -100,6 +101,8 @@ class Engine:
             recover: Recognise the session store and replay the end journal onto it before anything else, then keep
                 watch over it, sweep it and end what is due, until the engine is closed. False only for a process that
                 serves nobody, beside one that does.
+            deploy: Read the pipelines and the routes too. False only for a process that answers no requests: what is
+                wrong in those files does not keep it from its work.
 
         Raises:
             ConfigError: With every problem of the project's files.
@@ -108,7 +111,7 @@ class Engine:
         """
         read = project if isinstance(project, Project) else load_project(Path(project), os.environ)
         async with AsyncExitStack() as stack:
-            engine = await _assemble(cls, read, stack, clock or SystemClock(), hasher)
+            engine = await _assemble(cls, read, stack, clock or SystemClock(), hasher, deploy=deploy)
             if recover:
                 await engine.rules.watch.start()
                 await stack.enter_async_context(_kept(engine.rules))
@@ -260,14 +263,21 @@ async def tampered_accounts(settings: Settings) -> Sequence[str]:
 
 
 async def _assemble(
-    kind: type[Engine], project: Project, stack: AsyncExitStack, clock: Clock, hasher: PasswordHasher | None
+    kind: type[Engine],
+    project: Project,
+    stack: AsyncExitStack,
+    clock: Clock,
+    hasher: PasswordHasher | None,
+    *,
+    deploy: bool,
 ) -> Engine:
     settings = project.settings
     database = await _open_database(settings)
     stack.push_async_callback(database.close)
     master_file = MasterKeyFile(settings.master_key_path(database.installation))
     master = master_file.read()[0]
-    deployment, routes = load_pipelines(project), load_routes(project)
+    deployment = load_pipelines(project) if deploy else Deployment(())
+    routes = load_routes(project) if deploy else RouteTable()
     store = await open_store(settings.stores.session, settings.project)
     if isinstance(store, Lifecycle):
         stack.push_async_callback(store.close)

@@ -169,6 +169,30 @@ def test_check_finds_what_is_no_javascript_and_what_nobody_finds(line: Line, scr
     assert [message.rpartition("(")[2] for message in said] == ["ije)"]
 
 
+def test_check_tells_of_routes_and_scripts_at_once(line: Line, scripts: Path) -> None:
+    (scripts / "bad.js").write_text("let x = ;\n")
+    (line.project / "routes").mkdir(exist_ok=True)
+    (line.project / "routes" / "odd.yaml").write_text(
+        "realm: acme\nroutes:\n  - {path: no-slash, script: 'ufs:/sum.js'}\n"
+    )
+    (line.project / "pipelines" / "odd.yaml").write_text("pipeline: odd\n")
+    done = line.run("scripts", "check", "--json")
+    assert done.exit_code == 1
+    found = {(one["file"], one["line"]) for one in json.loads(done.stdout)["problems"] if one["severity"] == "error"}
+    assert found == {("scripts/bad.js", 1), ("routes/odd.yaml", 3)}
+
+
+def test_what_editors_need_is_no_script(line: Line, scripts: Path) -> None:
+    assert line.run("scripts", "types").exit_code == 0
+    (scripts / "jsconfig.json").write_text('// Comments are usual here.\n{"compilerOptions": {}}')
+    assert {path.name for path in scripts.iterdir()} > {"sojourn.d.ts", "jsconfig.json"}
+    assert line.json("scripts", "check") == {"problems": [], "ok": True}
+    listed = [row["uri"] for row in line.json("scripts", "list", "ufs:/")]
+    assert listed == ["ufs:/broken.js", "ufs:/hello.js", "ufs:/sum.js"]
+    pushed = line.json("scripts", "push", str(scripts), "vfs:/shared/all")
+    assert [uri.rpartition("/")[2] for uri in pushed["written"]] == ["broken.js", "hello.js", "sum.js"]
+
+
 def test_a_pipeline_whose_script_is_not_there_is_a_problem_of_the_project(line: Line, scripts: Path) -> None:
     step = "  - {step: price, component: script, params: {script: 'ufs:/price.js'}}"
     text = f"pipeline: price\nversion: '1.0'\nrealm: acme\ntrigger: {{type: rest}}\nflow:\n{step}\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sojourn.bootstrap import Engine
+from sojourn.config.project import Project
 from sojourn.core.errors import NotFound
 from sojourn.engine.accounts.directory import UserUnknown
 from sojourn.engine.accounts.grants import RealmUnknown
@@ -27,11 +28,11 @@ class PipelineUnknown(NotFound):
     code = "pipeline.unknown"
 
 
-def with_engine(project: Path, work: Callable[[Engine], Awaitable[R]]) -> R:
-    """Run ``work`` with the engine of ``project``."""
+def with_engine(project: Path | Project, work: Callable[[Engine], Awaitable[R]], *, deploy: bool = True) -> R:
+    """Run ``work`` with the engine of ``project``; ``deploy``: with its pipelines and routes, which must be right then."""
 
     async def run() -> R:
-        async with Engine.open(project, recover=False) as engine:
+        async with Engine.open(project, recover=False, deploy=deploy) as engine:
             return await work(engine)
 
     return asyncio.run(run())

@@ -15,7 +15,7 @@ from sojourn.cli.output import HERE, JsonOption, ProjectOption, note, refusals, 
 from sojourn.cli.script_files import reference
 from sojourn.core.errors import BadRequest, Conflict
 from sojourn.engine.files.deploying import FileTooLarge, Write
-from sojourn.engine.files.file import MAX_FILE, FileUnknown
+from sojourn.engine.files.file import FOR_EDITORS, MAX_FILE, FileUnknown
 from sojourn.engine.files.records import Entry
 from sojourn.engine.security.actors import HOST
 from sojourn.model.file_path import BadPath, FilePath
@@ -56,7 +56,7 @@ def push(
 ) -> None:
     """Write a file, or all files of a folder, into the engine database: all or none of them.
 
-    Hidden files are left out; a link, or a name that scripts could not use, is an error.
+    Hidden files and those for editors are left out; a link, or a name that scripts could not use, is an error.
     """
     target = _target(path)
     wanted = [Write(target.child(*names), _read(file), type_) for names, file in _files(source).items()]
@@ -159,10 +159,14 @@ def _files(source: Path) -> Mapping[tuple[str, ...], Path]:
             if (Path(folder) / name).is_symlink():
                 raise LocalFile(f"{Path(folder) / name} is a link")
         within = Path(folder).relative_to(source).parts
-        found |= {(*within, name): Path(folder) / name for name in sorted(files) if not name.startswith(".")}
+        found |= {(*within, name): Path(folder) / name for name in sorted(files) if _goes(name)}
         if len(found) > _MOST:
             raise LocalFile(f"{source} has more than {_MOST} files")
     return found
+
+
+def _goes(name: str) -> bool:
+    return not name.startswith(".") and name not in FOR_EDITORS
 
 
 def _read(file: Path) -> bytes:

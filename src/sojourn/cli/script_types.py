@@ -10,10 +10,8 @@ import typer
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply
 from sojourn.config.project import load_project
 from sojourn.core.errors import SojournError
-from sojourn.scripting.reference.typings import FILE, typings
-
-#: Where editors look for how scripts are to be read.
-CONFIG = "jsconfig.json"
+from sojourn.engine.files.file import EDITOR_CONFIG, TYPES
+from sojourn.scripting.reference.typings import typings
 
 #: Every file is a unit of its own, as files are when they run: names of one are not names of another.
 _CONFIG = f"""\
@@ -27,7 +25,7 @@ _CONFIG = f"""\
     "checkJs": true,
     "noEmit": true
   }},
-  "include": ["{FILE}", "**/*.js"]
+  "include": ["{TYPES}", "**/*.js"]
 }}
 """
 
@@ -59,7 +57,7 @@ def write_types(folder: Path) -> list[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_replace(folder / FILE, typings()), *_add(folder / CONFIG, _CONFIG)]
+        return [_replace(folder / TYPES, typings()), *_add(folder / EDITOR_CONFIG, _CONFIG)]
     except OSError as error:
         raise TypesNotWritten(f"{error.filename or folder}: {error.strerror}") from error
 

@@ -13,7 +13,7 @@ from typing import Final
 from sojourn.config.problems import Problem
 from sojourn.core.errors import SojournError
 from sojourn.core.json import decode
-from sojourn.engine.files.file import FileUnreadable
+from sojourn.engine.files.file import FOR_EDITORS, FileUnreadable
 from sojourn.model.file_path import FilePath
 from sojourn.model.realm import Realm
 from sojourn.scripting.errors import EnvironmentLost, ModuleUnknown, RuntimeMissing, ScriptFailed
@@ -98,7 +98,8 @@ async def _files(scripts: Scripts) -> AsyncIterator[FilePath]:
             place = folder.child(name)
             seen += 1
             if place.name.endswith((".js", ".json")):
-                yield place
+                if name not in FOR_EDITORS:
+                    yield place
             elif len(place.names) < _DEEPEST:
                 folders.append(place)
     for owner in ("shared", *(realm.name for realm in scripts.rules.realms.all())):

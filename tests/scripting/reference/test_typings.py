@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from sojourn.engine.files.file import TYPES
 from sojourn.scripting.declare import CLASSES
-from sojourn.scripting.reference.typings import FILE, typings
+from sojourn.scripting.reference.typings import typings
 from tests.patience import HANGS
 
 deno = pytest.importorskip("deno", reason="needs the extra v8, whose Deno checks types")
 
-_SETTINGS = f'{{"compilerOptions": {{"lib": ["es2023"], "types": ["./{FILE}"], "strict": true, "checkJs": true}}}}'
-_REFERENCE = f'/// <reference path="./{FILE}" />\n'
+_SETTINGS = f'{{"compilerOptions": {{"lib": ["es2023"], "types": ["./{TYPES}"], "strict": true, "checkJs": true}}}}'
+_REFERENCE = f'/// <reference path="./{TYPES}" />\n'
 
 GOOD = """
 const cart = session.fields.get('cart', {});
@@ -42,7 +43,7 @@ session.setTimeout('soon');
 
 def checked(folder: Path, **scripts: str) -> tuple[int, str]:
     """What a check of types says of scripts beside ``sojourn.d.ts``."""
-    (folder / FILE).write_text(typings())
+    (folder / TYPES).write_text(typings())
     (folder / "deno.json").write_text(_SETTINGS)
     for name, code in scripts.items():
         (folder / f"{name}.js").write_text(_REFERENCE + code)

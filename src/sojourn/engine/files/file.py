@@ -14,6 +14,11 @@ JAVASCRIPT: Final = "application/javascript"
 JSON: Final = "application/json"
 STARTUP: Final = "application/x-startup"
 
+#: What editors find beside the scripts: the types of what these see, and how they are to be read. They are no scripts.
+TYPES: Final = "sojourn.d.ts"
+EDITOR_CONFIG: Final = "jsconfig.json"
+FOR_EDITORS: Final = frozenset({TYPES, EDITOR_CONFIG})
+
 _BY_ENDING = {".js": JAVASCRIPT, ".cjs": JAVASCRIPT, ".json": JSON}
 
 

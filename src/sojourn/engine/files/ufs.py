@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sojourn.engine.files.file import MAX_FILE, File, FileUnreadable, mime_of
+from sojourn.engine.files.file import FOR_EDITORS, MAX_FILE, File, FileUnreadable, mime_of
 from sojourn.model.file_path import MAX_DEPTH, BadPath, FilePath, check_name
 
 _log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Ufs:
         return await asyncio.to_thread(self._names, folder)
 
     async def all(self) -> Sequence[FilePath]:
-        """Every file, whosever it is, in the ordinal order of their paths; the first :data:`_MOST_LISTED` of them."""
+        """Every file but those for editors, whosever it is, in the ordinal order of their paths; the first :data:`_MOST_LISTED` of them."""
         return await asyncio.to_thread(lambda: sorted(islice(self._walk(FilePath("ufs", ())), _MOST_LISTED)))
 
     def _walk(self, folder: FilePath) -> Iterator[FilePath]:
@@ -112,7 +112,7 @@ class Ufs:
         for name in self._names(folder):
             place = FilePath("ufs", (*folder.names, name))
             kinds = [stamp[-1][_MODE] for root in self._roots if (stamp := _stamp(root, place.names)) is not None]
-            if any(map(stat.S_ISREG, kinds)):
+            if any(map(stat.S_ISREG, kinds)) and name not in FOR_EDITORS:
                 yield place
             if any(map(stat.S_ISDIR, kinds)):
                 yield from self._walk(place)

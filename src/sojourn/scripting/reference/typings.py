@@ -11,9 +11,6 @@ from importlib import resources
 from sojourn.scripting.declare import CLASSES, ClassSpec, Member
 from sojourn.scripting.reference.docstrings import plain, read
 
-#: File name, in the package and in projects.
-FILE = "sojourn.d.ts"
-
 _HEAD = """\
 // Types of what scripts of Sojourn see. Generated (`make docs`; `sojourn scripts types` writes it into a project).
 """
