@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from sojourn.bootstrap import Engine
+from sojourn.core import json
 from sojourn.core.errors import InsufficientScope, SessionEnded
 from sojourn.data import schema
 from sojourn.data.database import Database
@@ -65,7 +66,9 @@ async def test_what_is_written_is_read_and_logged(engine: Engine, database: Data
         ("DELETE", "product", "2"),
         ("UPDATE", "product", "1"),
     ]
-    assert rows[3][3:] == (f'{{"iVersion":{first},"name":"product 1"}}', f'{{"iVersion":{second},"name":"lamp"}}')
+    before, after = (json.decode(str(image)) for image in rows[3][3:])
+    assert before == {"iVersion": first, "name": "product 1"}
+    assert after == {"iVersion": second, "name": "lamp"}
 
 
 async def test_nothing_to_change_is_version_0(database: Database, engine: Engine) -> None:

@@ -115,18 +115,37 @@ class Application:
             rows.update(connection, table, [(edit.key, {**edit.values, **stamp}) for edit in one.modified])
         if one.inserted:
             rows.insert(connection, table, [{**edit.values, **stamp} for edit in one.inserted])
-        if not self._log:
+        if self._log:
+            yield from (Draft("DELETE", table.name, edit.key, before=before[edit.key]) for edit in one.deleted)
+            yield from self._updates(connection, one, before, stamp)
+            yield from self._inserts(connection, one, stamp)
+
+    def _updates(
+        self, connection: Connection, one: Wanted, before: Mapping[Key, Image], stamp: Image
+    ) -> Iterator[Draft]:
+        name = one.table.name
+        if one.table.exact:
+            for key, _, values in one.modified:
+                after = {**values, **stamp}
+                old = before[key]
+                yield Draft("UPDATE", name, key, {column: old[column] for column in after}, after)
             return
-        after = rows.images(connection, table, [edit.key for edit in (*one.modified, *one.inserted)])
-        yield from (Draft("DELETE", table.name, key, before=before[key]) for key, *_ in one.deleted)
-        yield from (_updated(table, key, before[key], after[key]) for key, *_ in one.modified)
-        yield from (Draft("INSERT", table.name, key, after=after[key]) for key, *_ in one.inserted)
+        now = self._rows.images(connection, one.table, [edit.key for edit in one.modified])
+        for key, *_ in one.modified:
+            old, new = before[key], now[key]
+            changed = [column for column, value in new.items() if value != old[column]]
+            after = {column: new[column] for column in changed}
+            yield Draft("UPDATE", name, key, {column: old[column] for column in changed}, after)
 
-
-def _updated(table: Table, key: Key, before: Image, after: Image) -> Draft:
-    changed = [name for name, value in after.items() if value != before[name]]
-    old, new = ({name: image[name] for name in changed} for image in (before, after))
-    return Draft("UPDATE", table.name, key, old, new)
+    def _inserts(self, connection: Connection, one: Wanted, stamp: Image) -> Iterator[Draft]:
+        table = one.table
+        stored = {name for name, column in table.columns.items() if not column.generated}
+        if table.exact and all(len(edit.values.keys() | stamp.keys()) == len(stored) for edit in one.inserted):
+            yield from (Draft("INSERT", table.name, key, after={**row, **stamp}) for key, _, row in one.inserted)
+            return
+        # What a row does not name has its default.
+        now = self._rows.images(connection, table, [edit.key for edit in one.inserted])
+        yield from (Draft("INSERT", table.name, edit.key, after=now[edit.key]) for edit in one.inserted)
 
 
 def _added(table: Table, row: Image) -> Edit:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Dialect, bindparam, column, insert, select, table, update
 
 from sojourn.core import json
 from sojourn.data import schema
@@ -21,7 +22,6 @@ from sojourn.model.change import ChangeKind
 #: Bytes of the random value that hides erased values from whoever would guess them.
 SALT = 16
 
-_table = schema.change
 _NEXT = update(schema.version).values(number=schema.version.c.number + bindparam("by"))
 _LAST = select(schema.version.c.number)
 
@@ -51,17 +51,22 @@ def append(connection: Connection, author: Author, drafts: Sequence[Draft], vers
     if drafts:
         who = _who(author, version, now)
         salts = os.urandom(SALT * len(drafts))
-        rows = [_row(draft, who, salts[SALT * place : SALT * (place + 1)]) for place, draft in enumerate(drafts)]
-        connection.execute(insert(_table), rows)
+        rows = [
+            (*_row(draft, author, salts[SALT * place : SALT * (place + 1)]), *who) for place, draft in enumerate(drafts)
+        ]
+        # The driver's own statement: of thousands of rows SQLAlchemy would look at each value once more.
+        sql, named = _insertion(connection.dialect)
+        given = [dict(zip(_COLUMNS, row, strict=True)) for row in rows] if named else rows
+        connection.exec_driver_sql(sql, given)
 
 
 def commitment(salt: bytes, *erasable: str | None) -> bytes:
     """What stands in the log for values that may be erased: before, after, content, user name, address."""
-    found = hashlib.sha256(salt)
+    parts = [salt]
     for text in erasable:
         data = b"-" if text is None else b"+" + text.encode()
-        found.update(len(data).to_bytes(8, "big") + data)
-    return found.digest()
+        parts += [len(data).to_bytes(8, "big"), data]
+    return hashlib.sha256(b"".join(parts)).digest()
 
 
 def record_text(key: Key | None) -> str:
@@ -69,33 +74,38 @@ def record_text(key: Key | None) -> str:
     return "" if key is None else json.encode_text(key)
 
 
-def _who(author: Author, version: int, now: int) -> dict[str, object]:
-    return {
-        "version": version,
-        "user_key": author.user_key,
-        "user_name": author.user_name,
-        "session": author.session,
-        "realm": author.realm,
-        "address": author.address,
-        "execution_key": author.execution_key,
-        "at": now,
-        "tag": author.tag or None,
-        "fresh": True if author.tag else None,
-    }
+#: What differs from row to row, then what all rows of a transaction share.
+_COLUMNS = (
+    *("kind", "table_name", "record", "before", "after", "content", "undoes", "salt", "commitment"),
+    *("version", "user_key", "user_name", "session", "realm", "address", "execution_key", "at", "tag", "fresh"),
+)
 
 
-def _row(draft: Draft, who: dict[str, object], salt: bytes) -> dict[str, object]:
+@lru_cache(8)
+def _insertion(dialect: Dialect) -> tuple[str, bool]:
+    """The statement that adds rows, and whether its parameters have names; else they come as :data:`_COLUMNS`."""
+    compiled = insert(table(schema.change.name, *map(column, _COLUMNS))).compile(dialect=dialect)
+    return str(compiled), not dialect.positional
+
+
+def _who(author: Author, version: int, now: int) -> tuple[object, ...]:
+    return (
+        version,
+        author.user_key,
+        author.user_name,
+        author.session,
+        author.realm,
+        author.address,
+        author.execution_key,
+        now,
+        author.tag or None,
+        True if author.tag else None,
+    )
+
+
+def _row(draft: Draft, author: Author, salt: bytes) -> tuple[object, ...]:
     before = None if draft.before is None else json.encode_text(draft.before)
     after = None if draft.after is None else json.encode_text(draft.after)
-    name, address = str(who["user_name"]), str(who["address"])
-    return who | {
-        "kind": draft.kind,
-        "table_name": draft.table,
-        "record": record_text(draft.key),
-        "before": before,
-        "after": after,
-        "content": draft.content,
-        "undoes": draft.undoes,
-        "salt": salt,
-        "commitment": commitment(salt, before, after, draft.content, name, address),
-    }
+    committed = commitment(salt, before, after, draft.content, author.user_name, author.address)
+    record = record_text(draft.key)
+    return draft.kind, draft.table, record, before, after, draft.content, draft.undoes, salt, committed

@@ -51,6 +51,8 @@ class Column(NamedTuple):
     type: ColumnType
     #: Whether it may be without a value.
     nullable: bool = True
+    #: Whether the database computes it: it is read and never written, and has no part in images.
+    generated: bool = False
 
 
 class Table(NamedTuple):
@@ -62,6 +64,8 @@ class Table(NamedTuple):
     key: str
     #: Whether it is a view: nothing is written through it.
     view: bool = False
+    #: Whether an image is read back exactly as it was written, so that it need not be read: no trigger changes it.
+    exact: bool = False
 
     @property
     def versioned(self) -> bool:
@@ -105,7 +109,10 @@ class RowAccess(ABC):
 
     @abstractmethod
     def image(self, table: Table, values: Mapping[str, Cell]) -> Image:
-        """``values`` as they would be read back; raises ``BadValue`` for an unknown column or what does not fit it."""
+        """``values`` as they would be read back, without those of generated columns.
+
+        Raises ``BadValue`` for an unknown column and for what does not fit it.
+        """
 
     def same(self, table: Table, column: str, one: Json, other: Json) -> bool:
         """Whether two values of a column, out of images, mean the same."""
@@ -116,7 +123,10 @@ class RowAccess(ABC):
     def images(
         self, connection: Connection, table: Table, keys: Sequence[Key], *, lock: bool = False
     ) -> dict[Key, Image]:
-        """All columns of the rows with ``keys``, those that are there. ``lock``: nobody changes them before the commit."""
+        """The columns of the rows with ``keys``, those that are there; no generated ones.
+
+        ``lock``: nobody changes them before the commit.
+        """
 
     @abstractmethod
     def insert(self, connection: Connection, table: Table, images: Sequence[Image]) -> None:

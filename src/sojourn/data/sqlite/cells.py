@@ -55,6 +55,13 @@ def column_type(declared: str) -> ColumnType | None:
     return next((kind for word, kind in _WORDS if word in upper), "decimal")
 
 
+def keeps(declared: str) -> bool:
+    """Whether a column gives back what an image has written: SQLite turns texts into numbers where it can."""
+    upper = declared.upper()
+    texts = any(word in upper for word in ("CHAR", "CLOB", "TEXT")) and "INT" not in upper
+    return texts if column_type(declared) in ("string", "json") else bool(upper)
+
+
 def type_of(value: Stored) -> ColumnType:
     """The type of a value of an expression, which has no declared one."""
     if isinstance(value, int):
@@ -234,6 +241,16 @@ _WRITERS: Final[Mapping[ColumnType, Callable[[Cell], Stored]]] = {
 def to_stored(kind: ColumnType, value: Cell) -> Stored:
     """The value that a column of this type keeps for a cell; raises ``BadValue``."""
     return None if value is None else _WRITERS[kind](value)
+
+
+def plain(kind: ColumnType, value: Cell) -> bool:
+    """Whether a cell is kept as it is, in the column and in an image."""
+    exact = type(value)
+    return (
+        value is None
+        or (exact is str and kind == "string")
+        or (exact is int and kind == "integer" and value in _INTEGERS)
+    )
 
 
 def parameter(value: Cell) -> Stored:

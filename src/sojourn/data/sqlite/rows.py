@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -15,11 +15,14 @@ from sqlalchemy.dialects import sqlite
 from sojourn.core import json
 from sojourn.core.json import Json
 from sojourn.data.errors import BadValue
-from sojourn.data.port import Cell, Image, Key, RowAccess, Table
-from sojourn.data.sqlite.cells import READERS, Stored, from_image, to_image, to_stored
+from sojourn.data.port import Cell, Column, Image, Key, RowAccess, Table
+from sojourn.data.sqlite.cells import READERS, Stored, from_image, plain, to_image, to_stored
 from sojourn.data.sqlite.faults import of_engine
 
 _DIALECT: Final = sqlite.dialect(paramstyle="qmark")
+
+#: Types of stored values that are the same in an image.
+_AS_THEY_ARE: Final = frozenset({type(None), int, str})
 
 #: Statements that are kept in their spelled form.
 _REMEMBERED = 1_024
@@ -30,16 +33,15 @@ class SqliteRows(RowAccess):
 
     def image(self, table: Table, values: Mapping[str, Cell]) -> Image:
         """See :meth:`RowAccess.image`."""
-        found: dict[str, Json] = {}
+        columns = table.columns
+        found: dict[str, Any] = {}
         for name, value in values.items():
-            column = table.columns.get(name)
+            column = columns.get(name)
             if column is None:
                 raise BadValue(f"{table.name} has no column {name[:60]!r}")
-            try:
-                found[name] = to_image(to_stored(column.type, value))
-            except BadValue as error:
-                reason = error.message if error.message != BadValue().message else f"it is of type {column.type}"
-                raise BadValue(f"the value of {table.name}.{name} does not fit: {reason}") from None
+            if not column.generated:
+                # Most values of thousands of rows are stored as they are.
+                found[name] = value if plain(column.type, value) else _image(table, column, value)
         return found
 
     def same(self, table: Table, column: str, one: Json, other: Json) -> bool:
@@ -54,10 +56,13 @@ class SqliteRows(RowAccess):
     ) -> dict[Key, Image]:
         """See :meth:`RowAccess.images`; the writer is alone in the database, so nothing is to be locked."""
         del lock
-        names = tuple(table.columns)
+        names = tuple(name for name, column in table.columns.items() if not column.generated)
         place = names.index(table.key)
-        rows = _driver(connection).execute(_reading(table.name, table.key, names), (_list(keys),))
-        return {row[place]: dict(zip(names, map(to_image, row), strict=True)) for row in rows}
+        found: dict[Key, Image] = {}
+        for row in _driver(connection).execute(_reading(table.name, table.key, names), (_list(keys),)):
+            values = row if _AS_THEY_ARE.issuperset(map(type, row)) else map(to_image, row)
+            found[row[place]] = dict(zip(names, values, strict=True))
+        return found
 
     def insert(self, connection: Connection, table: Table, images: Sequence[Image]) -> None:
         """See :meth:`RowAccess.insert`."""
@@ -77,8 +82,17 @@ class SqliteRows(RowAccess):
             _driver(connection).execute(_removing(table.name, table.key), (_list(keys),))
 
 
+def _image(table: Table, column: Column, value: Cell) -> Json:
+    try:
+        return to_image(to_stored(column.type, value))
+    except BadValue as error:
+        reason = error.message if error.message != BadValue().message else f"it is of type {column.type}"
+        raise BadValue(f"the value of {table.name}.{column.name} does not fit: {reason}") from None
+
+
 def _values(image: Image, names: Iterable[str]) -> tuple[Stored, ...]:
-    return tuple(from_image(image[name]) for name in names)
+    values: tuple[Any, ...] = tuple([image[name] for name in names])
+    return values if _AS_THEY_ARE.issuperset(map(type, values)) else tuple(map(from_image, values))
 
 
 def _list(keys: Sequence[Key]) -> str:
