@@ -12,6 +12,7 @@ from threading import Lock
 from sqlalchemy import Connection, Transaction
 
 from sojourn.core.errors import OutcomeUnknown, StoreBusy
+from sojourn.core.private import make_private
 from sojourn.data.definition import check_definition
 from sojourn.data.errors import DatabaseUnavailable
 from sojourn.data.lexer import lex
@@ -47,7 +48,7 @@ class SqliteBackend(Backend):
         self._closed = False
         self._known: tuple[int, Mapping[str, Table]] = (-1, {})
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"data-{name}")
-        connections.make_private(path)
+        make_private(path)
         with ExitStack() as made:
             self._gate = Gate(path)
             made.callback(self._gate.close)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
 from sojourn.core.errors import StoreCorrupt, StoreUnavailable, StoreVersion
+from sojourn.core.private import make_private
 from sojourn.model.address import address_block
 from sojourn.stores.sqlite.lock import WriterLock
 
@@ -45,8 +45,7 @@ def prepare(path: Path) -> None:
 
     Raises ``StoreVersion`` for a newer schema, ``StoreCorrupt`` for what is damaged or is no session store.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    make_private(path)
     db = _connect(path)
     try:
         if schema_of(db) < SCHEMA:

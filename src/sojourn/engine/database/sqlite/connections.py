@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 from pathlib import Path
 from typing import Literal
@@ -30,18 +29,6 @@ def database_path(url: str, project: Path) -> Path:
     if not url.startswith(_PREFIX) or len(url) == len(_PREFIX):
         raise DatabaseUrl("the engine database is named as sqlite:///<file> or postgresql://…")
     return project / url.removeprefix(_PREFIX)
-
-
-def make_private(path: Path) -> None:
-    """Make folder (mode 0700) and empty file (mode 0600); what exists is left as it is.
-
-    An existing file is not even opened: closing it again would drop the locks of this process's other connections.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        return
 
 
 def connect(path: Path, role: Role) -> Connection:

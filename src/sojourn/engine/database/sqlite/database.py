@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Transaction
 
 from sojourn.core.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
+from sojourn.core.private import make_private
 from sojourn.engine.database.faults import closed
 from sojourn.engine.database.port import EngineDatabase, Generation, Patience, T
 from sojourn.engine.database.rows import prepare
@@ -32,7 +33,7 @@ class SqliteDatabase(EngineDatabase):
         self._closed = False
         #: SQLite's data version when the generation was read, and that generation.
         self._seen = (-1, Generation(0, -1))
-        connections.make_private(path)
+        make_private(path)
         with ExitStack() as made:
             self._gate = Gate(path)
             made.callback(self._gate.close)
