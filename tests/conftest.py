@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import os
 import shutil
 import sys
@@ -32,8 +33,20 @@ def _keep_bytecode() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def _collect_seldom() -> None:
+    """Everything that a run has imported would be walked through again and again for hardly any garbage."""
+    gc.set_threshold(50_000, 20, 100)
+
+
 _keep_files_in_memory()
 _keep_bytecode()
+_collect_seldom()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """``-n auto``: half as many test processes again as cores, for many a test waits for a process or a limit of time."""
+    cores = os.cpu_count() or 1
+    return cores + (cores + 1) // 2
 
 
 @pytest.fixture

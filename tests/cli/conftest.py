@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import sojourn
+from sojourn import bootstrap
 from sojourn.cli.app import app
+from tests.read_once import command_tree, pipelines_once
 
 EXAMPLE = Path(sojourn.__file__).parent / "examples" / "shop"
 
@@ -39,6 +41,13 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user who has nothing but this folder."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands read the same pipelines and make the same tree of themselves again and again."""
+    monkeypatch.setattr("typer.testing._get_command", command_tree)
+    monkeypatch.setattr(bootstrap, "load_pipelines", pipelines_once)
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,9 @@ async def test_a_confirmed_end_carries_the_noting_under_which_it_was_confirmed(
     assert [entry.sid for entry in await journal.confirmed_at(noted.number)] == ["b"]
     assert [entry.sid for entry in await journal.unconfirmed(11)] == ["c"]
     assert list(await journal.unconfirmed(10)) == []
+    assert list(await journal.notings(0, noted.number)) == [0, noted.number]
+    assert list(await journal.notings(1, noted.number)) == [noted.number]
+    assert list(await journal.notings(0, noted.number - 1)) == [0]
     assert journal.confirmations == 3
 
 
@@ -120,7 +123,7 @@ async def test_a_mark_is_noted_upwards_and_begins_anew_when_the_store_went_back(
 
 
 async def test_no_start_reads_the_whole_journal(db: EngineDatabase) -> None:
-    """Both questions of a start go through the index on ``confirmed``."""
+    """All questions of a start go through the index on ``confirmed``."""
 
     def fill(connection: Connection) -> None:
         # Of an empty table every index is as good as any other.
@@ -137,14 +140,10 @@ async def test_no_start_reads_the_whole_journal(db: EngineDatabase) -> None:
         if postgres:
             connection.execute(text("SET LOCAL enable_seqscan = off"))
         wanted = ("confirmed IS NULL AND at < 9", "confirmed = 7")
-        return [
-            str(connection.execute(text(f"{explain} {_SELECT} WHERE {each} AND key > 0 ORDER BY key")).all())
-            for each in wanted
-        ]
+        asked = [f"SELECT key FROM end_journal WHERE {each} AND key > 0 ORDER BY key" for each in wanted]
+        asked.append("SELECT DISTINCT confirmed FROM end_journal WHERE confirmed BETWEEN 7 AND 71 ORDER BY confirmed")
+        return [str(connection.execute(text(f"{explain} {each}")).all()) for each in asked]
 
     for plan in await db.read(plans):
         assert "ix_end_journal_confirmed" in plan
         assert "TEMP B-TREE" not in plan
-
-
-_SELECT = "SELECT key FROM end_journal"

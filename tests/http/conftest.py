@@ -12,12 +12,12 @@ import pytest
 
 from sojourn import bootstrap
 from sojourn.bootstrap import Engine, install
-from sojourn.config.project import Project, load_project
+from sojourn.config.project import load_project
 from sojourn.core.clock import ManualClock
 from sojourn.http.application import Application
 from sojourn.identity.password import Cost, PasswordHasher
-from sojourn.pipelines.deployment import Deployment, load_pipelines
 from tests.http.wire_client import Client
+from tests.read_once import pipelines_once
 
 PASSWORD = "seven quiet otters at dawn"
 GOOD = {"userName": "ana", "password": PASSWORD}
@@ -86,21 +86,10 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-#: Pipelines by what is in their files and realms.
-_read: dict[object, Deployment] = {}
-
-
-def read_once(project: Project) -> Deployment:
-    """The pipelines of ``project``; reading the same files again takes longer than most tests."""
-    files = sorted((project.settings.project / "pipelines").glob("*"))
-    known = (str(project.realms), *((file.name, file.read_bytes()) for file in files))
-    return _read.get(known) or _read.setdefault(known, load_pipelines(project))
-
-
 @pytest.fixture
 async def engine(folder: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
     """An open engine."""
-    monkeypatch.setattr(bootstrap, "load_pipelines", read_once)
+    monkeypatch.setattr(bootstrap, "load_pipelines", pipelines_once)
     async with Engine.open(load_project(folder, {}), clock=clock, hasher=_cheap()) as opened:
         yield opened
 

@@ -104,6 +104,12 @@ class EndJournal:
         """Ends that were confirmed when the store's mark had been noted ``number`` times."""
         return await self._page(_table.c.confirmed == number, after, limit)
 
+    async def notings(self, first: int, last: int) -> Sequence[int]:
+        """Those of the numbers ``first`` to ``last`` for which :meth:`confirmed_at` finds something, upwards."""
+        number = _table.c.confirmed
+        found = select(number).where(number.between(first, last)).distinct().order_by(number)
+        return await self._db.read(lambda connection: connection.execute(found).scalars().all())
+
     async def unconfirmed(self, before: int, *, after: int = 0, limit: int = 1_000) -> Sequence[JournalEntry]:
         """Ends of before the instant ``before`` that were never confirmed."""
         return await self._page(_table.c.confirmed.is_(None) & (_table.c.at < before), after, limit)

@@ -51,7 +51,7 @@ class Replay:
         it with the very mark that was noted need not have these.
         """
         count = await self._run(lambda after: self._journal.unconfirmed(self._later(), after=after, limit=_PAGE))
-        for noting in range(max(0, number - LOOK_BACK), number + 1):
+        for noting in await self._journal.notings(max(0, number - LOOK_BACK), number):
             count += await self._run(self._confirmed_at(noting))
         return count
 
