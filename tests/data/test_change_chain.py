@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sojourn.data import changelog, schema, sealing, verify
 from sojourn.data.chain import ENTRY, ChainKeys
-from sojourn.data.sealing import Values
+from sojourn.data.sealing import Values, Written
 from tests.data.chained import NOW, Log
 
 
@@ -24,12 +24,12 @@ def log(tmp_path: Path) -> Log:
     return made
 
 
-def nameless(values: Values) -> Values:
-    return values._replace(user_name="", address="")
+def nameless(row: Written) -> Values:
+    return row.values._replace(user_name="", address="")
 
 
-def empty(values: Values) -> Values:
-    return values._replace(before=None, after=None, content="")
+def empty(row: Written) -> Values:
+    return row.values._replace(before=None, after=None, content="")
 
 
 def test_an_untouched_log_is_sound(log: Log) -> None:

@@ -167,6 +167,15 @@ class AuditSettings(Section, frozen=True, kw_only=True):
     keep_addresses: Annotated[int, Meta(ge=1, description="Days until the client address of an event is erased.")] = 90
 
 
+class ChangeSettings(Section, frozen=True, kw_only=True):
+    """How long the change log is kept."""
+
+    keep: Annotated[int, Meta(ge=0, description="Days until a change is removed from the log; 0 = never.")] = 0
+    keep_values: Annotated[
+        int, Meta(ge=0, description="Days until what the records held is erased from it, the rest stays; 0 = never.")
+    ] = 0
+
+
 class AttestSettings(Section, frozen=True, kw_only=True):
     """`sojourn attest`."""
 
@@ -213,6 +222,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     mail: MailSettings = MailSettings()
     audit: AuditSettings = AuditSettings()
+    changes: ChangeSettings = ChangeSettings()
     attest: AttestSettings = AttestSettings()
     scripts: ScriptSettings = ScriptSettings()
 
@@ -247,6 +257,7 @@ SECTIONS: dict[str, type[Section]] = {
     "log": LogSettings,
     "mail": MailSettings,
     "audit": AuditSettings,
+    "changes": ChangeSettings,
     "attest": AttestSettings,
     "scripts": ScriptSettings,
 }

@@ -9,10 +9,10 @@ are written under one lock (:func:`sojourn.data.changelog.next_version`), so no 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from sojourn.data import schema
 from sojourn.data.chain import ALL, ChainKeys, Seal, as_seal, covered
@@ -22,10 +22,19 @@ from sojourn.data.changelog import SALT, commitment
 BATCH = 1_000
 
 _change, _seal = schema.change, schema.seal
-_NEWEST = ALL.order_by(_seal.c.place.desc())
+_NEWEST = select(_seal.c.place, _seal.c.at, _seal.c.last, _seal.c.removed, _seal.c.mac).order_by(_seal.c.place.desc())
+_LAST_TWO = ALL.order_by(_seal.c.place.desc()).limit(2)
+_MAC = select(_seal.c.mac).where(_seal.c.place == bindparam("place"))
 _UNSEALED = covered().where(_change.c.number > bindparam("last")).order_by(_change.c.number).limit(bindparam("most"))
 _ABOVE = select(_change.c.number).where(_change.c.number > bindparam("last")).limit(1)
 _ERASABLE = ("before", "after", "content", "user_name", "address")
+_WRITTEN = select(
+    _change.c.number,
+    _change.c.table_name,
+    _change.c.record,
+    _change.c.user_key,
+    *(_change.c[name] for name in _ERASABLE),
+).order_by(_change.c.number)
 _REWRITE = update(_change).where(_change.c.number == bindparam("of"))
 
 
@@ -39,19 +48,38 @@ class Values(NamedTuple):
     address: str
 
 
-#: What is left of a change when its values are erased, or who made it; None leaves the change as it is.
-Rewriter = Callable[[Values], Values | None]
+class Written(NamedTuple):
+    """A change as erasure looks at it."""
+
+    number: int
+    table: str
+    #: JSON text of the record's key, empty for none.
+    record: str
+    user_key: int
+    values: Values
+
+
+#: What is left of a change when its values are erased, or who made it.
+Rewriter = Callable[[Written], Values]
 
 
 def newest(connection: Connection, keys: ChainKeys) -> Seal:
-    """The last seal; :attr:`ChainKeys.beginning` when there is none yet."""
+    """The last seal, without its entries; :attr:`ChainKeys.beginning` when there is none yet."""
     row = connection.execute(_NEWEST.limit(1)).one_or_none()
-    return keys.beginning if row is None else as_seal(row)
+    return keys.beginning if row is None else Seal(*row[:4], bytes(row[4]))
+
+
+def mac_at(connection: Connection, keys: ChainKeys, place: int) -> bytes | None:
+    """The HMAC of the seal at ``place``; None when it is not there."""
+    if place == 0:
+        return keys.beginning.mac
+    found = connection.execute(_MAC, {"place": place}).scalar_one_or_none()
+    return None if found is None else bytes(found)
 
 
 def is_sound(connection: Connection, keys: ChainKeys) -> bool:
     """Whether the last seal was made with these keys behind the one before it, as far as that is still there."""
-    found = [as_seal(row) for row in connection.execute(_NEWEST.limit(2))]
+    found = [as_seal(row) for row in connection.execute(_LAST_TWO)]
     if len(found) == 1 and found[0].place == 1:
         found.append(keys.beginning)
     if len(found) < 2:  # noqa: PLR2004 - two neighbours
@@ -85,6 +113,12 @@ def put(connection: Connection, keys: ChainKeys, top: Seal, seal: Seal) -> bool:
     return True
 
 
+def written(connection: Connection, *which: ColumnElement[bool], most: int | None = None) -> Iterator[Written]:
+    """The changes for which ``which`` holds, in their order, ``most`` of them at most."""
+    for number, table, record, user_key, *values in connection.execute(_WRITTEN.where(*which).limit(most)):
+        yield Written(number, table, record, user_key, Values(*values))
+
+
 def rewrite(connection: Connection, keys: ChainKeys, numbers: Sequence[int], what: Rewriter, now: int) -> int:
     """Erase from the sealed changes among ``numbers`` what ``what`` takes away, with a seal that says what stays.
 
@@ -94,11 +128,10 @@ def rewrite(connection: Connection, keys: ChainKeys, numbers: Sequence[int], wha
     sealed = [number for number in numbers if top.removed < number <= top.last]
     if not sealed:
         return 0
-    wanted = select(_change.c.number, *(_change.c[name] for name in _ERASABLE)).where(_change.c.number.in_(sealed))
     changed = [
-        (number, left)
-        for number, *values in connection.execute(wanted).all()
-        if (left := what(Values(*values))) is not None and left != Values(*values)
+        (row.number, left)
+        for row in written(connection, _change.c.number.in_(sealed))
+        if (left := what(row)) != row.values
     ]
     if changed:
         connection.execute(_REWRITE, [_recommitted(number, left) for number, left in changed])

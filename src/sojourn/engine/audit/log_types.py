@@ -38,6 +38,7 @@ Kind = Literal[
     "PROVIDER_CHANGE",
     "DEPLOY",
     "UNDO",
+    "CHANGE_LOG",
     "BACKUP",
     "ATTEST",
     "AUDIT_ERASE",

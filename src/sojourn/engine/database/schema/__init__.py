@@ -7,6 +7,7 @@ writer can forget to, not even a foreign tool.
 """
 
 from sojourn.engine.database.schema.attest import attest_realm
+from sojourn.engine.database.schema.changes import change_head
 from sojourn.engine.database.schema.columns import metadata
 from sojourn.engine.database.schema.directory import account, assignee, membership, scope_grant, user_group
 from sojourn.engine.database.schema.ends import drop_request, end_journal, lease, store_mark
@@ -39,6 +40,7 @@ __all__ = [
     "auth_token_place",
     "auth_token_script",
     "auth_token_use",
+    "change_head",
     "drop_request",
     "end_journal",
     "engine_secret",
