@@ -17,6 +17,7 @@ from sojourn.core.crypto import write_master_key
 from sojourn.core.errors import SessionUnknown, StoreUnavailable
 from sojourn.core.ids import parse_handle
 from sojourn.core.masterkey import MasterKeyFile
+from sojourn.data.changes import Changes
 from sojourn.data.database import Database
 from sojourn.data.databases import MAIN, Databases
 from sojourn.data.errors import DatabaseUnavailable
@@ -78,6 +79,8 @@ class Engine:
         self.scripts = scripts
         #: The databases of the application, each opened when it is first used.
         self.databases = databases
+        #: The logs of what was changed there: verify, erase.
+        self.changes = Changes(rules, databases)
         #: Counts, statistics and the acts of an operator, over the sessions of all realms.
         self.session_manager = SessionManager(rules)
 
@@ -114,7 +117,7 @@ class Engine:
             engine = await _assemble(cls, read, stack, clock or SystemClock(), hasher, deploy=deploy)
             if recover:
                 await engine.rules.watch.start()
-                await stack.enter_async_context(_kept(engine.rules))
+                await stack.enter_async_context(_kept(engine))
             yield engine
 
     async def login(self, realm: str, user_name: str, password: str, device: Device = _NO_DEVICE) -> Session | None:
@@ -349,15 +352,18 @@ async def _open_v8() -> Runtime:
 
 
 @asynccontextmanager
-async def _kept(rules: Rules) -> AsyncIterator[None]:
-    """Run the upkeep beside a block."""
-    upkeep = asyncio.create_task(rules.upkeep.run())
-    upkeep.add_done_callback(_told_if_failed)
+async def _kept(engine: Engine) -> AsyncIterator[None]:
+    """Run the upkeep beside a block, and the sealer of the change logs, which needs the lease of the upkeep."""
+    upkeep = engine.rules.upkeep
+    running = [asyncio.create_task(engine.changes.sealer.run(upkeep.lease)), asyncio.create_task(upkeep.run())]
+    for task in running:
+        task.add_done_callback(_told_if_failed)
     try:
         yield
     finally:
-        upkeep.cancel()
-        await asyncio.wait([upkeep])
+        for task in running:
+            task.cancel()
+            await asyncio.wait([task])
 
 
 def _told_if_failed(upkeep: asyncio.Task[None]) -> None:

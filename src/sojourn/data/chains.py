@@ -75,7 +75,10 @@ class Chains:
 
         looked = await backend.read(look)
         if self._tops.get(name) != (looked.top.place, looked.top.mac):
-            await self._confirm(backend, looked.top)
+            # What the engine knows is read before the log: others may be sealing meanwhile.
+            head = await self.heads.of(name)
+            looked = await backend.read(look)
+            await self._confirm(backend, looked.top, head)
         if looked.next is None:
             return "nothing"
         if not await self._put(backend, looked.top, looked.next):
@@ -123,14 +126,14 @@ class Chains:
         self._tops[backend.name] = (top.place, top.mac)
         return top
 
-    async def _confirm(self, backend: Backend, top: Seal) -> None:
-        """Let only a log be sealed that follows what the engine knows of it."""
+    async def _confirm(self, backend: Backend, top: Seal, head: Head | None) -> None:
+        """Let only a log be sealed that follows what the engine knew of it a moment before."""
         keys, name = await self.keys(), backend.name
-        head = await self.heads.of(name)
         if head is None:
-            if top.place:
+            if top.place and not await self.heads.of(name):
                 raise ChangeLogBroken(f"the engine does not know the change log that is in the database {name}")
             head = Head(0, 0, keys.beginning.mac, self.clock.now())
+            # Before the first seal: a log with seals is one that the engine knows.
             await self.heads.note(name, head)
         if head.place > top.place:
             raise ChangeLogBroken(

@@ -46,17 +46,23 @@ class Sealer:
         self.broken: Mapping[str, str] = {}
 
     async def run(self, lease: Lease) -> None:
-        """Seal while ``lease`` is held, until cancelled. Nothing that fails in a database ends it."""
-        while True:
-            try:
-                if lease.held:
-                    await self.round()
-            except SojournError as error:
-                _log.warning("sealing was put off: %s", error.code)
-            except Exception:  # noqa: BLE001 - logged with all that is known
-                # A defect; what was changed stays unsealed, and verification says so.
-                _log.exception("sealing was put off")
-            await asyncio.sleep(SEAL_EVERY)
+        """Seal while ``lease`` is held, until cancelled, and what is left then. Nothing that fails in a database ends it."""
+        try:
+            while True:
+                await self._try(lease)
+                await asyncio.sleep(SEAL_EVERY)
+        finally:
+            await self._try(lease)
+
+    async def _try(self, lease: Lease) -> None:
+        try:
+            if lease.held:
+                await self.round()
+        except SojournError as error:
+            _log.warning("sealing was put off: %s", error.code)
+        except Exception:  # noqa: BLE001 - logged with all that is known
+            # A defect; what was changed stays unsealed, and verification says so.
+            _log.exception("sealing was put off")
 
     async def round(self) -> None:
         """Seal all that is not sealed, in each database; what is too old goes now and then."""
