@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from sojourn.data import changelog
 from sojourn.data.changelog import Draft
-from sojourn.data.notes import BadNote, Note, WhichChanges, freshen, insert_note
+from sojourn.data.notes import BadNote, Note, WhichChanges, freshen, insert_note, told
 from sojourn.data.views import log_view
 from tests.data.chained import ANNA, NOW, Log
 
@@ -22,13 +23,22 @@ def log(tmp_path: Path) -> Log:
 
 
 def shown(log: Log) -> list[dict[str, Any]]:
-    rows = log.do(lambda c: c.exec_driver_sql('SELECT * FROM "iLog" ORDER BY "iNumber"').mappings().all())
-    return [dict(row) for row in rows]
+    def read(connection: Connection) -> list[dict[str, Any]]:
+        # As the connections of authors are.
+        connection.exec_driver_sql("PRAGMA trusted_schema=OFF")
+        return [dict(row) for row in connection.exec_driver_sql('SELECT * FROM "iLog" ORDER BY "iNumber"').mappings()]
+
+    return log.do(read)
 
 
 def test_a_note_is_a_row_of_its_author(log: Log) -> None:
-    note = Note(kind="IMPORT", content="3 rows", key=5, class_key=-12)
+    note = Note(kind="IMPORT", content="3 rows\nof 4", key=5, class_key=-12)
     assert log.do(lambda connection: insert_note(connection, ANNA, note, NOW)) == 1
+    assert told(log.do(lambda c: c.exec_driver_sql("SELECT content FROM sojourn_change").scalar_one())) == (
+        "IMPORT",
+        "3 rows\nof 4",
+        -12,
+    )
     assert shown(log) == [
         {
             "iNumber": 1,
@@ -37,7 +47,7 @@ def test_a_note_is_a_row_of_its_author(log: Log) -> None:
             "iRecord": "5",
             "iTableClass": "",
             "iClass": -12,
-            "iContent": "3 rows",
+            "iContent": "3 rows\nof 4",
             "iUser": 7,
             "iDate": "2027-01-15",
             "iHour": "08:00:00",
@@ -54,9 +64,9 @@ def test_a_note_is_a_row_of_its_author(log: Log) -> None:
 def test_a_note_may_have_a_tag_and_an_earlier_version(log: Log) -> None:
     log.write()
     log.do(lambda connection: insert_note(connection, ANNA, Note(kind="IMPORT", version=1, tag="U"), NOW))
-    log.do(lambda connection: insert_note(connection, ANNA, Note(kind="IMPORT", key="a'b", tag=""), NOW))
+    log.do(lambda connection: insert_note(connection, ANNA, Note(kind="IMPORT", key="a'\\\"b\\", tag=""), NOW))
     found = [(row["iVersion"], row["iTag"], row["iFreshTrack"], row["iKey"], row["iRecord"]) for row in shown(log)]
-    assert found == [(1, "T", 1, 1, "1"), (1, "U", 1, None, None), (3, None, None, None, "a'b")]
+    assert found == [(1, "T", 1, 1, "1"), (1, "U", 1, None, None), (3, None, None, None, "a'\\\"b\\")]
     with pytest.raises(BadNote):
         log.do(lambda connection: insert_note(connection, ANNA, Note(kind="IMPORT", version=4), NOW))
 

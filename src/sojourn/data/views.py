@@ -12,24 +12,32 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-#: How each database says it: the key of a record as a number and as text, members of a note, day and time of an instant.
+# A note is a type, the key of a class and a content, with a line end between: no function of JSON is one that SQLite
+# lets a view call where it does not trust the schema. A key that is a text stands in quotes, with a backslash before each
+# quote and backslash in it.
+_REST = "substr(made.content, instr(made.content, char(10)) + 1)"
+_PLAIN = "substr(made.record, 2, length(made.record) - 2)"
+_PG_REST = "substr(made.content, strpos(made.content, chr(10)) + 1)"
+
+#: How each database says it: the key of a record as a number and as text, the parts of a note, day and time of an instant.
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "sqlite": {
-        "key": "CASE WHEN made.record = '' THEN NULL WHEN json_type(made.record) = 'integer' "
-        "THEN json_extract(made.record, '$') END",
-        "text": "CASE made.record WHEN '' THEN NULL ELSE json_extract(made.record, '$') || '' END",
-        "class": "json_extract(made.content, '$.classKey')",
-        "type": "json_extract(made.content, '$.type')",
-        "content": "json_extract(made.content, '$.content')",
+        "key": "CASE WHEN made.record = '' OR substr(made.record, 1, 1) = '\"' THEN NULL "
+        "ELSE CAST(made.record AS INTEGER) END",
+        "text": "CASE WHEN made.record = '' THEN NULL WHEN substr(made.record, 1, 1) = '\"' "
+        f"THEN replace(replace({_PLAIN}, '\\\"', '\"'), '\\\\', '\\') ELSE made.record END",
+        "type": "substr(made.content, 1, instr(made.content, char(10)) - 1)",
+        "class": f"CAST(NULLIF(substr({_REST}, 1, instr({_REST}, char(10)) - 1), '') AS INTEGER)",
+        "content": f"substr({_REST}, instr({_REST}, char(10)) + 1)",
         "date": "date(made.at / 1000, 'unixepoch')",
         "hour": "time(made.at / 1000, 'unixepoch')",
     },
     "postgresql": {
         "key": "CASE WHEN made.record ~ '^-?[0-9]{1,18}$' THEN made.record::bigint END",
         "text": "CASE made.record WHEN '' THEN NULL ELSE made.record::jsonb #>> '{}' END",
-        "class": "(made.content::jsonb ->> 'classKey')::bigint",
-        "type": "(made.content::jsonb ->> 'type')",
-        "content": "(made.content::jsonb ->> 'content')",
+        "type": "split_part(made.content, chr(10), 1)",
+        "class": "NULLIF(split_part(made.content, chr(10), 2), '')::bigint",
+        "content": f"substr({_PG_REST}, strpos({_PG_REST}, chr(10)) + 1)",
         "date": "(to_timestamp(made.at / 1000) AT TIME ZONE 'UTC')::date",
         "hour": "(to_timestamp(made.at / 1000) AT TIME ZONE 'UTC')::time",
     },
