@@ -170,9 +170,9 @@ class AuditSettings(Section, frozen=True, kw_only=True):
 class ChangeSettings(Section, frozen=True, kw_only=True):
     """How long the change log is kept."""
 
-    keep: Annotated[int, Meta(ge=0, description="Days until a change is removed from the log; 0 = never.")] = 0
+    keep: Annotated[int, Meta(ge=0, description="Days until a change is removed from the log; at 0 never.")] = 0
     keep_values: Annotated[
-        int, Meta(ge=0, description="Days until what the records held is erased from it, the rest stays; 0 = never.")
+        int, Meta(ge=0, description="Days until what the records held is erased from it (the rest stays); at 0 never.")
     ] = 0
 
 
