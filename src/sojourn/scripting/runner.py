@@ -24,6 +24,7 @@ from sojourn.scripting.files import Source
 from sojourn.scripting.order import Order
 from sojourn.scripting.run import Run
 from sojourn.scripting.runtime import Function, ReadGlobal, RuntimeName, Script, WriteGlobal
+from sojourn.scripting.tables import DataSetValue
 from sojourn.scripting.values import Undefined, Value
 
 #: How deep runners may start runners.
@@ -40,7 +41,7 @@ _MOST_SCRIPTS: Final = 64
 
 
 class NotPrimitive(BadArgument):
-    """Only undefined, null, booleans, numbers, texts and BigInts go into a script runner and come out of it."""
+    """Only undefined, null, booleans, numbers, texts, BigInts and DataSets go into a script runner and come out of it."""
 
     code = "runner.not_primitive"
 
@@ -368,10 +369,12 @@ def _located(error: ScriptFailed) -> ScriptFailed:
 
 def check_primitive(value: Value, what: str) -> Value:
     """``value`` itself; raises :class:`NotPrimitive` for what stays in its environment: objects, lists, dates, bytes."""
-    if value is None or isinstance(value, bool | int | float | str | Undefined):
+    if value is None or isinstance(value, bool | int | float | str | Undefined | DataSetValue):
         return value
     kind = "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "a date or bytes"
-    raise NotPrimitive(f"{what} is {kind}: only primitive values go into a ScriptRunner and come out of it")
+    raise NotPrimitive(
+        f"{what} is {kind}: only primitive values and DataSets go into a ScriptRunner and come out of it"
+    )
 
 
 async def execute_script(caller: Run, reference: str | int, pairs: Sequence[Value]) -> Value:

@@ -3,7 +3,7 @@
 ``None`` is ``null``, ``bool``, ``str``, ``list`` and ``dict`` are what they look like. A number with no fraction is an
 ``int``, others are ``float``, NaN and infinities included. Beyond these: :data:`UNDEFINED`, ``datetime`` (aware, UTC,
 whole milliseconds) for a ``Date``, ``bytes`` for an ``ArrayBuffer`` or a view, :class:`BigInt`. Text may hold NUL; a
-lone surrogate is replaced by U+FFFD.
+lone surrogate is replaced by U+FFFD. A DataSet is a :class:`~sojourn.scripting.tables.DataSetValue`, the list of its rows.
 
 On the wire a value is JSON in which an object with the single key ``$`` stands for what JSON cannot say; see
 :mod:`sojourn.scripting.wire`.

@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from sojourn.core.errors import BadRequest
+from sojourn.scripting.tables import BadTable, DataSetValue, unpack
 from sojourn.scripting.values import MAX_SAFE_INTEGER, UNDEFINED, BigInt, Undefined, Value
 
 #: How deeply values may nest, in both directions.
@@ -142,6 +143,8 @@ def _encoded_special(value: object, depth: int) -> Any:  # noqa: PLR0911 - a tab
             return _special("bigint", str(int(value)))
         case str():
             return str(value)
+        case DataSetValue():
+            return _special("dataset", value.packed)
         case dict() | list() | tuple():
             plain = dict(value) if isinstance(value, dict) else list(value)
             return _encoded(plain, depth)
@@ -215,9 +218,18 @@ def _decoded_special(parts: Any, depth: int) -> Any:  # noqa: PLR0911 - a table
             return _bigint(digits)
         case ["number", str(text)]:
             return _number(text)
+        case ["dataset", str(text)]:
+            return _table(text)
         case ["object", dict(entries)]:
             return {key: _decoded(item, depth + 1) for key, item in entries.items()}
     raise ProtocolBroken("unknown kind of value")
+
+
+def _table(text: str) -> DataSetValue:
+    try:
+        return unpack(text)
+    except BadTable as error:
+        raise ProtocolBroken(str(error)) from None
 
 
 def _bytes(text: str) -> bytes:

@@ -9,7 +9,8 @@ import pytest
 
 import sojourn.scripting.api  # noqa: F401 - declares what scripts see
 from sojourn.scripting.declare import CLASSES
-from sojourn.scripting.reference.docstrings import Example, read
+from sojourn.scripting.reference.docstrings import Example, read, read_types
+from sojourn.scripting.reference.typings import written
 from tests.scripting.session.conftest import Theatre
 
 pytestmark = pytest.mark.anyio
@@ -23,6 +24,8 @@ def examples() -> Iterator[tuple[str, Example]]:
     for spec in CLASSES.values():
         docs = [(spec.name, spec.doc), *((f"{spec.name}.{one.name or 'new'}", one.doc) for one in spec.members)]
         yield from ((place, example) for place, doc in docs for example in read(doc).examples)
+    for types in written():
+        yield from read_types(types)
 
 
 EXAMPLES = list(examples())

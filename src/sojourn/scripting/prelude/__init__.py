@@ -17,6 +17,35 @@ from sojourn.scripting.prelude.declared import outline, texts
 CORE: Final = ("primordials", "codec", "random", "timers", "errors", "calls", "modules", "classes", "tasks")
 
 
+class Written(NamedTuple):
+    """A class in JavaScript that is made at its first use, by a file that gives ``{ <name>, … }``."""
+
+    file: str
+    name: str
+    #: Names under which ``require`` finds it, without ``@nginstack/engine/`` and ``.js``.
+    modules: Sequence[str]
+    #: Global variables with instances of it, which the file gives too; as modules they are ``context/…``.
+    instances: Sequence[str] = ()
+
+
+#: Files that are loaded at their first use: they cost nothing in scopes that do not use them.
+LAZY: Final = (
+    "data_changes",
+    "data_decimal",
+    "data_edit",
+    "data_filter",
+    "data_list",
+    "data_read",
+    "data_rows",
+    "data_search",
+    "data_set",
+    "data_values",
+    "data_view",
+)
+#: What these files define for scripts.
+WRITTEN: Final = (Written("data_set", "DataSet", ("lib/dataset/DataSet",)),)
+
+
 class Source(NamedTuple):
     """One file of the prelude."""
 
@@ -28,29 +57,32 @@ class Source(NamedTuple):
 
 
 def sources() -> list[Source]:
-    """``bridge.js``, the parts of the bridge, and then the other files by name."""
+    """``bridge.js``, the parts of the bridge, and then the other files by name, without :data:`LAZY`."""
     folder = resources.files(__name__)
     names = sorted(entry.name.removesuffix(".js") for entry in folder.iterdir() if entry.name.endswith(".js"))
-    ordered = ["bridge", *CORE, *(name for name in names if name not in CORE and name != "bridge")]
-    return [
-        Source(f"sojourn:{name}.js", (folder / f"{name}.js").read_text("utf-8"), name == "bridge" or name in CORE)
-        for name in ordered
-    ]
+    known = {"bridge", *CORE, *LAZY}
+    ordered = ["bridge", *CORE, *(name for name in names if name not in known)]
+    return [Source(f"sojourn:{name}.js", _text(name), name == "bridge" or name in CORE) for name in ordered]
+
+
+def _text(name: str) -> str:
+    return (resources.files(__name__) / f"{name}.js").read_text("utf-8")
 
 
 def message(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What a runtime begins with, as JSON: ``classes`` is the ``bridge_spec()``.
 
-    ``bridge``, ``core`` and ``parts`` are files ``{file, code}``, ``declared`` is one for each class by its name, and
-    ``outline`` a text that ``bridge.js`` reads.
+    ``bridge``, ``core`` and ``parts`` are files ``{file, code}``, ``declared`` is one for each class by its name and each
+    file of :data:`LAZY`, and ``outline`` a text that ``bridge.js`` reads.
     """
     bridge, *others = sources()
     return {
         "bridge": _file(bridge.file, bridge.code),
         "core": [_file(one.file, one.code) for one in others if one.core],
         "parts": [_file(one.file, one.code) for one in others if not one.core],
-        "declared": {name: _file(f"sojourn:{name}", code) for name, code in texts(classes).items()},
-        "outline": outline(classes),
+        "declared": {name: _file(f"sojourn:{name}", code) for name, code in texts(classes).items()}
+        | {f"{name}.js": _file(f"sojourn:{name}.js", _text(name)) for name in LAZY},
+        "outline": outline(classes, [{"role": "written", "functions": [], **one._asdict()} for one in WRITTEN]),
     }
 
 

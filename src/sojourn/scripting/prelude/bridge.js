@@ -2,7 +2,8 @@
 //   natives  send(packet) -> reply: the only way to the host, text in and text out, blocking;
 //            evaluate(code, file) -> value: runs a text as a global script;
 //            now() -> milliseconds of a clock that never goes back;
-//            declared(name) -> the function of declared.py that makes a class of the host;
+//            declared(name) -> the function of declared.py that makes a class of the host, or that of a file of the prelude
+//            that is loaded at its first use, 'data_set.js';
 //            hidesFrames: whether stacks would show what runs the scripts
 //   core     the functions of the parts of the bridge, in the order of CORE in prelude/__init__.py
 //   parts    the functions of the other files of the prelude
@@ -19,7 +20,7 @@
   const errors = core[4](p, codec);
   const calls = core[5](p, codec, errors, natives.send);
   const modules = core[6](p, calls, natives.evaluate);
-  const host = core[7](p, calls, errors, modules, p.parse(outline), natives.declared);
+  const host = core[7](p, calls, errors, modules, p.parse(outline), natives.declared, codec);
   for (let i = 0; i < parts.length; i++) parts[i](host);
   const { prepare } = host;
   return core[8](p, { __proto__: null, codec, seed, timers, errors, calls, modules, prepare, evaluate: natives.evaluate });

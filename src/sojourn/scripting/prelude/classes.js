@@ -1,6 +1,6 @@
 // The classes of scripts that the host declares, made of the texts of declared.py when they are first used, and the host
 // object for the files of the prelude that define others. All of it may run after code of scripts: it uses primordials only.
-(function (p, calls, errors, modules, outline, declared) {
+(function (p, calls, errors, modules, outline, declared, codec) {
   'use strict';
   // The numbers by which the host knows the instances.
   const handles = new p.WeakMap();
@@ -10,6 +10,9 @@
   const classes = { __proto__: null };
   const instances = { __proto__: null };
   const classOf = { __proto__: null };
+  // Files that are loaded at their first use: what they gave, and which one defines a class.
+  const loaded = { __proto__: null };
+  const writtenIn = { __proto__: null };
 
   function call(wire, args, handle) {
     const value = calls.call(wire, args, handle);
@@ -45,6 +48,7 @@
   }
 
   function made(name) {
+    if (classes[name] === undefined && writtenIn[name] !== undefined) classes[name] = part(writtenIn[name])[name];
     if (classes[name] === undefined) {
       const make = textOf(name)(call, keep, own, illegal, readOnly);
       if (typeof make === 'function') {
@@ -102,24 +106,47 @@
     }
   }
 
+  // What a file of the prelude gives that is loaded at its first use.
+  function part(name) {
+    if (loaded[name] === undefined) loaded[name] = textOf(name + '.js')(host);
+    return loaded[name];
+  }
+
+  // A class that such a file defines, with its instances.
+  function written({ name, file, modules: names, instances: paths }) {
+    writtenIn[name] = file;
+    place(name, () => made(name));
+    for (const module of names) modules.add(module, () => made(name));
+    for (const path of paths) {
+      place(path, () => part(file)[path]);
+      modules.add('context/' + path, () => part(file)[path]);
+    }
+  }
+
   for (const cls of outline) {
+    if (cls.role === 'written') {
+      written(cls);
+      continue;
+    }
     if (cls.role === 'class') publish(cls);
     for (const name of cls.functions) place(name, () => made(cls.name)[name]);
   }
   for (const path in classOf) if (p.lastIndexOf(path, '.') < 0) place(path, () => instance(path));
 
-  return p.freeze({
+  codec.onDataSet((text) => part('data_set').unpack(text));
+
+  const host = p.freeze({
     __proto__: null,
     // call(name, args) -> value of a host function: 'Session.login'.
     call: calls.call,
     primordials: p,
     // runScript(uri, code): its last value as a global script in the middle of another one.
     runScript: modules.run,
-    // The class of the host with this name; it is frozen.
+    // The class with this name, of the host or of the prelude; it is frozen.
     made,
-    // Make all of them, for a scope that will be copied.
+    // Make all of them but those of lazy files, for a scope that will be copied.
     prepare() {
-      for (const cls of outline) made(cls.name);
+      for (const cls of outline) if (cls.role !== 'written') made(cls.name);
       for (const path in classOf) instance(path);
     },
     // The one instance of a class, by its path: 'session', 'engine.sessionManager'.
@@ -132,6 +159,7 @@
     defineClass(make, module) {
       freezeMembers(make.prototype);
       freezeMembers(make);
+      classes[make.name] = make;
       p.define(p.global, make.name, make, false);
       modules.add(module, () => make);
     },
@@ -141,5 +169,14 @@
     finish(name, f) { finishers[name] = f; },
     // defineError(name, maker): errors of the host with this name are made by maker({ name, message, code, … }).
     defineError: errors.register,
+    part,
+    // Freeze a class that is written in JavaScript.
+    seal(make) {
+      freezeMembers(make.prototype);
+      freezeMembers(make);
+    },
+    // carry({ pack }): how data sets become text, see codec.js.
+    carry: codec.carry,
   });
+  return host;
 })

@@ -4,6 +4,8 @@
   // As deep as objects may nest, which ends cycles too.
   const DEEPEST = 100;
   const LONGEST_BIGINT = 4000;
+  let carried;
+  let unpack;
 
   // The text of a value of at most room characters; raises TypeError and RangeError.
   function write(value, room) {
@@ -74,6 +76,8 @@
       const time = dateTime(value);
       if (time !== undefined) return spend(state, '{"$":["date",' + (time === time ? time : 'null') + ']}');
     }
+    const table = carried === undefined ? undefined : carried.pack(value);
+    if (table !== undefined) return '{"$":["dataset",' + spend(state, p.stringify(table)) + ']}';
     const bytes = bytesOf(value);
     if (bytes !== undefined) {
       spend(state, '{"$":["bytes",""]}');
@@ -181,9 +185,17 @@
       case 'bytes': return p.viewBuffer(p.fromBase64(parts[1]));
       case 'bigint': return p.BigInt(parts[1]);
       case 'number': return p.Number(parts[1]);
+      case 'dataset': return unpack(parts[1]);
       default: return entries(parts[1]);
     }
   }
 
-  return p.freeze({ __proto__: null, write, read });
+  return p.freeze({
+    __proto__: null,
+    write,
+    read,
+    // What makes the text of a DataSet, { pack }, once there can be one; and what makes a DataSet of a text.
+    carry(by) { carried = by; },
+    onDataSet(f) { unpack = f; },
+  });
 })

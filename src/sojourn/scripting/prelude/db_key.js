@@ -3,10 +3,15 @@
   'use strict';
   const p = host.primordials;
 
+  const MOST = 9223372036854775807n;
+  const EXACT = 9007199254740991n;
+
+  // A number, or a BigInt where no number holds it.
   function numberOf(key) {
-    const number = typeof key === 'object' && key !== null ? +key : key;
-    if (typeof number !== 'number' || !p.isSafeInteger(number)) throw new p.TypeError('a key is a whole number');
-    return number;
+    const number = DBKey.isLike(key) ? p.apply(valueOf, key, []) : typeof key === 'object' && key !== null ? +key : key;
+    if (p.isSafeInteger(number)) return number;
+    if (typeof number !== 'bigint' || number > MOST || number < -MOST - 1n) throw new p.TypeError('a key is a whole number of 64 bits');
+    return number >= -EXACT && number <= EXACT ? p.Number(number) : number;
   }
 
   class DBKey {
@@ -29,8 +34,8 @@
     }
 
     equals(other) {
-      const like = typeof other === 'number' || DBKey.isLike(other);
-      return like && +other === this.#key;
+      const like = typeof other === 'number' || typeof other === 'bigint' || DBKey.isLike(other);
+      return like && (DBKey.isLike(other) ? other.#key : other) == this.#key;
     }
 
     valueOf() {
@@ -42,10 +47,11 @@
     }
 
     toJSON() {
-      return this.#key;
+      return typeof this.#key === 'bigint' ? '' + this.#key : this.#key;
     }
   }
 
+  const { valueOf } = DBKey.prototype;
   host.defineClass(DBKey, 'lib/dbkey/DBKey');
   host.finish('Session.application', (key) => (key === null ? null : new DBKey(key)));
 })

@@ -23,19 +23,22 @@ def texts(classes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {one["name"]: _HEAD + _text(one) + ";\n})\n" for one in classes if one["role"] != "internal"}
 
 
-def outline(classes: Sequence[Mapping[str, Any]]) -> str:
-    """What ``classes.js`` has to know of the classes before they are made, as JSON."""
+def outline(classes: Sequence[Mapping[str, Any]], written: Sequence[Mapping[str, Any]] = ()) -> str:
+    """What ``classes.js`` has to know of the classes before they are made, as JSON; ``written`` are those in JavaScript."""
     return json.dumps(
         [
-            {
-                "name": one["name"],
-                "role": one["role"],
-                "instance": one["instance"],
-                "modules": list(one["modules"]),
-                "functions": [name for _, name, _ in one["members"]] if one["role"] == "functions" else [],
-            }
-            for one in classes
-            if one["role"] != "internal"
+            *written,
+            *(
+                {
+                    "name": one["name"],
+                    "role": one["role"],
+                    "instance": one["instance"],
+                    "modules": list(one["modules"]),
+                    "functions": [name for _, name, _ in one["members"]] if one["role"] == "functions" else [],
+                }
+                for one in classes
+                if one["role"] != "internal"
+            ),
         ]
     )
 

@@ -1,5 +1,5 @@
 /** What goes into a `ScriptRunner` and comes out of it. */
-type Primitive = undefined | null | boolean | number | string | bigint;
+type Primitive = undefined | null | boolean | number | string | bigint | DataSet;
 
 /** How a `ScriptRunner` runs its script. */
 interface ScriptRunnerOptions {

@@ -42,3 +42,17 @@ def plain(text: str) -> str:
 def _example(code: str) -> Example:
     outcome = _OUTCOME.search(code.rpartition("\n")[2])
     return Example(code, outcome[1] if outcome else "")
+
+
+def read_types(types: str) -> Sequence[tuple[str, Example]]:
+    """The examples of a ``.d.ts`` file, ``@example`` in its comments, each with the member or class that it belongs to."""
+    found = []
+    for comment, name in _COMMENT.findall(types):
+        lines = [line.strip().removeprefix("*").removeprefix(" ") for line in comment.splitlines()]
+        _, marked, code = "\n".join(lines).partition("@example\n")
+        if marked:
+            found.append((name, _example(code.strip())))
+    return found
+
+
+_COMMENT = re.compile(r"/\*\*(.*?)\*/\s*(?:declare |readonly |static |class |const |function )*(\w+)", re.DOTALL)
