@@ -225,6 +225,16 @@ def test_the_column_of_the_version_follows_and_is_never_a_conflict() -> None:
     assert [(step.before, step.after) for step in found.steps] == [({"x": 2, "iVersion": 5}, {"x": 1, "iVersion": 6})]
 
 
+def test_a_generated_column_is_no_part_of_the_record() -> None:
+    columns = {name: Column(name, "integer", generated=name == "z") for name in (*NAMES, "z")}
+    made = Entry(1, "INSERT", "part", 1, None, {"iKey": 1, "x": 1, "y": 1}, None)
+    removed = Entry(2, "DELETE", "part", 1, {"iKey": 1, "x": 1, "y": 1}, None, None)
+    found = unwind([made, removed], {2}, None, Table("part", columns, "iKey"))
+    assert [(step.kind, step.after) for step in found.steps] == [("INSERT", {"iKey": 1, "x": 1, "y": 1})]
+    found = unwind([made], {1}, {"iKey": 1, "x": 1, "y": 1}, Table("part", columns, "iKey"))
+    assert (found.conflicts, len(found.steps)) == ([], 1)
+
+
 def test_what_was_taken_back_already_is_no_conflict() -> None:
     world = World({1: {"x": 1, "y": 1}})
     numbers = {world.update("a", 1, x=2), world.insert("a", 2, x=1, y=1)}

@@ -71,6 +71,8 @@ def commitment(salt: bytes, *erasable: str | None) -> bytes:
 
 def record_text(key: Key | None) -> str:
     """A record's key as the log keeps it: ``5``, ``"a"``; empty for none."""
+    if type(key) is int:
+        return str(key)
     return "" if key is None else json.encode_text(key)
 
 

@@ -95,7 +95,8 @@ class Unwound(NamedTuple):
 
 def same(left: Any, right: Any) -> bool:
     """Whether two values of images are the same: ``1`` is ``1.0``, but no ``true``."""
-    if type(left) is type(right) and not isinstance(left, list | dict):
+    kind = type(left)
+    if kind is type(right) and kind is not dict and kind is not list:
         return bool(left == right)
     if isinstance(left, list | dict) or isinstance(right, list | dict):
         return type(left) is type(right) and json.encode(left) == json.encode(right)

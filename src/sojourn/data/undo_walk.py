@@ -10,15 +10,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, or_, select
 
 from sojourn.data import schema
-from sojourn.data.changelog import Draft, append, next_version
-from sojourn.data.entries import Conflict, Entry, Reason, Step, Unwound
+from sojourn.data.changelog import Draft, append, next_version, record_text
+from sojourn.data.entries import Conflict, Entry, Reason, Step, Unwound, same
 from sojourn.data.errors import BadValue, ConstraintFailed
+from sojourn.data.one_by_one import OneByOne
 from sojourn.data.port import Image, Key, RowAccess, Table
 from sojourn.data.selecting import ROW_KINDS, parts
 from sojourn.data.terms import Author
@@ -32,6 +34,11 @@ _change = schema.change
 # The log holds what we wrote: it needs no check for what others may send.
 _images = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 _keys = msgspec.json.Decoder(int | str)
+_number = attrgetter("number")
+#: What is read of a change; see :func:`_entry`.
+_READ = tuple(
+    _change.c[name] for name in ("number", "kind", "table_name", "record", "before", "after", "undoes", "salt")
+)
 
 
 class Order(NamedTuple):
@@ -47,12 +54,6 @@ class Order(NamedTuple):
     force: bool
     #: Those of the keys whose records may not be changed.
     forbidden: Callable[[Connection, Sequence[Key]], set[Key]]
-
-
-class _Meant(NamedTuple):
-    number: int
-    table: str
-    key: Key
 
 
 class Walk:
@@ -82,12 +83,12 @@ class Walk:
         found = self._connection.execute(query.group_by(_change.c.kind).order_by(_change.c.kind))
         return [Left(kind=kind, changes=changes) for kind, changes in found]
 
-    def _windows(self) -> Iterator[list[_Meant]]:
-        table, last = _change.c, self._newest + 1
-        query = select(table.number, table.table_name, table.record).where(self._meant, table.kind.in_(ROW_KINDS))
+    def _windows(self) -> Iterator[list[Entry]]:
+        last = self._newest + 1
+        query = select(*_READ).where(self._meant, _change.c.kind.in_(ROW_KINDS))
         while True:
-            page = query.where(table.number < last).order_by(table.number.desc()).limit(WINDOW)
-            window = [_Meant(number, name, _keys.decode(key)) for number, name, key in self._connection.execute(page)]
+            page = query.where(_change.c.number < last).order_by(_change.c.number.desc()).limit(WINDOW)
+            window = [_entry(row) for row in self._connection.execute(page)]
             if not window:
                 return
             yield window
@@ -95,8 +96,9 @@ class Walk:
 
     # --- one window ---
 
-    def _take_back(self, window: list[_Meant]) -> None:
-        records = [record for name, meant in _by_table(window).items() for record in self._records(name, meant)]
+    def _take_back(self, window: list[Entry]) -> None:
+        tables = _by_table(window).items()
+        records = [record for name, meant in tables for record in self._records(name, meant, window[0].number)]
         refused: dict[int, Conflict] = {}
         while True:
             found = [record.unwound(self._next_version(), refused, force=self._order.force) for record in records]
@@ -111,49 +113,46 @@ class Walk:
         conflicts = [conflict for one in found for conflict in one.conflicts]
         self._tallying.clash(sorted(conflicts, key=lambda conflict: conflict.number, reverse=True))
 
-    def _records(self, name: str, meant: list[_Meant]) -> list[_Record]:
-        numbers: defaultdict[Key, set[int]] = defaultdict(set)
-        for one in meant:
-            numbers[one.key].add(one.number)
-        keys = list(numbers)
+    def _records(self, name: str, meant: list[Entry], newest: int) -> list[_Record]:
+        history: defaultdict[Key, list[Entry]] = defaultdict(list)
+        for entry in reversed(meant):
+            history[entry.key].append(entry)
+        keys, selected = list(history), {entry.number for entry in meant}
         table = self._order.tables.get(name)
         if table is None or table.view or not table.key:
-            return [_Record(numbers[key], self._stuck(name, key, numbers[key], "table-gone")) for key in keys]
+            return [_Record(selected, self._stuck(history[key], "table-gone")) for key in keys]
         rows = self._rows.images(self._connection, table, keys, lock=True)
         forbidden = self._order.forbidden(self._connection, keys)
-        history = self._history(name, keys, min(one.number for one in meant))
+        self._add_others(name, history, (meant[-1].number, newest))
         return [
-            _Record(numbers[key], self._stuck(name, key, numbers[key], "forbidden"))
+            _Record(selected, self._stuck([one for one in history[key] if one.number in selected], "forbidden"))
             if key in forbidden
-            else _Record(numbers[key], Unwound([], [], 0), history[key], rows.get(key), table)
+            else _Record(selected, Unwound([], [], 0), history[key], rows.get(key), table)
             for key in keys
         ]
 
-    def _stuck(self, table: str, key: Key, numbers: set[int], reason: Reason) -> Unwound:
-        found = [Conflict(number=number, table=table, key=key, reason=reason) for number in numbers]
+    def _stuck(self, entries: Sequence[Entry], reason: Reason) -> Unwound:
+        found = [Conflict(number=one.number, table=one.table, key=one.key, reason=reason) for one in entries]
         return Unwound([], found, 0)
 
-    def _history(self, name: str, keys: Sequence[Key], oldest: int) -> Mapping[Key, list[Entry]]:
-        """Everything that happened to the records since, in its order."""
+    def _add_others(self, name: str, history: dict[Key, list[Entry]], window: tuple[int, int]) -> None:
+        """Add to each record what else happened to it since the oldest change of the window, in its order."""
+        oldest, newest = window
         table = _change.c
-        query = (
-            select(
-                table.number, table.kind, table.record, table.before, table.after, table.undoes, table.salt.is_(None)
-            )
-            .where(
-                table.table_name == name,
-                table.record.in_([msgspec.json.encode(key).decode() for key in keys]),
-                table.number >= oldest,
-                table.kind.in_(ROW_KINDS),
-            )
-            .order_by(table.number)
+        query = select(*_READ).where(
+            table.table_name == name,
+            table.record.in_([record_text(key) for key in history]),
+            table.number > oldest,
+            table.kind.in_(ROW_KINDS),
+            or_(table.number > newest, not_(func.coalesce(self._order.meant, false()))),
         )
-        found: defaultdict[Key, list[Entry]] = defaultdict(list)
-        for number, kind, record, before, after, undoes, erased in self._connection.execute(query):
-            key = _keys.decode(record)
-            entry = Entry(number, kind, name, key, _image(before), _image(after), undoes, bool(erased))
-            found[key].append(entry)
-        return found
+        more = set[Key]()
+        for row in self._connection.execute(query):
+            entry = _entry(row)
+            history[entry.key].append(entry)
+            more.add(entry.key)
+        for key in more:
+            history[key].sort(key=_number)
 
     # --- writing ---
 
@@ -163,22 +162,25 @@ class Walk:
             with self._connection.begin_nested():
                 return [done for batch in _batches(steps) for done in self._do(batch)]
         except (ConstraintFailed, BadValue):
-            return _OneByOne(self._connection, self._do).run(steps, refused)
+            return OneByOne(self._connection, self._do).run(steps, refused)
 
     def _do(self, batch: list[Step]) -> list[Step]:
+        """Do steps of one kind in one table, no record twice; as they turned out."""
         kind, table = batch[0].kind, batch[0].table
         keys = [step.key for step in batch]
         if kind == "DELETE":
             self._rows.delete(self._connection, table, keys)
-        elif kind == "UPDATE":
+            return batch
+        given = table.exact and not (kind == "INSERT" and _defaults(batch))
+        before = {} if given else self._rows.images(self._connection, table, keys)
+        if kind == "UPDATE":
             self._rows.update(self._connection, table, [(step.key, step.after or {}) for step in batch])
         else:
             self._rows.insert(self._connection, table, [step.after or {} for step in batch])
-            if any(table.columns.keys() - (step.after or {}).keys() for step in batch):
-                # Columns that were added since have their defaults now.
-                made = self._rows.images(self._connection, table, keys)
-                return [step._replace(after=dict(made[step.key])) for step in batch]
-        return batch
+        if given:
+            return batch
+        after = self._rows.images(self._connection, table, keys)
+        return [_turned_out(step, before.get(step.key), after[step.key]) for step in batch]
 
     def _next_version(self) -> int:
         if not self.version:
@@ -195,7 +197,8 @@ class Walk:
 class _Record(NamedTuple):
     """A record with what happened to it."""
 
-    numbers: set[int]
+    #: Numbers of the changes that are taken back, of other records too.
+    selected: set[int]
     #: Known from the start where nothing of it can be taken back.
     known: Unwound
     history: Sequence[Entry] = ()
@@ -205,64 +208,22 @@ class _Record(NamedTuple):
     def unwound(self, version: int, refused: Mapping[int, Conflict], *, force: bool) -> Unwound:
         if self.table is None:
             return self.known
-        return unwind(self.history, self.numbers, self.row, self.table, version=version, force=force, refused=refused)
+        return unwind(self.history, self.selected, self.row, self.table, version=version, force=force, refused=refused)
 
 
-class _OneByOne:
-    """Does steps that were refused together one by one, again and again for as long as one of them works."""
-
-    def __init__(self, connection: Connection, do: Callable[[list[Step]], list[Step]]) -> None:
-        self._connection = connection
-        self._do = do
-        self._said: dict[int, Exception] = {}
-
-    def run(self, steps: list[Step], refused: dict[int, Conflict]) -> list[Step] | None:
-        """The steps as they were done. None, and nothing done, where some never worked: they are in ``refused`` then."""
-        done: list[Step] = []
-        around = self._connection.begin_nested()
-        waiting = steps
-        while waiting:
-            left = self._round(waiting, done)
-            if len(left) == len(waiting):
-                break
-            waiting = left
-        if not waiting:
-            around.commit()
-            return done
-        around.rollback()
-        refused.update(_refusal(step, self._said[step.undoes]) for step in _first_of_each(waiting))
-        return None
-
-    def _round(self, waiting: list[Step], done: list[Step]) -> list[Step]:
-        left: list[Step] = []
-        stuck: set[tuple[str, Key]] = set()
-        for step in waiting:
-            record = (step.table.name, step.key)
-            # What is done to a record later builds upon what is done to it first.
-            if record in stuck:
-                left.append(step)
-                continue
-            try:
-                with self._connection.begin_nested():
-                    done += self._do([step])
-            except (ConstraintFailed, BadValue) as error:
-                self._said[step.undoes] = error
-                stuck.add(record)
-                left.append(step)
-        return left
+def _defaults(batch: list[Step]) -> bool:
+    """Whether a new row gets the default of a column, one that was added since."""
+    columns = {column.name for column in batch[0].table.columns.values() if not column.generated}
+    return any(columns - (step.after or {}).keys() for step in batch)
 
 
-def _refusal(step: Step, error: Exception) -> tuple[int, Conflict]:
-    reason: Reason = "bad-value" if isinstance(error, BadValue) else "constraint"
-    conflict = Conflict(number=step.undoes, table=step.table.name, key=step.key, reason=reason, text=str(error))
-    return step.undoes, conflict
-
-
-def _first_of_each(steps: list[Step]) -> list[Step]:
-    found: dict[tuple[str, Key], Step] = {}
-    for step in steps:
-        found.setdefault((step.table.name, step.key), step)
-    return list(found.values())
+def _turned_out(step: Step, before: Image | None, after: Image) -> Step:
+    """The step with what the row holds in fact."""
+    if before is None:
+        return step._replace(after=dict(after))
+    changed = [name for name, value in after.items() if not same(value, before.get(name))]
+    old, new = ({name: image.get(name) for name in changed} for image in (before, after))
+    return step._replace(before=old, after=new)
 
 
 def _batches(steps: list[Step]) -> Iterator[list[Step]]:
@@ -277,12 +238,22 @@ def _batches(steps: list[Step]) -> Iterator[list[Step]]:
         yield list(batch.values())
 
 
-def _by_table(window: list[_Meant]) -> Mapping[str, list[_Meant]]:
-    found: defaultdict[str, list[_Meant]] = defaultdict(list)
+def _by_table(window: list[Entry]) -> Mapping[str, list[Entry]]:
+    found: defaultdict[str, list[Entry]] = defaultdict(list)
     for one in window:
         found[one.table].append(one)
     return found
 
 
-def _image(text: str | None) -> dict[str, Any] | None:
-    return None if text is None else _images.decode(text)
+def _entry(row: Sequence[Any]) -> Entry:
+    number, kind, table, record, before, after, undoes, salt = row
+    return Entry(
+        number,
+        kind,
+        table,
+        _keys.decode(record),
+        None if before is None else _images.decode(before),
+        None if after is None else _images.decode(after),
+        undoes,
+        salt is None,
+    )

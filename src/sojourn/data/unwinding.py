@@ -37,12 +37,33 @@ def unwind(
         force: Take a value back although somebody else has written it since.
         refused: What is known not to work, by number: these changes stay.
     """
+    if len(history) == 1 and not refused and (step := _plain_update(history[0], current, table, version)):
+        return Unwound([step], [], 0)
     record = _Record(history, selected, current, table, version=version, force=force)
     for entry in reversed(history):
         if entry.number in selected:
             known = refused.get(entry.number) if refused else None
             record.take_back(entry, known)
     return record.unwound
+
+
+def _plain_update(entry: Entry, row: Image | None, table: Table, version: int) -> Step | None:
+    """The step of an update after which nothing happened to the record: most changes are of this kind."""
+    if entry.kind != "UPDATE" or row is None or not entry.before or not entry.after:
+        return None
+    old: dict[str, Json] = {}
+    new: dict[str, Json] = {}
+    for column, wanted in entry.before.items():
+        if column == VERSION:
+            continue
+        if column not in row or not same(row[column], entry.after.get(column)):
+            return None
+        old[column], new[column] = row[column], wanted
+    if not new:
+        return None
+    if table.versioned:
+        old[VERSION], new[VERSION] = row.get(VERSION), version
+    return Step("UPDATE", table, entry.key, old, new, entry.number)
 
 
 class _Record:
@@ -60,7 +81,7 @@ class _Record:
     ) -> None:
         self.unwound = Unwound([], [], 0)
         self._table = table
-        self._columns = table.columns.keys() - {VERSION}
+        self._columns = {column.name for column in table.columns.values() if not column.generated} - {VERSION}
         self._writes = Writes(history, selected, self._columns)
         self._row = None if current is None else dict(current)
         self._version: dict[str, Json] = {VERSION: version} if table.versioned else {}
@@ -142,9 +163,7 @@ class _Record:
 
     def _changes_since(self, entry: Entry) -> list[Conflict]:
         found, made = [], entry.after or {}
-        for column in self._table.columns:
-            if column == VERSION:
-                continue
+        for column in self._columns:
             top = self._writes.top.get(column)
             holds = self._row.get(column) if self._row else None
             if top is not None and top.number != entry.number:
