@@ -127,6 +127,7 @@ async def test_21_26_without_a_request_every_member_says_that_its_data_are_not_a
         ("xml", (), ""),
         ("params", (), {"a": "3", "b": "2", "empty": "", "é": " "}),
         ("form", (), {"user": "ana", "x": "1"}),
+        ("files", (), []),
         ("parameterCount", (), 4),
         ("param", ("A",), "3"),
         ("param", ("none",), None),
@@ -446,7 +447,7 @@ async def test_what_is_sent_is_sent_once_and_stays_as_it_is() -> None:
 
 def test_every_member_of_the_reference_is_there() -> None:
     """The member lists of the reference."""
-    ours = {"pathParams", "form", "bytes", "sessionHandle"}
+    ours = {"pathParams", "form", "files", "bytes", "sessionHandle"}
     request = {
         *("content", "contentLength", "contentType", "xml", "localAddress", "localHost", "localPort", "remoteAddress"),
         *("remoteHost", "remotePort", "host", "method", "methodType", "acceptLanguage", "path", "referer", "userAgent"),

@@ -26,6 +26,7 @@ from sojourn.http.replies import JSON, NO_STORE, RETRY, Reply, challenge, error_
 from sojourn.http.wire import Header
 from sojourn.scripting.errors import ScriptFailed, ScriptOutputTooLarge
 from sojourn.scripting.exchange import Exchange
+from sojourn.scripting.forms import BadForm
 from sojourn.scripting.response import ScriptResponse
 from sojourn.scripting.values import UNDEFINED, BigInt, Value
 
@@ -34,7 +35,16 @@ _OCTETS: Final = "application/octet-stream"
 _BODILESS: Final = frozenset({204, 205, 304})
 
 #: Errors of ours that the client is told when a script lets one through; all others are the script's mistake.
-_PASSED: Final = (Unauthorized, Forbidden, Conflict, TooManyTries, FieldLimit, Unavailable, ScriptOutputTooLarge)
+_PASSED: Final = (
+    Unauthorized,
+    Forbidden,
+    Conflict,
+    TooManyTries,
+    FieldLimit,
+    Unavailable,
+    ScriptOutputTooLarge,
+    BadForm,
+)
 
 _MOST_MESSAGE: Final = 2_000
 

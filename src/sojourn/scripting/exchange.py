@@ -6,14 +6,15 @@ out of it; the execution gets it as ``run.exchange``. Scripts reach it through t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
-from urllib.parse import parse_qsl
 
 from sojourn.core.errors import BadRequest, SojournError
 from sojourn.scripting.charsets import charset_of, decoder
+from sojourn.scripting.forms import Form, pairs, read_form
 from sojourn.scripting.response import ScriptResponse
 from sojourn.scripting.values import Value
 
@@ -21,8 +22,9 @@ from sojourn.scripting.values import Value
 MOST_CONTENT: Final = 20_000_000
 MOST_READ: Final = 1_000_000
 
-_MOST_FIELDS: Final = 1_000
-_FORM: Final = "application/x-www-form-urlencoded"
+
+#: Contents from this size on are searched for the parts of a form in a thread.
+_IN_A_THREAD: Final = 1 << 20
 
 
 class NoRequest(SojournError):
@@ -98,14 +100,12 @@ class ScriptRequest:
     @cached_property
     def parameters(self) -> Mapping[str, str]:
         """The query string: names in lower case, the last value of each; more than 1,000 are not read."""
-        return _fields(self.query)
+        return pairs(self.query)
 
     @cached_property
-    def form(self) -> Mapping[str, str]:
-        """The same of a form in the content, empty for other contents."""
-        if self.content_type.partition(";")[0].strip().lower() != _FORM:
-            return {}
-        return _fields(self.body.decode("latin-1"))
+    def form(self) -> Form:
+        """The form in the content, empty for other contents; raises ``BadForm``."""
+        return read_form(self.body, self.content_type)
 
     @cached_property
     def cookies(self) -> Sequence[tuple[str, str]]:
@@ -123,12 +123,6 @@ class ScriptRequest:
     @property
     def _lines(self) -> Sequence[tuple[str, str]]:
         return [(name.title(), text) for name, text in self.headers.items()]
-
-
-def _fields(text: str) -> Mapping[str, str]:
-    if text.count("&") >= _MOST_FIELDS:
-        return {}
-    return {name.lower(): value for name, value in parse_qsl(text, keep_blank_values=True)}
 
 
 class Reader:
@@ -181,6 +175,12 @@ class Exchange:
         if self._reader is not None and self._reader.begun:
             raise ContentConsumed
         return self.request.text()
+
+    async def form(self) -> Form:
+        """The form in the content; a large one is read in a thread. Raises ``BadForm``."""
+        if len(self.request.body) > _IN_A_THREAD:
+            return await asyncio.to_thread(lambda: self.request.form)
+        return self.request.form
 
     def before_identity_changes(self) -> None:
         """Raise where the client could not be given the session's new handle.

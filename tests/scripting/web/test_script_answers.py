@@ -126,6 +126,46 @@ async def test_the_body_is_text_json_or_a_stream(site: Site) -> None:
         assert (await site.get(site.route(f"'use strict'; {code}"))).status == 500
 
 
+FORM = (
+    b'--b1\r\nContent-Disposition: form-data; name="Title"\r\n\r\nOl\xc3\xa1\r\n'
+    b'--b1\r\nContent-Disposition: form-data; name="doc"; filename="a.txt"\r\n'
+    b"Content-Type: text/plain\r\n\r\nh\xc3\xa9\r\n--b1--\r\n"
+)
+
+
+async def test_a_form_with_a_file_is_read(site: Site) -> None:
+    multipart = ("content-type", "multipart/form-data; boundary=b1")
+    show = """
+      const [file, ...others] = request.files;
+      const RequestFile = require('@nginstack/engine/lib/http/RequestFile');
+      ({ form: request.form, file, others, text: file.asText(), bytes: [...new Uint8Array(file.asBytes())],
+         kind: file instanceof RequestFile, frozen: Object.isFrozen(file) && Object.isFrozen(request.files) })
+    """
+    answer = await site.client.request("POST", site.route(show), OURS, multipart, body=FORM)
+    assert answer.json() == {
+        "form": {"title": "Olá"},
+        "file": {"name": "doc", "fileName": "a.txt", "contentType": "text/plain", "size": 3},
+        "others": [],
+        "text": "hé",
+        "bytes": [104, 195, 169],
+        "kind": True,
+        "frozen": True,
+    }
+    assert (await site.get(site.route("request.files"))).json() == []
+
+
+async def test_a_form_that_is_none_is_the_clients_mistake(site: Site) -> None:
+    multipart = ("content-type", "multipart/form-data; boundary=b1")
+    for code in ("request.form", "request.files.length"):
+        bad = await site.client.request("POST", site.route(code), OURS, multipart, body=FORM[:-10])
+        assert told(bad)[::2] == (400, "request.bad_form")
+    caught = "let name; try { request.files } catch (e) { name = e.name + ' ' + e.code } name"
+    answer = await site.client.request("POST", site.route(caught), OURS, multipart, body=b"x")
+    assert answer.body == b"BadForm request.bad_form"
+    for code in ("new (require('@nginstack/engine/lib/http/RequestFile'))()", "'use strict'; request.files = []"):
+        assert (await site.get(site.route(code))).status == 500
+
+
 # --- failures ---
 
 
