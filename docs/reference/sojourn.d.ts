@@ -519,6 +519,25 @@ declare class RequestBody {
 declare module "@nginstack/engine/lib/http/RequestBody" { export = RequestBody; }
 declare module "@nginstack/engine/lib/http/RequestBody.js" { export = RequestBody; }
 
+/** A file of a form in the body: one of `request.files`. */
+declare class RequestFile {
+  private constructor();
+  /** Name of the field, in lower case. */
+  readonly name: string;
+  /** The file's name as the client says it, without any folder: do not store it under this name unchecked. */
+  readonly fileName: string;
+  /** Its type as the client says it: `image/png`. */
+  readonly contentType: string;
+  /** Length in bytes. */
+  readonly size: number;
+  /** Its content, byte for byte. */
+  asBytes(): ArrayBuffer;
+  /** Its content as text, by the `charset` of its type, else UTF-8. */
+  asText(): string;
+}
+declare module "@nginstack/engine/lib/http/RequestFile" { export = RequestFile; }
+declare module "@nginstack/engine/lib/http/RequestFile.js" { export = RequestFile; }
+
 /**
  * What another file exports: `./x` and `../x` beside the running file, `ufs:/…` and `vfs:/…` of the project, JSON files,
  * and the modules `@nginstack/engine/…` of the engine. A file runs once in an environment; cycles see what was exported so far.
@@ -694,7 +713,16 @@ declare class Request {
    */
   readonly cookieCount: number;
   /**
-   * Fields of a body of type `application/x-www-form-urlencoded`, named as in `params`; else empty. Ours.
+   * Files of a form of type `multipart/form-data`, in their order, at most 1,000 with the fields; else empty. Ours.
+   *
+   * Throws `BadForm` as `form` does. How large all of them may be is the route's `maxRequestSize`.
+   */
+  readonly files: ReadonlyArray<RequestFile>;
+  /**
+   * Fields of a form in the body (`application/x-www-form-urlencoded`, `multipart/form-data`), named as in `params`;
+   * else empty. Ours.
+   *
+   * Throws `BadForm` where the parts of a form are none, which the client is told with 400.
    */
   readonly form: {[name: string]: string};
   /**
@@ -828,6 +856,8 @@ declare module "@nginstack/engine/lib/http/Request" { export = Request; }
 declare module "@nginstack/engine/lib/http/Request.js" { export = Request; }
 declare module "@nginstack/engine/context/request" { export = request; }
 declare module "@nginstack/engine/context/request.js" { export = request; }
+
+
 
 /**
  * The answer to the HTTP request that is being served.
