@@ -177,7 +177,7 @@ class Engine:
         return Application(
             self.rules,
             self.deployment,
-            Runner(self.rules, self.scripts),
+            Runner(self.rules, self.scripts, self.databases),
             server_id,
             scripts=self.scripts,
             routes=self.routes,
@@ -311,7 +311,7 @@ async def _assemble(
         await rules.keys.ensure(realm)
     databases = open_databases(settings)
     stack.push_async_callback(databases.close)
-    scripts = Scripts(rules, {"ije": _open_ije, "v8": _open_v8})
+    scripts = Scripts(rules, {"ije": _open_ije, "v8": _open_v8}, databases)
     stack.push_async_callback(scripts.close)
     return kind(project, rules, deployment, routes, scripts, databases=databases)
 

@@ -15,6 +15,7 @@ from sojourn.bootstrap import Engine, install
 from sojourn.config.project import load_project
 from sojourn.data.database import Database
 from sojourn.data.port import Backend
+from sojourn.data.products import Products
 from sojourn.data.sqlite.backend import SqliteBackend
 from sojourn.engine.live import Session
 from sojourn.identity.password import Cost, PasswordHasher
@@ -140,3 +141,25 @@ async def database(engine: Engine, enter: Enter) -> Database:
 def product(key: int, **values: Any) -> dict[str, Any]:
     """A row of the table product."""
     return {"iKey": key, "name": f"product {key}", "price": 1, "stock": 0, "sold": False, **values}
+
+
+@pytest.fixture
+async def other_backend(database_kind: str, made_file: Path, tmp_path: Path) -> AsyncIterator[Backend]:
+    """Another database of the same project."""
+    assert database_kind == "sqlite"
+    shutil.copy(made_file, tmp_path / "other.db")
+    opened = await SqliteBackend.open("other", tmp_path / "other.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def products(engine: Engine, backend: Backend) -> Products:
+    """The products of ``backend``."""
+    return Products(backend, engine.rules.leases, engine.rules.hasher)
+
+
+@pytest.fixture
+def other_products(engine: Engine, other_backend: Backend) -> Products:
+    """The products of ``other_backend``."""
+    return Products(other_backend, engine.rules.leases, engine.rules.hasher)

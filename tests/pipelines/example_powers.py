@@ -10,7 +10,7 @@ from sojourn.core.json import Json
 from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Op, apply
 from sojourn.model.user import Account
 from sojourn.pipelines.errors import NoSession, ScriptStepFailed, StepFailed
-from sojourn.pipelines.powers import ScriptOrder, TokenOrder
+from sojourn.pipelines.powers import ApplyOrder, DocumentOrder, QueryOrder, ScriptOrder, TokenOrder
 
 CLAIMS: Mapping[str, Json] = {"sub": "ana", "realm": "acme"}
 ACCOUNT = Account(key=7, directory="main", name="ana", scopes=frozenset({"cart.read", "cart.write"}))
@@ -78,6 +78,22 @@ class ExamplePowers:
 
     async def run_script(self, order: ScriptOrder) -> Json:
         return SCRIPTS[order.script](order)
+
+    async def documents(self, order: DocumentOrder) -> Json:
+        if order.operation == "FIND":
+            return {"data": [{"total": 10, "_oId": "A-1"}], "rowCount": 1}
+        if order.operation == "AGGREGATE":
+            return {"data": [{"_id": "Recife", "sum": 30}], "rowCount": 1}
+        documents = order.document if isinstance(order.document, list) else [order.document]
+        ids = [order.object_id or str(number) for number in range(1, len(documents) + 1)]
+        data = [{"_oId": one} for one in ids] if order.operation == "INSERT" else []
+        return {"data": data, "updateCount": len(ids)}
+
+    async def query(self, order: QueryOrder) -> Json:
+        return {"data": [{"iKey": 1, "name": "bicycle"}], "rowCount": 1}
+
+    async def apply(self, order: ApplyOrder) -> Json:
+        return {"data": [], "updateCount": len(order.rows), "version": 7}
 
     async def revoke(self) -> None:
         if self._fields is None:

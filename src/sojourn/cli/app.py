@@ -10,6 +10,7 @@ import sojourn
 from sojourn.cli import (
     apikeys,
     audit,
+    data,
     groups,
     keys,
     pipelines,
@@ -69,4 +70,5 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(scripts.app, name="scripts")
+app.add_typer(data.app, name="data")
 app.add_typer(store.app, name="store")

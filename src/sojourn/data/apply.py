@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 from sojourn.data.changelog import Draft, append, next_version
 from sojourn.data.errors import BadValue, RecordConflict, TableUnknown, TableUnnamed, TableWithoutKey
 from sojourn.data.port import Image, Key, RowAccess, Table
+from sojourn.data.products import check_may_change
 from sojourn.data.terms import Author, Deleted, Modified, TableChanges
+from sojourn.model.scope import ScopeSet
 
 #: The column that keeps the version of a record's last change, where a table has it.
 VERSION = "iVersion"
@@ -68,14 +70,19 @@ def writable(tables: Mapping[str, Table], name: str) -> Table:
 class Application:
     """One ``applyUpdates`` under way, in its transaction."""
 
-    def __init__(self, rows: RowAccess, author: Author, now: int, *, log: bool) -> None:
+    def __init__(self, rows: RowAccess, author: Author, now: int, scopes: ScopeSet, *, log: bool) -> None:
         self._rows = rows
         self._author = author
         self._now = now
+        self._scopes = scopes
         self._log = log
 
     def run(self, connection: Connection, changes: Sequence[Wanted]) -> int:
-        """Do it all; the version of the changes, 0 when there were none. Raises ``RecordConflict`` and as RowAccess."""
+        """Do it all; the version of the changes, 0 when there were none. Raises ``InsufficientScope`` for records of a
+        product that these scopes do not name, ``RecordConflict`` and as RowAccess.
+        """
+        for one in changes:
+            check_may_change(connection, _keys(one), self._scopes)
         compared = [self._compared(connection, one) for one in changes]
         if not any(one.inserted or one.modified or one.deleted for one, _ in compared):
             return 0
@@ -146,6 +153,11 @@ class Application:
         # What a row does not name has its default.
         now = self._rows.images(connection, table, [edit.key for edit in one.inserted])
         yield from (Draft("INSERT", table.name, edit.key, after=now[edit.key]) for edit in one.inserted)
+
+
+def _keys(one: Wanted) -> Iterator[object]:
+    """The keys of all records of ``one``."""
+    yield from (edit.key for edit in (*one.modified, *one.deleted, *one.inserted))
 
 
 def _added(table: Table, row: Image) -> Edit:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import overload
+from typing import Final, overload
 
 from sqlalchemy import Connection, select
 
 from sojourn.core.errors import CrossSiteWrite, InsufficientScope
 from sojourn.data import schema
 from sojourn.data.apply import Application, wanted
-from sojourn.data.changelog import Draft, append, next_version
+from sojourn.data.changelog import next_version
 from sojourn.data.databases import MAIN, Databases
 from sojourn.data.dataset import DataSet
+from sojourn.data.definition import define
 from sojourn.data.errors import DatabaseLoginRequired, TableUnknown
 from sojourn.data.port import NO_PARAMETERS, Backend, Bounds, Parameters, Statement, Table
-from sojourn.data.terms import ALTER_SCHEMA, EXTERNAL_ACCESS, Author, TableChanges, Terms
+from sojourn.data.terms import ALTER_SCHEMA, EXTERNAL_ACCESS, Author, NoTerms, TableChanges, Terms
 from sojourn.data.undo import Asker, Undo
 from sojourn.engine.access import Access
 from sojourn.engine.live import Session
@@ -24,6 +25,7 @@ from sojourn.model.scope import NO_SCOPE, ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, ANONYMOUS_NAME
 
 _BOUNDS = Bounds()
+_NO_TERMS: Final = NoTerms()
 #: Rows of a page where nobody says how many.
 PAGE = 1_000
 
@@ -208,12 +210,12 @@ class Database:
         """
         backend = await self._ready(writes=True)
         tables = await backend.tables()
-        author, now = self._author, self._rules.clock.now()
+        author, now, scopes = self._author, self._rules.clock.now(), self.scope
 
         def work(connection: Connection) -> int:
             # The images too are made in the thread: for thousands of rows they take a while.
             asked = [wanted(backend.rows, tables, one) for one in changes]
-            return Application(backend.rows, author, now, log=log).run(connection, asked)
+            return Application(backend.rows, author, now, scopes, log=log).run(connection, asked)
 
         return await backend.write(work, self._check)
 
@@ -226,14 +228,26 @@ class Database:
         backend = await self._ready(writes=True)
         if ALTER_SCHEMA not in self.scope:
             raise InsufficientScope
-        author, now = self._author, self._rules.clock.now()
+        return await define(backend, statement, self._author, self._rules.clock.now(), self._check)
 
-        def log(connection: Connection) -> int:
-            version = next_version(connection)
-            append(connection, author, [Draft("DDL", content=statement)], version, now)
-            return version
+    async def create_key(self, quantity: int = 1, *, high: bool = False, positive: bool = False) -> int:
+        """The first of ``quantity`` new keys that follow each other; of the product that the session's licence names.
 
-        return await backend.define(statement, log, self._check)
+        ``high``: positive keys of the upper half. ``positive``: whatever the licence says. Raises ``BadQuantity``,
+        ``KeyLimit``, ``KeysExhausted``, ``ProductUnknown``, ``ProductNotDeveloped``, ``InsufficientScope`` without the scope
+        of the product, and as :meth:`query`.
+        """
+        await self._ready(writes=True)
+        keys, terms = await self._databases.keys(self.name), self._terms or _NO_TERMS
+        now, guard = self._rules.clock.now(), self._check
+        return await keys.create(
+            self._author, self.scope, terms, quantity, now=now, high=high, positive=positive, guard=guard
+        )
+
+    async def remaining_keys(self) -> int:
+        """Keys in the stock of this process. Raises as :meth:`query`."""
+        await self._ready()
+        return (await self._databases.keys(self.name)).remaining
 
     async def inc_version(self) -> int:
         """A version number that nobody had before."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sojourn.data.errors import DatabaseUnavailable, DatabaseUnknown
+from sojourn.data.keys import Keys
 from sojourn.data.port import Backend
 
 #: Name of the database of ``stores.application``.
@@ -20,6 +21,7 @@ class Databases:
     def __init__(self, known: Mapping[str, Open]) -> None:
         self._known = known
         self._open: dict[str, asyncio.Task[Backend]] = {}
+        self._keys: dict[str, Keys] = {}
         self._closed = False
 
     @property
@@ -37,6 +39,11 @@ class Databases:
         if opening is None or (opening.done() and opening.exception() is not None):
             opening = self._open[name] = asyncio.ensure_future(self._opened(name))
         return await asyncio.shield(opening)
+
+    async def keys(self, name: str = MAIN) -> Keys:
+        """What makes the keys of that database for this process; raises as :meth:`named`."""
+        backend = await self.named(name)
+        return self._keys.setdefault(name, Keys(backend))
 
     def opened(self) -> Sequence[Backend]:
         """Those that are in use."""

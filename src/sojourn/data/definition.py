@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from sqlalchemy import Connection
+
+from sojourn.data.changelog import Draft, append, next_version
 from sojourn.data.errors import StatementRefused
 from sojourn.data.lexer import Lexed, Token
+from sojourn.data.port import Backend, Guard
 from sojourn.data.schema import PREFIX
+from sojourn.data.terms import Author
 
 #: Names that belong to the system, in lower case.
 RESERVED: Final = frozenset(
@@ -29,6 +34,17 @@ _KINDS: Final = (
     ("DROP", "INDEX"),
 )
 _ON_POSTGRESQL: Final = (("COMMENT", "ON"),)
+
+
+async def define(backend: Backend, statement: str, author: Author, now: int, guard: Guard | None = None) -> int:
+    """Change the schema, with a row in the change log; the version number of the change. Raises as ``Backend.define``."""
+
+    def log(connection: Connection) -> int:
+        version = next_version(connection)
+        append(connection, author, [Draft("DDL", content=statement)], version, now)
+        return version
+
+    return await backend.define(statement, log, guard)
 
 
 def check_definition(lexed: Lexed, *, comments: bool = False) -> None:

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sojourn.core import json
-from sojourn.core.clock import Clock
 from sojourn.core.errors import BadRequest, Conflict, InsufficientScope, SojournError
 from sojourn.data import schema
 from sojourn.data.changelog import Draft, append
@@ -78,12 +77,31 @@ class ProductNotDeveloped(Conflict):
     code = "product.not_developed"
 
 
+class _Block(NamedTuple):
+    """Keys that somebody asks for by number, or of a product: they have a row in the change log."""
+
+    author: Author
+    product: int
+    quantity: int
+    now: int
+    high: bool = False
+
+    def take(self, connection: Connection) -> int:
+        """The first of them."""
+        if self.product:
+            first = take_of_product(connection, self.product, self.quantity)
+        else:
+            first = take(connection, self.quantity, high=self.high)
+        content = json.encode_text({"quantity": self.quantity, "product": self.product})
+        append(connection, self.author, [Draft("KEY_CREATION", key=first, content=content)], 0, self.now)
+        return first
+
+
 class Keys:
     """Makes the keys of one database for one process."""
 
-    def __init__(self, backend: Backend, clock: Clock) -> None:
+    def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._clock = clock
         #: The next key of the stock, and the first that is no longer in it.
         self._next = self._end = 0
         self._filling = asyncio.Lock()
@@ -100,13 +118,14 @@ class Keys:
         terms: Terms,
         quantity: int = 1,
         *,
+        now: int,
         high: bool = False,
         positive: bool = False,
         guard: Guard | None = None,
     ) -> int:
         """The first of ``quantity`` new keys that follow each other, under the session's licence and limit.
 
-        ``high`` takes positive keys of the upper half, ``positive`` ignores the licence. ``guard`` is asked before the
+        ``now`` is when, in milliseconds since 1970. ``high`` takes positive keys of the upper half, ``positive`` ignores the licence. ``guard`` is asked before the
         database gives keys out. Raises :class:`BadQuantity`, :class:`KeyLimit` (before anything is taken),
         :class:`KeysExhausted`, :class:`ProductUnknown`, :class:`ProductNotDeveloped`, ``InsufficientScope``.
         """
@@ -118,9 +137,9 @@ class Keys:
         charge(terms, quantity)
         try:
             if product:
-                return await self._write(author, product, quantity, guard, high=False)
+                return await self._block(_Block(author, product, quantity, now), guard)
             if quantity > 1 or high:
-                return await self._write(author, 0, quantity, guard, high=high)
+                return await self._block(_Block(author, 0, quantity, now, high=high), guard)
             return await self._one()
         except BaseException:
             charge(terms, -quantity)
@@ -134,16 +153,8 @@ class Keys:
             self._next += 1
             return self._next - 1
 
-    async def _write(self, author: Author, product: int, quantity: int, guard: Guard | None, *, high: bool) -> int:
-        def work(connection: Connection) -> int:
-            own = product != 0
-            first = take_of_product(connection, product, quantity) if own else take(connection, quantity, high=high)
-            content = json.encode_text({"quantity": quantity, "product": product})
-            draft = Draft("KEY_CREATION", key=first, content=content)
-            append(connection, author, [draft], 0, self._clock.now())
-            return first
-
-        return await self._backend.write(work, guard)
+    async def _block(self, block: _Block, guard: Guard | None) -> int:
+        return await self._backend.write(block.take, guard)
 
 
 def charge(terms: Terms, quantity: int) -> None:

@@ -98,6 +98,19 @@ def lex(sql: str, dialect: Dialect) -> Lexed:
     return Lexed(sql[: tokens[-1].end], tuple(tokens))
 
 
+def split(text: str, dialect: Dialect) -> list[str]:
+    """The statements of a text, each ended by a semicolon or by the text's end; raises ``BadStatement``."""
+    found: list[str] = []
+    start = end = -1
+    for token in _tokens(text, dialect):
+        if token.kind != "mark" or token.text != ";":
+            start, end = token.start if start < 0 else start, token.end
+        elif start >= 0:
+            found.append(text[start:end])
+            start = -1
+    return found if start < 0 else [*found, text[start:end]]
+
+
 def _tokens(sql: str, dialect: Dialect) -> Iterator[Token]:
     lexer, position = _LEXERS[dialect], 0
     while position < len(sql):

@@ -173,7 +173,7 @@ class Products:
             there = connection.execute(select(_table).where(_table.c.key == told.key)).one_or_none()
             if there is None:
                 _add(connection, told)
-            goes_on = max(told.next, there.next if there else 0)
+            goes_on = max(told.next, there.next if there else told.next)
             enabled = update(_table).where(_table.c.key == told.key)
             connection.execute(enabled.values(next=goes_on, developed=True, password=told.password))
             return _product(connection.execute(select(_table).where(_table.c.key == told.key)).one())

@@ -31,6 +31,14 @@ class Terms(Protocol):
     key_limit: int | None
 
 
+class NoTerms:
+    """The terms of who says nothing: no tag, positive keys, as many as there are."""
+
+    tracking_id = ""
+    create_key_license = 0
+    key_limit: int | None = None
+
+
 class Author(msgspec.Struct, frozen=True, kw_only=True):
     """Who makes a change: filled in by the engine, never by a script."""
 

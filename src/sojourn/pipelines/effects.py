@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from sojourn.core import json
 from sojourn.core.json import Json
@@ -15,7 +16,7 @@ from sojourn.model.field import Changed, Op
 from sojourn.pipelines.errors import FlowError, InvalidCredentials
 from sojourn.pipelines.execution import Frame
 from sojourn.pipelines.masking import masked
-from sojourn.pipelines.powers import ScriptOrder, TokenOrder
+from sojourn.pipelines.powers import ApplyOrder, DocumentOrder, QueryOrder, ScriptOrder, TokenOrder
 
 SessionType = Literal["LOCAL", "GLOBAL"]
 LogLevel = Literal["DEBUG", "INFO", "WARN", "ERROR"]
@@ -179,6 +180,39 @@ class RunScript(msgspec.Struct, frozen=True):
         execution = frame.execution
         order = ScriptOrder(self.script, message, self.parameters, execution.key, execution.deadline)
         return await execution.powers.run_script(order)
+
+
+class UseDocuments(msgspec.Struct, frozen=True):
+    """Find or change documents of an object store; its answer is the message that goes on."""
+
+    order: DocumentOrder
+
+    async def apply(self, frame: Frame, message: Json) -> Json:  # noqa: ARG002 - the answer takes its place
+        """Apply it; raises ``StepFailed`` for what is refused."""
+        execution = frame.execution
+        return await execution.powers.documents(replace(self.order, execution_key=execution.key))
+
+
+class QueryDatabase(msgspec.Struct, frozen=True):
+    """Read rows; they are the message that goes on."""
+
+    order: QueryOrder
+
+    async def apply(self, frame: Frame, message: Json) -> Json:  # noqa: ARG002 - the answer takes its place
+        """Apply it; raises ``StepFailed`` for what is refused."""
+        execution = frame.execution
+        return await execution.powers.query(replace(self.order, execution_key=execution.key))
+
+
+class ApplyToDatabase(msgspec.Struct, frozen=True):
+    """Change rows of a table; what was done is the message that goes on."""
+
+    order: ApplyOrder
+
+    async def apply(self, frame: Frame, message: Json) -> Json:  # noqa: ARG002 - the answer takes its place
+        """Apply it; raises ``StepFailed`` for what is refused."""
+        execution = frame.execution
+        return await execution.powers.apply(replace(self.order, execution_key=execution.key))
 
 
 class Log(msgspec.Struct, frozen=True):

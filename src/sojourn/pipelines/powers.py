@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -40,6 +40,57 @@ class ScriptOrder(msgspec.Struct, frozen=True):
     execution_key: str
     #: When the execution's time is up, by ``time.monotonic()``.
     deadline: float
+
+
+class DocumentOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step wants of an object store."""
+
+    operation: Literal["FIND", "AGGREGATE", "INSERT", "UPDATE", "DELETE"]
+    #: Name of the object store.
+    store: str
+    #: Id of the one document that is meant, empty for those that fit the query.
+    object_id: str = ""
+    #: Of AGGREGATE the stages.
+    query: Json = None
+    #: What is stored, or how documents are changed.
+    document: Json = None
+    #: 0 = all of them.
+    limit: int = 0
+    skip: int = 0
+    sort: Json = None
+    unique: bool = True
+    upsert: bool = False
+    #: Whether only this execution sees it.
+    isolated: bool = False
+    #: Life of what is stored, in milliseconds; 0 = for ever.
+    expires_in: int = 0
+    execution_key: str = ""
+
+
+class QueryOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step wants to read from a database."""
+
+    database: str
+    sql: str
+    parameters: Json
+    #: Rows at most.
+    limit: int
+    execution_key: str = ""
+
+
+class ApplyOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step wants to change in a table."""
+
+    database: str
+    operation: Literal["INSERT", "UPDATE", "DELETE"]
+    table: str
+    #: Objects with the columns of a row, the key among them; of DELETE also keys alone.
+    rows: tuple[Json, ...]
+    #: What columns held when the rows were read, in the same order; empty when nothing is compared.
+    originals: tuple[Json, ...]
+    #: Empty for that of the execution.
+    tracking_id: str
+    execution_key: str = ""
 
 
 class Powers(Protocol):
@@ -80,5 +131,27 @@ class Powers(Protocol):
 
         Raises ``ScriptStepFailed`` for what the script throws and for a value that is no message; ``EnvironmentLost``,
         ``EnvironmentsExhausted``, ``SessionEnded``, ``StaleSession``.
+        """
+        ...
+
+    async def documents(self, order: DocumentOrder) -> Json:
+        """What an object store of the realm answers: ``{data, rowCount}`` or ``{data, updateCount}``.
+
+        Raises ``StepFailed`` for an order that is refused; ``SessionEnded``, ``StaleSession``.
+        """
+        ...
+
+    async def query(self, order: QueryOrder) -> Json:
+        """The rows that a statement reads as the user of the execution: ``{data, rowCount}``.
+
+        Raises ``StepFailed`` for a statement that is refused and for an execution without a user; ``SessionEnded``,
+        ``StaleSession``.
+        """
+        ...
+
+    async def apply(self, order: ApplyOrder) -> Json:
+        """Change rows as the user of the execution, with their rows in the change log: ``{data, updateCount, version}``.
+
+        Raises as :meth:`query`.
         """
         ...

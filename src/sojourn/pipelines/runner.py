@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from sojourn.core.errors import SojournError
 from sojourn.core.json import Json
+from sojourn.data.databases import Databases
 from sojourn.engine.access import Access
 from sojourn.engine.activity import ExecutionAborted
 from sojourn.engine.keys.apikeys import ApiKey
@@ -32,9 +33,10 @@ _logger = logging.getLogger("sojourn.pipelines")
 class Runner:
     """Executes the plans of one engine."""
 
-    def __init__(self, rules: Rules, scripts: Scripts | None = None) -> None:
+    def __init__(self, rules: Rules, scripts: Scripts | None = None, databases: Databases | None = None) -> None:
         self._rules = rules
         self._scripts = scripts
+        self._databases = databases
 
     async def run(  # noqa: PLR0917 - the gateway's findings, in the order in which it finds them
         self,
@@ -53,7 +55,8 @@ class Runner:
         (``SessionEnded``, ``StaleSession``, ``StoreBusy`` …) unless the flow catches it.
         """
         message: Json = input_message(request, parse_json=plan.trigger.type == "rest")
-        powers = SessionPowers(self._rules, plan.trigger, Caller(realm, access, api_key, device), self._scripts)
+        caller = Caller(realm, access, api_key, device)
+        powers = SessionPowers(self._rules, plan.trigger, caller, self._scripts, self._databases)
         if access is None or access.transient is not None:
             # Without a record there is nothing to take turns at.
             return await self._run(plan, request.execution_key, powers, message)

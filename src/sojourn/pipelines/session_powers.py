@@ -8,6 +8,9 @@ from typing import NamedTuple
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import SojournError, TooManyTries
 from sojourn.core.json import Json
+from sojourn.data.database import Database
+from sojourn.data.databases import Databases
+from sojourn.data.documents.store import Documents
 from sojourn.engine import live
 from sojourn.engine.access import Access
 from sojourn.engine.keys.apikeys import ApiKey
@@ -17,10 +20,11 @@ from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device, EndReason, Session
 from sojourn.model.user import Account
+from sojourn.pipelines.data import apply_step, documents_step, query_step
 from sojourn.pipelines.errors import NoSession, NotInTestRun, StepFailed
 from sojourn.pipelines.issuing import Login, account_login, external_login, lifetime
 from sojourn.pipelines.model import Trigger
-from sojourn.pipelines.powers import ScriptOrder, TokenOrder
+from sojourn.pipelines.powers import ApplyOrder, DocumentOrder, QueryOrder, ScriptOrder, TokenOrder
 from sojourn.pipelines.scripts import run_step
 from sojourn.scripting.service import Scripts
 
@@ -41,10 +45,18 @@ class Caller(NamedTuple):
 class SessionPowers:
     """The :class:`~sojourn.pipelines.powers.Powers` of one deployed execution."""
 
-    __slots__ = ("_account", "_made", "_rules", "_scripts", "_tries", "_trigger", "caller")
+    __slots__ = ("_account", "_databases", "_made", "_rules", "_scripts", "_tries", "_trigger", "caller")
 
-    def __init__(self, rules: Rules, trigger: Trigger, caller: Caller, scripts: Scripts | None = None) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        trigger: Trigger,
+        caller: Caller,
+        scripts: Scripts | None = None,
+        databases: Databases | None = None,
+    ) -> None:
         self._rules = rules
+        self._databases = databases
         self._scripts = scripts
         self._trigger = trigger
         #: Who called.
@@ -111,10 +123,46 @@ class SessionPowers:
                 # Where the script has logged in, the execution goes on as that user.
                 self.caller = caller._replace(access=session.access)
 
+    async def documents(self, order: DocumentOrder) -> Json:
+        """Use an object store of the realm, as the session of the request's token, or as nobody."""
+        store = Documents(await self._data().named(), self._rules.clock)
+        return await documents_step(store, self._session(), order, self._guard)
+
+    async def query(self, order: QueryOrder) -> Json:
+        """Read from a database as the user of the request's token."""
+        return await query_step(self._database(order.database, order.execution_key), order)
+
+    async def apply(self, order: ApplyOrder) -> Json:
+        """Change a table as the user of the request's token."""
+        return await apply_step(self._database(order.database, order.execution_key), order)
+
     async def discard(self) -> None:
         """End the session that this execution made, when its token is not handed out."""
         if self._made is not None:
             await self._end(self._made, "token-revoked")
+
+    def _session(self) -> live.Session:
+        caller = self.caller
+        if caller.access is not None:
+            return live.Session(self._rules, caller.access)
+        nameless, device = self._rules.sessions.transients, caller.device
+        if self._account is None:
+            return live.Session(self._rules, nameless.open_nobody(caller.realm, device, "python"))
+        now = self._rules.clock.now()
+        return live.Session(self._rules, nameless.open_account(caller.realm, self._account, now, device.address))
+
+    async def _guard(self) -> None:
+        if self.caller.access is not None:
+            await self._rules.sessions.check(self.caller.access)
+
+    def _data(self) -> Databases:
+        if self._databases is None:
+            raise NotInTestRun("there is no database here")
+        return self._databases
+
+    def _database(self, name: str, execution_key: str) -> Database:
+        databases, session = self._data(), self._session()
+        return Database(self._rules, databases, session, name, execution_key=execution_key)
 
     def _access(self) -> Access:
         if self.caller.access is None:

@@ -17,7 +17,7 @@ from sojourn.pipelines.execution import Execution, Frame
 from sojourn.pipelines.flow import run_flow
 from sojourn.pipelines.local import LocalSession
 from sojourn.pipelines.model import Plan
-from sojourn.pipelines.powers import ScriptOrder, TokenOrder
+from sojourn.pipelines.powers import ApplyOrder, DocumentOrder, QueryOrder, ScriptOrder, TokenOrder
 from sojourn.pipelines.runner import metadata
 
 _NO_GLOBALS: Mapping[str, str] = {}
@@ -108,6 +108,18 @@ class NoPowers:
     async def run_script(self, order: ScriptOrder) -> Json:
         """There is no engine that could run one."""
         raise NotInTestRun(f"a test run runs no script: {order.script} works in a deployed pipeline")
+
+    async def documents(self, order: DocumentOrder) -> Json:
+        """There are no object stores."""
+        raise NotInTestRun(f"a test run has no object store: {order.store!r} works in a deployed pipeline")
+
+    async def query(self, order: QueryOrder) -> Json:
+        """There is no database."""
+        raise NotInTestRun(f"a test run has no database: {order.database!r} works in a deployed pipeline")
+
+    async def apply(self, order: ApplyOrder) -> Json:
+        """There is no database."""
+        raise NotInTestRun(f"a test run has no database: {order.database!r} works in a deployed pipeline")
 
 
 def _no_session() -> NoReturn:

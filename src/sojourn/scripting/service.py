@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import Unauthorized, Unavailable
+from sojourn.data.databases import Databases
+from sojourn.data.errors import DatabaseUnknown
 from sojourn.engine.activity import MOST_WAITING, ExecutionAborted, Lines
 from sojourn.engine.activity import PATIENCE as TURN_PATIENCE
 from sojourn.engine.live import Session
@@ -46,11 +48,13 @@ class Scripts:
     Args:
         rules: Of the engine.
         openers: How each runtime is opened.
+        databases: Those of the application, where there are any.
     """
 
-    def __init__(self, rules: Rules, openers: Mapping[RuntimeName, Opener]) -> None:
+    def __init__(self, rules: Rules, openers: Mapping[RuntimeName, Opener], databases: Databases | None = None) -> None:
         settings = rules.settings
         self.rules = rules
+        self._databases = databases
         #: Finds scripts by their reference.
         self.sources = Sources(rules.files)
         self.workers = Workers(openers, settings.scripts)
@@ -68,6 +72,13 @@ class Scripts:
         #: What was done so far.
         self.counts = Counts(self.workers, self.environments, self._ceilings)
         rules.ends.listen(self._owned.ended)
+
+    @property
+    def databases(self) -> Databases:
+        """The databases of the application; raises ``DatabaseUnknown`` where there are none."""
+        if self._databases is None:
+            raise DatabaseUnknown
+        return self._databases
 
     # --- executing ---
 

@@ -25,11 +25,11 @@ def sorted_documents(documents: Iterable[dict[str, Json]], order: Json) -> list[
     for path, way in reversed(order.items()):
         if way not in (1, -1) or isinstance(way, bool):
             raise BadQuery("an order is 1 or -1 for each field")
-        found.sort(key=lambda document: _rank(document, path), reverse=way == -1)
+        found.sort(key=lambda document: rank(next(values_at(document, path), None)), reverse=way == -1)
     return found
 
 
-def _rank(document: dict[str, Json], path: str) -> tuple[int, Any]:
-    value = next(values_at(document, path), None)
+def rank(value: Json) -> tuple[int, Any]:
+    """What a value is sorted by: its kind, then what it is; objects are equal, and so are arrays."""
     kind = kind_of(value)
     return _KINDS[kind], value if kind in ("number", "string", "bool") else 0

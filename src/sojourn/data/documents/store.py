@@ -19,6 +19,7 @@ from sojourn.core.errors import BadRequest, Conflict
 from sojourn.core.json import Json
 from sojourn.data import schema
 from sojourn.data.changelog import Draft, append, next_version
+from sojourn.data.documents.aggregating import compile_aggregation
 from sojourn.data.documents.matching import compile_query
 from sojourn.data.documents.ordering import sorted_documents
 from sojourn.data.documents.updating import Document, compile_update
@@ -118,10 +119,16 @@ class Documents:
         found = await self._backend.read(work)
         if order is not None:
             found = sorted_documents(found, order)
-        found = found[skip:][: limit or None]
-        if len(found) > MAX_RESULT or sum(len(json.encode(one)) for one in found) > MAX_BYTES:
-            raise ResultTooLarge
-        return found
+        return _bounded(found[skip:][: limit or None])
+
+    async def aggregate(self, place: Place, stages: Json) -> list[Document]:
+        """What an aggregation makes of the documents of a store."""
+        make, now = compile_aggregation(stages), self._clock.now()
+
+        def work(connection: Connection) -> list[Document]:
+            return _bounded(make([_shown(one) for one in _search(connection, place, Which(), now)]))
+
+        return await self._backend.read(work)
 
     async def insert(
         self,
@@ -222,6 +229,12 @@ class Documents:
         dead = select(_table.c.number).where(_table.c.expires <= self._clock.now()).limit(most)
         gone = delete(_table).where(_table.c.number.in_(dead))
         return await self._backend.write(lambda connection: connection.execute(gone).rowcount)
+
+
+def _bounded(found: list[Document]) -> list[Document]:
+    if len(found) > MAX_RESULT or sum(len(json.encode(one)) for one in found) > MAX_BYTES:
+        raise ResultTooLarge
+    return found
 
 
 def _search(connection: Connection, place: Place, which: Which, now: int, *, lock: bool = False) -> Iterator[_Found]:

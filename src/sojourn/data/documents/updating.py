@@ -16,7 +16,7 @@ Document = dict[str, Json]
 _ABSENT: Final = object()
 
 #: Sums and products keep all digits that a number of a document can reasonably have.
-_EXACT: Final = Context(prec=1_000, Emax=10_000, Emin=-10_000, traps=[Overflow])
+EXACT: Final = Context(prec=1_000, Emax=10_000, Emin=-10_000, traps=[Overflow])
 
 
 class BadUpdate(BadRequest):
@@ -131,7 +131,8 @@ def _number(value: Any, what: str) -> Decimal:
     return Decimal(str(value)) if isinstance(value, float) else Decimal(value)
 
 
-def _plain(number: Decimal) -> Json:
+def plain(number: Decimal) -> Json:
+    """A number as a document keeps it: a whole one as such."""
     return int(number) if number == number.to_integral_value() and abs(number) < Decimal(10) ** 30 else number
 
 
@@ -140,13 +141,13 @@ def _calculated(calculate: Callable[[Decimal, Decimal], Decimal]) -> Callable[[D
         found = _current(document, path)
         before = Decimal(0) if found is _ABSENT else _number(found, path[:100])
         try:
-            with localcontext(_EXACT):
+            with localcontext(EXACT):
                 made = calculate(before, _number(operand, "the operand"))
         except ArithmeticError:
             raise BadUpdate(f"{path[:100]!r}: the result is no number") from None
         if not made.is_finite():
             raise BadUpdate(f"{path[:100]!r}: the result is no number")
-        _assign(document, path, _plain(made))
+        _assign(document, path, plain(made))
 
     return act
 
