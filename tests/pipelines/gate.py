@@ -56,7 +56,7 @@ class Gate:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.rules = engine.rules
-        self._runner = Runner(engine.rules)
+        self._runner = Runner(engine.rules, engine.scripts, engine.databases)
         self._deployment = Deployment(())
 
     def deploy(self, *plans: Plan) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from sojourn.core.clock import Clock
 from sojourn.core.errors import InsufficientScope, SojournError, Unavailable
 from sojourn.core.json import Json
+from sojourn.data.documents.store import TABLE as DOCUMENTS
 from sojourn.data.errors import DatabaseDeadlock, DatabaseLoginRequired
 from sojourn.data.port import Backend, Guard, Key, T
 from sojourn.data.products import check_may_change
@@ -182,7 +183,7 @@ class Undo:
         meant = conditions(selection)
         order = Order(
             meant=undone_by(meant) if redo else meant,
-            tables=await self._backend.tables(),
+            tables={**await self._backend.tables(), DOCUMENTS.name: DOCUMENTS},
             author=msgspec.structs.replace(who.author, tag=tag),
             now=self._clock.now(),
             force=force,
