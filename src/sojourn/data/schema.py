@@ -68,6 +68,12 @@ Index("ix_sojourn_change_session", change.c.session, change.c.number)
 Index("ix_sojourn_change_user", change.c.user_key, change.c.number)
 Index("ix_sojourn_change_version", change.c.version)
 Index("ix_sojourn_change_at", change.c.at)
+Index(
+    "ix_sojourn_change_undoes",
+    change.c.undoes,
+    sqlite_where=change.c.undoes.is_not(None),
+    postgresql_where=change.c.undoes.is_not(None),
+)
 
 #: The chain over the change log, one row a batch; insert-only. ``last`` is the newest change that is sealed, ``removed``
 #: the newest that retention took away (0: none), ``entries`` what stood in each newly sealed row and ``rewritten`` the
@@ -145,3 +151,19 @@ document = Table(
 )
 Index("ix_sojourn_document_store_id", document.c.store, document.c.id)
 Index("ix_sojourn_document_expires", document.c.expires)
+
+#: Trackers: while one is active, what its session changes has its id for a tag. Instants and ``max_active`` in
+#: milliseconds; ``finished`` is NULL while it is active.
+tracker = Table(
+    "sojourn_tracker",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("pool", BigInteger),
+    Column("realm", Text, nullable=False),
+    Column("user_key", BigInteger, nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("max_active", BigInteger, nullable=False),
+    Column("auto_undo", Boolean, nullable=False),
+    Column("finished", BigInteger),
+)
+Index("ix_sojourn_tracker_started", tracker.c.finished, tracker.c.started)

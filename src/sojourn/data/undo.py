@@ -116,8 +116,9 @@ class Undo:
     """
 
     def __init__(self, backend: Backend, audit: Audit, clock: Clock, who: Asker) -> None:
-        self._backend = backend
-        self._who = who
+        #: Where, and for whom.
+        self.backend = backend
+        self.who = who
         self._audit = audit
         self._clock = clock
 
@@ -152,8 +153,8 @@ class Undo:
         return await self._act(selection, on_conflict, redo=True)
 
     async def _act(self, selection: Selection, policy: Policy, *, redo: bool) -> Undone:
-        who = self._who
-        act = _Act(self._audit, self._backend.name, selection, who, policy, redo=redo)
+        who = self.who
+        act = _Act(self._audit, self.backend.name, selection, who, policy, redo=redo)
         try:
             if policy == "force" and not (who.host or FORCE_UNDO in who.scope):
                 raise InsufficientScope
@@ -179,11 +180,11 @@ class Undo:
     ) -> Callable[[Connection], tuple[int, Report]]:
         """What runs in the transaction; it gives the version and the report."""
         selection.check()
-        who = self._who
+        who = self.who
         meant = conditions(selection)
         order = Order(
             meant=undone_by(meant) if redo else meant,
-            tables={**await self._backend.tables(), DOCUMENTS.name: DOCUMENTS},
+            tables={**await self.backend.tables(), DOCUMENTS.name: DOCUMENTS},
             author=msgspec.structs.replace(who.author, tag=tag),
             now=self._clock.now(),
             force=force,
@@ -191,7 +192,7 @@ class Undo:
         )
 
         def run(connection: Connection) -> tuple[int, Report]:
-            walk = Walk(connection, self._backend.rows, order)
+            walk = Walk(connection, self.backend.rows, order)
             who.check(walk.parts)
             report = walk.run()
             return walk.version, report
@@ -201,10 +202,10 @@ class Undo:
     async def _patiently(self, work: Callable[[Connection], T], guard: Guard | None = None) -> T:
         for _ in range(_TRIES - 1):
             try:
-                return await self._backend.write(work, guard)
+                return await self.backend.write(work, guard)
             except DatabaseDeadlock:
                 continue
-        return await self._backend.write(work, guard)
+        return await self.backend.write(work, guard)
 
 
 class _Act:
@@ -214,7 +215,7 @@ class _Act:
         self, audit: Audit, database: str, selection: Selection, who: Asker, policy: Policy, *, redo: bool
     ) -> None:
         self._audit = audit
-        self._who = who
+        self.who = who
         name = "redo" if redo else "undo"
         self.tag = f"{name}-{secrets.token_hex(16)}"
         self._detail: dict[str, Json] = {
@@ -228,8 +229,8 @@ class _Act:
 
     async def guard(self) -> None:
         """Ask whether it still may be, and write it down, before the commit."""
-        if self._who.guard is not None:
-            await self._who.guard()
+        if self.who.guard is not None:
+            await self.who.guard()
         assert self.done is not None
         report = self.done.report
         await self._record(
@@ -246,7 +247,7 @@ class _Act:
 
     async def failed(self, error: SojournError) -> None:
         """Write down that it came to nothing. Never hides why."""
-        author = self._who.author
+        author = self.who.author
         if isinstance(error, InsufficientScope | DatabaseLoginRequired):
             await self._audit.refused(
                 "database.undo",
@@ -261,7 +262,7 @@ class _Act:
                 await self._record("failed", {"tag": self.tag, "cause": error.code})
 
     async def _record(self, outcome: Outcome, facts: dict[str, Json]) -> None:
-        author = self._who.author
+        author = self.who.author
         await self._audit.record(
             "UNDO",
             realm=author.realm,
