@@ -31,11 +31,6 @@ pytestmark = pytest.mark.anyio
 Enter = Callable[..., Awaitable[Session]]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def add(database: Database, *keys: int, **values: object) -> int:
     rows = [product(key, **values) for key in keys]
     return await database.apply_updates([TableChanges(table="product", inserted=rows)])

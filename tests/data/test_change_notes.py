@@ -10,7 +10,10 @@ from sqlalchemy import Connection
 
 from sojourn.data import changelog
 from sojourn.data.changelog import Draft
+from sojourn.data.database import Database
+from sojourn.data.errors import DatabaseLoginRequired, StatementRefused, TableUnknown
 from sojourn.data.notes import BadNote, Note, WhichChanges, freshen, insert_note, told
+from sojourn.data.terms import Deleted, TableChanges
 from sojourn.data.views import log_view
 from tests.data.chained import ANNA, NOW, Log
 
@@ -108,3 +111,28 @@ def test_what_records_held_and_where_sessions_were_is_not_shown(log: Log) -> Non
     assert "CREATE TABLE item" in text
     for hidden in ("1234", "9876", "s-1", "192.0.2.7", "r-1"):
         assert hidden not in text
+
+
+@pytest.mark.anyio
+async def test_a_session_writes_rows_of_its_own(database: Database) -> None:
+    database.tracking_id = "T"
+    number = await database.insert_log("CHECKED", content="by hand", key=7)
+    found = await database.query('SELECT * FROM "iLog" WHERE "iNumber" = ?', [number])
+    (row,) = found
+    assert (row["iType"], row["iContent"], row["iKey"], row["iTag"]) == ("CHECKED", "by hand", 7, "T")
+    assert row["iUser"] == database.user_key
+    assert await database.update_logs(tag="T", fresh=False) == 1
+    assert [row["iFreshTrack"] for row in await database.query('SELECT "iFreshTrack" FROM "iLog"')] == [False]
+    with pytest.raises(StatementRefused):
+        await database.query("SELECT * FROM sojourn_seal")
+    with pytest.raises(TableUnknown):
+        await database.apply_updates([TableChanges(table="iLog", deleted=[Deleted(1, {})])])
+
+
+@pytest.mark.anyio
+async def test_nobody_writes_into_the_log(database: Database) -> None:
+    database.logout()
+    with pytest.raises(DatabaseLoginRequired):
+        await database.insert_log("CHECKED")
+    with pytest.raises(DatabaseLoginRequired):
+        await database.update_logs(tag="T", fresh=False)

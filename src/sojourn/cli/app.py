@@ -10,6 +10,7 @@ import sojourn
 from sojourn.cli import (
     apikeys,
     audit,
+    changes,
     data,
     groups,
     keys,
@@ -66,6 +67,7 @@ app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(providers.app, name="providers")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(audit.app, name="audit")
+app.add_typer(changes.app, name="changes")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(pipelines.app, name="pipelines")

@@ -10,11 +10,10 @@ from typing import IO, Annotated, Any
 import typer
 
 from sojourn.bootstrap import Engine
-from sojourn.cli.durations import parse_duration
 from sojourn.cli.engine import ACTOR, known_realm, with_engine
+from sojourn.cli.instants import instant
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, note, refusals, reply, reply_rows
 from sojourn.cli.users import MAIN, DirectoryOption
-from sojourn.core.clock import parse_iso
 from sojourn.core.errors import SojournError
 from sojourn.core.json import encode_text
 from sojourn.engine.audit.log import AuditPlace, Wanted
@@ -160,7 +159,7 @@ async def _events(
 ) -> AsyncIterator[dict[str, Any]]:
     """Every event that is wanted, read a page at a time."""
     now, audit = engine.rules.clock.now(), engine.rules.audit
-    wanted = wanted._replace(since=_instant(since, now), until=_instant(until, now), realms=_realms(engine, realm))
+    wanted = wanted._replace(since=instant(since, now), until=instant(until, now), realms=_realms(engine, realm))
     place: AuditPlace | None = None
     while True:
         page = await audit.query(wanted, after=place, limit=_PAGE)
@@ -186,15 +185,6 @@ def _realms(engine: Engine, name: str | None) -> frozenset[str] | None:
     if name == ENGINE:
         return frozenset({"", engine.rules.realms.operators.id})
     return frozenset({known_realm(engine, name).id})
-
-
-def _instant(text: str | None, now: int) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_iso(text)
-    except ValueError:
-        return now - parse_duration(text)
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
+from sojourn.core import json
 from sojourn.data.chain import Seal
 from sojourn.data.chains import Chains
 from sojourn.data.databases import MAIN, Databases
+from sojourn.data.export import Heads, Lines
+from sojourn.data.reading import ChangeLog
 from sojourn.data.retention import Person, Retention
 from sojourn.data.sealer import Sealer
 from sojourn.data.verify import Verification, Verified
@@ -32,6 +36,13 @@ class Changes:
         self._retention = Retention(self._chains, rules.settings.changes)
         #: Seals what was changed, and removes what is too old.
         self.sealer = Sealer(databases, self._chains, self._retention)
+        #: Signs how far a log has come.
+        self.heads = Heads(rules.seals)
+        self._installation, self._clock = rules.db.installation, rules.clock
+
+    async def log(self, database: str = MAIN) -> ChangeLog:
+        """The log of a database, to read. Raises ``DatabaseUnknown``, and what keeps it from being opened."""
+        return ChangeLog(await self._databases.named(database))
 
     async def verify(self, database: str = MAIN, *, heads: Mapping[int, bytes] | None = None) -> Verified:
         """Compare the whole log with its seals, and the seals with what the engine and the audit log know of them.
@@ -53,6 +64,22 @@ class Changes:
     async def seal(self, database: str = MAIN) -> Seal:
         """Seal all that was changed so far, at once. Raises ``ChangeLogBroken``."""
         return await self._chains.seal_all(await self._databases.named(database))
+
+    async def export(
+        self, rows: Callable[[ChangeLog], AsyncIterator[dict[str, Any]]], database: str = MAIN
+    ) -> AsyncIterator[bytes]:
+        """The lines of an export: ``rows`` of the log, then the signed head; all that was changed before is sealed.
+
+        Raises ``ChangeLogBroken`` before the first line.
+        """
+        log = await self.log(database)
+        await self.seal(database)
+        lines = Lines()
+        async for line in lines.of(rows(log)):
+            yield line
+        top, now = await self.seal(database), self._clock.now()
+        token = await self.heads.sign(self._installation, database, top, now, lines)
+        yield json.encode({"head": token, "key": await self.heads.public()}) + b"\n"
 
     async def accept(self, database: str = MAIN, *, actor: str, reason: str) -> Seal:
         """Take the log as it is now for the right one: after a restored backup, or when a file was put in its place.

@@ -15,6 +15,7 @@ from sojourn.data.databases import MAIN, Databases
 from sojourn.data.dataset import DataSet
 from sojourn.data.definition import define
 from sojourn.data.errors import DatabaseLoginRequired, TableUnknown
+from sojourn.data.log_rows import LogRows
 from sojourn.data.port import NO_PARAMETERS, Backend, Bounds, Parameters, Statement, Table
 from sojourn.data.terms import ALTER_SCHEMA, EXTERNAL_ACCESS, Author, NoTerms, TableChanges, Terms
 from sojourn.data.undo import Asker, Undo
@@ -30,7 +31,7 @@ _NO_TERMS: Final = NoTerms()
 PAGE = 1_000
 
 
-class Database:
+class Database(LogRows):
     """One connection of one session to a database of the application.
 
     The default connection (``follows``) acts for the user of the session and follows its login and logout; another one

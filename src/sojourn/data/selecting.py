@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, get_args
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
 from sojourn.core.errors import BadRequest
 from sojourn.core.json import Json
@@ -110,7 +110,7 @@ def conditions(selection: Selection) -> ColumnElement[bool]:
         (table.kind, selection.kinds),
     )
     found += [column.in_(values) for column, values in several if values]
-    return and_(*found)
+    return and_(true(), *found)
 
 
 def undone_by(meant: ColumnElement[bool]) -> ColumnElement[bool]:
