@@ -7,6 +7,7 @@ import json
 import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ async def _fill(project: Path) -> None:
         assert ben is not None
         database = engine.database(ana, terms=Kept(tracking_id="import-7"))
         await database.execute_ddl('CREATE TABLE item ("iKey" INTEGER PRIMARY KEY, name TEXT)')
-        rows = [{"iKey": key, "name": f"made for bob@example.org {key}"} for key in (1, 2, 3)]
+        rows: list[dict[str, Any]] = [{"iKey": key, "name": f"made for bob@example.org {key}"} for key in (1, 2, 3)]
         await database.apply_updates([TableChanges(table="item", inserted=rows)])
         change = Modified(2, {"name": rows[1]["name"]}, {"name": "Bolt"})
         await engine.database(ben).apply_updates([TableChanges(table="item", modified=[change])])
