@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from sojourn.config.addresses import parse_store_url
@@ -318,7 +319,8 @@ async def _assemble(
 
 def open_databases(settings: Settings) -> Databases:
     """The databases of the application, none of them open yet."""
-    return Databases({MAIN: lambda: _open_application(settings, MAIN, settings.stores.application)})
+    urls = settings.database_urls
+    return Databases({name: partial(_open_application, settings, name, url) for name, url in urls.items()})
 
 
 async def _open_application(settings: Settings, name: str, url: str) -> Backend:

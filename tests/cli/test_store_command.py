@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sojourn.data.migrate import HEAD as OF_DATA
 from sojourn.engine.database.migrate import HEAD
 from sojourn.stores.sqlite.connection import SCHEMA
 from tests.cli.conftest import Line
@@ -35,7 +36,7 @@ def test_a_fresh_project_is_sound_and_its_session_store_is_not_made_by_the_look(
 
 
 def test_the_contract_and_the_findings_of_both_stores_are_shown(line: Line) -> None:
-    assert line.json("store", "migrate") == {"session": f"{SCHEMA}", "engine": HEAD}
+    assert line.json("store", "migrate") == {"session": f"{SCHEMA}", "engine": HEAD, "application": OF_DATA}
     found = line.json("store", "check")["stores"]
     assert found["session"]["name"] == "sqlite"
     assert "power failure" in found["session"]["durability"]
@@ -90,6 +91,31 @@ def test_a_newer_store_is_named_and_left_alone(line: Line) -> None:
     assert line.run("store", "migrate").exit_code == 1
 
 
+def test_each_database_of_the_application_is_looked_at(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOJOURN_DATABASES_REPORTS_URL", "sqlite:///var/reports.db")
+    fresh = line.json("store", "check")["stores"]
+    assert levels(fresh["application"]) == levels(fresh["databases.reports"]) == {"ok"}
+    assert not (line.project / "var/reports.db").exists()
+    done = line.json("store", "migrate")
+    assert done["application"] == done["databases.reports"] == OF_DATA
+    tool = sqlite3.connect(line.project / "var/reports.db")
+    tool.execute("CREATE TABLE parent (iKey INTEGER PRIMARY KEY)")
+    tool.execute("CREATE TABLE child (iKey INTEGER PRIMARY KEY, p REFERENCES parent ON DELETE CASCADE)")
+    tool.execute("CREATE TABLE keyless (a INTEGER)")
+    tool.execute("CREATE TRIGGER acts AFTER INSERT ON parent BEGIN DELETE FROM keyless; END")
+    tool.close()
+    found = line.json("store", "check")["stores"]
+    warned, sound = (
+        {one["what"]: one["text"] for one in found[name]["findings"] if one["level"] == "warning"}
+        for name in ("databases.reports", "application")
+    )
+    # The file system of the tests may be a warning of its own.
+    assert warned.keys() - sound.keys() == {"triggers", "foreign keys", "keys"}
+    assert warned["keys"].startswith("no key of one column in keyless")
+    (line.project / "var/app.db").write_bytes(b"no database" * 1_000)
+    assert "the database of the application is damaged" in line.run("store", "check").stdout
+
+
 def test_memory_promises_nothing_and_says_so(line: Line, say: Callable[[str], None]) -> None:
     say("memory://")
     found = line.json("store", "check")["stores"]["session"]
@@ -122,7 +148,7 @@ def test_postgresql_is_probed_and_a_password_is_never_shown(
 ) -> None:
     url = postgres_server.new_database()
     say(url.replace("tests@", "tests:very-secret@"))
-    assert set(line.json("store", "migrate")) == {"session", "engine"}
+    assert set(line.json("store", "migrate")) == {"session", "engine", "application"}
     done = line.run("store", "check")
     assert "postgresql" in done.stdout
     assert "clock: the store's clock is" in done.stdout

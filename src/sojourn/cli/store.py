@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import typer
 
-from sojourn.bootstrap import open_store, tampered_accounts
+from sojourn.bootstrap import open_databases, open_store, tampered_accounts
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply
+from sojourn.config.addresses import parse_store_url
 from sojourn.config.project import load_project
-from sojourn.config.settings import Settings
+from sojourn.config.settings import MAIN_DATABASE, Settings
 from sojourn.core.clock import StoreClock, SystemClock
 from sojourn.core.errors import MasterKeyMissing, SojournError
 from sojourn.engine.database import EngineDatabase, Examined
@@ -46,7 +48,7 @@ def check(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
 @app.command()
 @refusals
 def migrate(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """Bring the schemas of session store and engine database up to this version; does nothing when they are."""
+    """Bring the schemas of all stores and databases up to this version; does nothing when they are."""
     settings = load_project(project, os.environ).settings
     done = asyncio.run(_migrate(settings))
     reply(as_json, done, "\n".join(f"{store}: schema {version}" for store, version in done.items()))
@@ -56,6 +58,7 @@ async def _check(settings: Settings) -> Sequence[Report]:
     return [
         await _report("session", lambda: _check_session(settings)),
         await _report("engine", lambda: _check_engine(settings)),
+        *[await _report(_label(name), partial(_check_database, settings, name)) for name in settings.database_urls],
     ]
 
 
@@ -109,6 +112,26 @@ async def _check_engine(settings: Settings) -> Report:
     return Report("engine", contract, [*findings, await _accounts(settings)])
 
 
+def _label(database: str) -> str:
+    """The setting that names a database of the application."""
+    return "application" if database == MAIN_DATABASE else f"databases.{database}"
+
+
+async def _check_database(settings: Settings, name: str) -> Report:
+    label = _label(name)
+    path = parse_store_url("application", settings.database_urls[name], settings.project).path
+    if path is not None and not path.exists():
+        return Report(label, None, [Finding("ok", "opening", "it is made when it is first used")])
+    databases = open_databases(settings)
+    try:
+        backend = await databases.named(name)
+        if not isinstance(backend, Examined):
+            return Report(label, None, [])
+        return Report(label, await backend.contract(), await backend.findings())
+    finally:
+        await databases.close()
+
+
 async def _accounts(settings: Settings) -> Finding:
     try:
         wrong = await tampered_accounts(settings)
@@ -129,7 +152,19 @@ async def _migrate(settings: Settings) -> Mapping[str, str]:
     database = await EngineDatabase.open(settings.stores.engine, settings.project)
     engine = await database.contract() if isinstance(database, Examined) else None
     await database.close()
-    return {"session": _schema(session), "engine": _schema(engine)}
+    return {"session": _schema(session), "engine": _schema(engine), **await _migrate_databases(settings)}
+
+
+async def _migrate_databases(settings: Settings) -> Mapping[str, str]:
+    databases = open_databases(settings)
+    try:
+        done = {}
+        for name in databases.names:
+            backend = await databases.named(name)
+            done[_label(name)] = _schema(await backend.contract() if isinstance(backend, Examined) else None)
+        return done
+    finally:
+        await databases.close()
 
 
 def _schema(contract: Contract | None) -> str:

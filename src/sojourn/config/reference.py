@@ -10,7 +10,7 @@ from msgspec.structs import FieldInfo
 
 from sojourn.config.binding import members_of
 from sojourn.config.realms import GLOBALS_FILE, MAX_GLOBAL
-from sojourn.config.settings import NOT_IN_EFFECT, SECTIONS, environment_name
+from sojourn.config.settings import NAMED_SECTIONS, SECTIONS, environment_name
 from sojourn.config.sources import SHORT
 from sojourn.model import realm as realms
 from sojourn.model.provider import ProviderConfig
@@ -64,8 +64,9 @@ def settings_reference() -> str:
     """The page of ``sojourn.toml`` as Markdown."""
     parts = [_SETTINGS_HEAD]
     for section, struct in SECTIONS.items():
-        later = {key for key in members_of(struct) if f"{section}.{key}" in NOT_IN_EFFECT}
-        parts.append(f"\n## `[{section}]`\n\n{struct.__doc__}\n\n{_table(struct(), later)}")
+        parts.append(f"\n## `[{section}]`\n\n{struct.__doc__}\n\n{_table(struct(), frozenset())}")
+    for section, struct in NAMED_SECTIONS.items():
+        parts.append(f"\n## `[{section}.NAME]`\n\n{struct.__doc__}\n\n{_table(struct(), frozenset())}")
     return "".join(parts)
 
 

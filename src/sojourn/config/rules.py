@@ -12,7 +12,7 @@ from sojourn.config.addresses import BadAddress, StoreUrl, is_loopback, parse_st
 from sojourn.config.mail import BadCredentials, MailServer, is_mail_address, read_credentials
 from sojourn.config.problems import Problem, nearest
 from sojourn.config.realms import MergedRealm
-from sojourn.config.settings import NOT_IN_EFFECT, Settings, key_file
+from sojourn.config.settings import Settings, key_file
 from sojourn.config.sources import Given
 
 
@@ -36,12 +36,6 @@ class Whole(NamedTuple):
 
 
 Rule = Callable[[Whole], Iterator[Problem]]
-
-
-def settings_later(whole: Whole) -> Iterator[Problem]:
-    """Settings of later versions are listed."""
-    for setting in sorted(NOT_IN_EFFECT & whole.given.keys()):
-        yield whole.given[setting].problem("not in effect in this version", "note")
 
 
 def settings_listeners(whole: Whole) -> Iterator[Problem]:
@@ -87,18 +81,20 @@ def settings_trusted_proxies(whole: Whole) -> Iterator[Problem]:
 
 def settings_store_files(whole: Whole) -> Iterator[Problem]:
     """Each store has a file of its own."""
-    users: dict[object, str] = {}
-    for store in ("session", "engine", "application"):
-        url = parse_store_url(store, getattr(whole.settings.stores, store), whole.settings.project)
-        first = users.setdefault(_identity(url, store), store)
-        if first != store:
-            yield whole.problem(
-                f"stores.{store}", f"stores.{first} is in the same file; each needs one of its own", f"stores.{first}"
-            )
+    settings, users = whole.settings, dict[object, str]()
+    stores = [
+        (f"stores.{store}", store, getattr(settings.stores, store)) for store in ("session", "engine", "application")
+    ]
+    databases = [(f"databases.{name}.url", "application", its.url) for name, its in settings.databases.items()]
+    for setting, store, address in (*stores, *databases):
+        url = parse_store_url(store, address, settings.project)
+        first = users.setdefault(_identity(url, setting), setting)
+        if first != setting:
+            yield whole.problem(setting, f"{first} is in the same file; each needs one of its own", first)
 
 
-def _identity(url: StoreUrl, store: str) -> object:
-    return url.path.resolve() if url.path else store
+def _identity(url: StoreUrl, setting: str) -> object:
+    return url.path.resolve() if url.path else setting
 
 
 def settings_anonymous(whole: Whole) -> Iterator[Problem]:
@@ -199,7 +195,6 @@ def project_realms(whole: Whole) -> Iterator[Problem]:
 
 
 RULES: tuple[Rule, ...] = (
-    settings_later,
     settings_listeners,
     settings_admin_exposed,
     settings_admin_origin,

@@ -9,7 +9,7 @@ import msgspec
 
 from sojourn.config.binding import members_of
 from sojourn.config.reference import description
-from sojourn.config.settings import NOT_IN_EFFECT, SECTIONS, Section, environment_name
+from sojourn.config.settings import NAMED_SECTIONS, SECTIONS, Section, environment_name
 from sojourn.core.errors import SojournError
 
 _HEAD = """\
@@ -56,16 +56,24 @@ def write_project(folder: Path) -> None:
 def settings_template() -> str:
     """A ``sojourn.toml`` that changes nothing."""
     sections = "".join(_section(name, struct) for name, struct in SECTIONS.items())
-    return _HEAD.format(example=f"{environment_name('server.publicUrl')}=…") + sections
+    named = "".join(_named(name, struct) for name, struct in NAMED_SECTIONS.items())
+    return _HEAD.format(example=f"{environment_name('server.publicUrl')}=…") + sections + named
 
 
 def _section(name: str, struct: type[Section]) -> str:
     lines = [f"\n[{name}]"]
     defaults = struct()
     for key, field in members_of(struct).items():
-        later = " Not in effect in this version." if f"{name}.{key}" in NOT_IN_EFFECT else ""
         value = msgspec.json.encode(getattr(defaults, field.name)).decode()
-        lines += [f"# {description(field)}{later}", f"# {key} = {value}"]
+        lines += [f"# {description(field)}", f"# {key} = {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def _named(name: str, struct: type[Section]) -> str:
+    """A section that is there as often as somebody writes it: never, to begin with."""
+    lines = [f"\n# {struct.__doc__}", f"# [{name}.NAME]"]
+    for key, field in members_of(struct).items():
+        lines += [f"# {description(field)}", f'#   {key} = "sqlite:///var/NAME.db"']
     return "\n".join(lines) + "\n"
 
 

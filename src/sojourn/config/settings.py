@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,9 +15,6 @@ from sojourn.config.addresses import Listen, StoreUrl, bracketed, parse_listen, 
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Text = Annotated[str, Meta(max_length=1_000)]
-
-#: Keys that are parsed and validated but whose effect comes with later work.
-NOT_IN_EFFECT = frozenset({"stores.application"})
 
 #: Hosts that stand for "every address of this machine"; nobody can be sent there.
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named, not bound
@@ -91,7 +88,19 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     engine: Annotated[
         Text, Meta(description="Accounts, grants, keys, audit: `sqlite:///FILE` or `postgresql://…`.")
     ] = "sqlite:///var/engine.db"
-    application: Annotated[Text, Meta(description="The database of scripts.")] = "sqlite:///var/app.db"
+    application: Annotated[
+        Text,
+        Meta(
+            description="The database `main` of scripts, pipelines and Python: `sqlite:///FILE` or `postgresql://…`; never "
+            "the file of another store."
+        ),
+    ] = "sqlite:///var/app.db"
+
+
+class DatabaseSettings(Section, frozen=True, kw_only=True):
+    """One more database of the application, known by its NAME: 1-30 of `a-z 0-9 _`, a letter first, not `main`."""
+
+    url: Annotated[Text, Meta(description="`sqlite:///FILE` or `postgresql://…`, as `stores.application`.")] = ""
 
 
 class SessionSettings(Section, frozen=True, kw_only=True):
@@ -225,6 +234,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     changes: ChangeSettings = ChangeSettings()
     attest: AttestSettings = AttestSettings()
     scripts: ScriptSettings = ScriptSettings()
+    #: By name, all but ``main``.
+    databases: dict[str, DatabaseSettings] = {}
 
     def master_key_path(self, installation: str) -> Path:
         """The file of the master key of the installation with that id."""
@@ -236,6 +247,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def session_store(self) -> StoreUrl:
         """The URL of the session store, taken apart."""
         return parse_store_url("session", self.stores.session, self.project)
+
+    @property
+    def database_urls(self) -> Mapping[str, str]:
+        """The URLs of the databases of the application by name, ``main`` first."""
+        return {MAIN_DATABASE: self.stores.application, **{name: its.url for name, its in self.databases.items()}}
 
     @property
     def script_roots(self) -> Sequence[Path]:
@@ -261,6 +277,12 @@ SECTIONS: dict[str, type[Section]] = {
     "attest": AttestSettings,
     "scripts": ScriptSettings,
 }
+
+#: Sections of which there may be several, each with a name of its own: ``[databases.reports]``.
+NAMED_SECTIONS: dict[str, type[Section]] = {"databases": DatabaseSettings}
+
+#: The database of ``stores.application``.
+MAIN_DATABASE = "main"
 
 
 def key_file(name: str, project: Path) -> Path:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from sojourn.config.settings import MAIN_DATABASE
 from sojourn.data.errors import DatabaseUnavailable, DatabaseUnknown
 from sojourn.data.keys import Keys
 from sojourn.data.port import Backend
 
 #: Name of the database of ``stores.application``.
-MAIN = "main"
+MAIN = MAIN_DATABASE
 
 Open = Callable[[], Awaitable[Backend]]
 

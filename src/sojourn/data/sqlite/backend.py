@@ -18,7 +18,7 @@ from sojourn.data.errors import DatabaseUnavailable
 from sojourn.data.lexer import lex
 from sojourn.data.migrate import migrate
 from sojourn.data.port import Backend, Bounds, Guard, Rows, Statement, T, Table
-from sojourn.data.sqlite import rights
+from sojourn.data.sqlite import check, rights
 from sojourn.data.sqlite.faults import busy, of_author, of_engine
 from sojourn.data.sqlite.pool import Pool
 from sojourn.data.sqlite.readers import Reader, Turn
@@ -27,6 +27,7 @@ from sojourn.data.sqlite.tables import schema_version, tables
 from sojourn.engine.database.sqlite import connections
 from sojourn.engine.database.sqlite.faults import FAULTS, is_busy
 from sojourn.engine.database.sqlite.gate import PATIENCE, Deadline, Gate
+from sojourn.stores.base import Contract, Finding
 
 #: Connections for the statements of authors, and as many threads.
 READERS = 6
@@ -133,6 +134,14 @@ class SqliteBackend(Backend):
     async def tables(self) -> Mapping[str, Table]:
         """See :meth:`Backend.tables`."""
         return await self._own.run(lambda own: own.tables())
+
+    async def contract(self) -> Contract:
+        """What it promises."""
+        return check.contract(self.name)
+
+    async def findings(self) -> Sequence[Finding]:
+        """Everything that was looked at, now."""
+        return check.findings(await self.read(check.look), self.path)
 
     async def close(self) -> None:
         """See :meth:`Backend.close`."""

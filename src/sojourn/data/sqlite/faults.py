@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from sojourn.core.errors import SojournError, StoreBusy, StoreFull
+from sojourn.core.errors import SojournError, StoreBusy, StoreCorrupt, StoreFull
 from sojourn.data.errors import (
     BadParameters,
     BadStatement,
@@ -86,6 +86,8 @@ def _of_engine(error: BaseException) -> SojournError | None:
         return BadValue(text) if "cannot store" in text else ConstraintFailed(text)
     if code in (sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG):
         return BadValue(text)
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreCorrupt("the database of the application is damaged")
     if code == sqlite3.SQLITE_FULL:
         return StoreFull("the disk of the database is full; nothing was written")
     if code == sqlite3.SQLITE_ERROR:
