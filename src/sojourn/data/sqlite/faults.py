@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -69,8 +69,7 @@ def _of_author(error: Exception) -> SojournError:
     if isinstance(error, _OF_DRIVER) and not code:
         return BadParameters("a parameter cannot be given to SQLite")
     if code == sqlite3.SQLITE_ERROR:
-        text = str(error)
-        return TableUnknown(text) if text.startswith("no such table") else BadStatement(text[:500])
+        return _mistake(str(error))
     if code == 0 and isinstance(error, sqlite3.DatabaseError):
         # The driver's own: text that is not UTF-8, a statement that it does not take.
         return BadStatement(str(error)[:200])
@@ -80,16 +79,28 @@ def _of_author(error: Exception) -> SojournError:
 def _of_engine(error: BaseException) -> SojournError | None:
     code = primary_code(error)
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return busy()
-    if code == sqlite3.SQLITE_CONSTRAINT:
-        return BadValue(text) if "cannot store" in text else ConstraintFailed(text)
-    if code in (sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG):
-        return BadValue(text)
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreCorrupt("the database of the application is damaged")
-    if code == sqlite3.SQLITE_FULL:
-        return StoreFull("the disk of the database is full; nothing was written")
-    if code == sqlite3.SQLITE_ERROR:
-        return TableUnknown(text) if text.startswith("no such table") else BadStatement(text[:500])
+    if code in _OF_ENGINE:
+        return _OF_ENGINE[code](text)
     return DatabaseUnavailable() if code or isinstance(error, OSError) else None
+
+
+def _constraint(text: str) -> SojournError:
+    # A STRICT table says so of a value of another type.
+    return BadValue(text) if "cannot store" in text else ConstraintFailed(text)
+
+
+def _mistake(text: str) -> SojournError:
+    return TableUnknown(text) if text.startswith("no such table") else BadStatement(text[:500])
+
+
+_OF_ENGINE: Final[Mapping[int, Callable[[str], SojournError]]] = {
+    sqlite3.SQLITE_BUSY: lambda _text: busy(),
+    sqlite3.SQLITE_LOCKED: lambda _text: busy(),
+    sqlite3.SQLITE_CONSTRAINT: _constraint,
+    sqlite3.SQLITE_MISMATCH: BadValue,
+    sqlite3.SQLITE_TOOBIG: BadValue,
+    sqlite3.SQLITE_CORRUPT: lambda _text: StoreCorrupt("the database of the application is damaged"),
+    sqlite3.SQLITE_NOTADB: lambda _text: StoreCorrupt("the database of the application is damaged"),
+    sqlite3.SQLITE_FULL: lambda _text: StoreFull("the disk of the database is full; nothing was written"),
+    sqlite3.SQLITE_ERROR: _mistake,
+}
