@@ -36,12 +36,17 @@ _COMMON = rf"""
   | (?P<foreign>\?[0-9]+ | {{foreign}})
   | (?P<number>[0-9][{_LETTER}0-9.]*)
   | (?P<word>[{_LETTER}][{_LETTER}0-9$]*)
-  | (?P<mark>[^'"`\0])
+  | (?P<mark>(?!/\*){{marks}})
 """
 _NAME = r'"(?:[^"]|"")*"'
 _LEXERS: Final = {
     "sqlite": re.compile(
-        _COMMON.format(strings=_STRING, names=rf"{_NAME} | `(?:[^`]|``)*` | \[[^\]]*\]", foreign=r"[@$#][A-Za-z0-9_]+"),
+        _COMMON.format(
+            strings=_STRING,
+            names=rf"{_NAME} | `(?:[^`]|``)*` | \[[^\]]*\]",
+            foreign=r"[@$#][A-Za-z0-9_]+",
+            marks=r"[^'\"`\[$\0]",
+        ),
         re.VERBOSE | re.DOTALL,
     ),
     "postgresql": re.compile(
@@ -51,6 +56,7 @@ _LEXERS: Final = {
             rf" | \$(?P<tag>(?:[{_LETTER}][{_LETTER}0-9]*)?)\$.*?\$(?P=tag)\$",
             names=_NAME,
             foreign=r"\$[0-9]+",
+            marks=r"[^'\"`$\0]",
         ),
         re.VERBOSE | re.DOTALL,
     ),

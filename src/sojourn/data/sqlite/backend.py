@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from threading import Lock
 
 from sqlalchemy import Connection, Transaction
 
+from sojourn.core.clock import SECOND
 from sojourn.core.errors import OutcomeUnknown, StoreBusy
 from sojourn.core.private import make_private
 from sojourn.data.definition import check_definition
-from sojourn.data.errors import DatabaseUnavailable
+from sojourn.data.errors import DatabaseUnavailable, QueryTimeout
 from sojourn.data.lexer import lex
 from sojourn.data.migrate import migrate
 from sojourn.data.port import Backend, Bounds, Guard, Rows, Statement, T, Table
@@ -80,16 +81,22 @@ class SqliteBackend(Backend):
         """See :meth:`Backend.query`."""
         turn = Turn(bounds)
         try:
-            return await self._readers.run(lambda reader: reader.run(statements, turn))
+            return await self._readers.run(lambda reader: reader.run(statements, turn), bounds.time / SECOND)
         except asyncio.CancelledError:
             turn.given_up = True
             raise
+        except TimeoutError:
+            raise _no_connection() from None
 
     async def stream(self, statement: Statement, bounds: Bounds, page: int) -> AsyncIterator[Rows]:
         """See :meth:`Backend.stream`; it holds one of :data:`READERS` connections until its end."""
         turn = Turn(bounds)
-        async with self._readers.lent() as lent:
-            pages = lent.thing.pages(statement, turn, page)
+        async with AsyncExitStack() as stack:
+            try:
+                lent = await stack.enter_async_context(self._readers.lent(bounds.time / SECOND))
+            except TimeoutError:
+                raise _no_connection() from None
+            pages = await lent.run(lambda: lent.thing.pages(statement, turn, page))
             try:
                 while (rows := await lent.run(lambda: next(pages, None))) is not None:
                     yield rows
@@ -252,6 +259,10 @@ class Own:
     def close(self) -> None:
         """Let go of the file."""
         connections.disconnect(self._connection)
+
+
+def _no_connection() -> QueryTimeout:
+    return QueryTimeout("all connections of the database were in use for as long as the statement may run")
 
 
 async def _awaited(guard: Guard) -> None:

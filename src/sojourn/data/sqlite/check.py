@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from sojourn.data.migrate import HEAD, stored_revision
 from sojourn.data.port import Table
+from sojourn.data.schema import PREFIX
 from sojourn.data.sqlite.tables import tables
 from sojourn.engine.database.sqlite.connections import raw
 from sojourn.stores.base import Contract, Finding
@@ -18,7 +19,7 @@ from sojourn.stores.files import file_system, permissions
 
 _WANTED: Mapping[str, object] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
-_TRIGGERS = "SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY name"
+_TRIGGERS = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND substr(tbl_name, 1, ?) <> ? ORDER BY name"
 _CASCADES = """\
 SELECT DISTINCT item.name FROM sqlite_schema AS item, pragma_foreign_key_list(item.name) AS key
 WHERE item.type = 'table' AND (key.on_delete NOT IN ('NO ACTION', 'RESTRICT') OR key.on_update NOT IN ('NO ACTION', 'RESTRICT'))
@@ -49,7 +50,7 @@ def look(connection: Connection) -> Seen:
         {name: connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in _WANTED},
         str(connection.execute(text("PRAGMA quick_check(1)")).scalar_one()),
         stored_revision(connection),
-        [row[0] for row in driver.execute(_TRIGGERS)],
+        [row[0] for row in driver.execute(_TRIGGERS, (len(PREFIX), PREFIX))],
         [row[0] for row in driver.execute(_CASCADES)],
         tables(driver),
     )

@@ -34,17 +34,21 @@ class Pool(Generic[K]):
         self._threads = ThreadPoolExecutor(size, thread_name_prefix=name)
         self._closed = False
 
-    async def run(self, work: Callable[[K], R]) -> R:
-        """``work`` in a thread; a caller that is cancelled gives the thing back when the thread is done with it."""
-        async with self.lent() as lent:
+    async def run(self, work: Callable[[K], R], patience: float | None = None) -> R:
+        """``work`` in a thread; a caller that is cancelled gives the thing back when the thread is done with it.
+
+        Raises ``TimeoutError`` when no thing is free within ``patience`` seconds.
+        """
+        async with self.lent(patience) as lent:
             return await lent.run(lambda: work(lent.thing))
 
     @asynccontextmanager
-    async def lent(self) -> AsyncIterator[Lent[K]]:
-        """A thing for several calls."""
+    async def lent(self, patience: float | None = None) -> AsyncIterator[Lent[K]]:
+        """A thing for several calls; raises as :meth:`run`."""
         if self._closed:
             raise DatabaseUnavailable("the database is closed")
-        await self._free.acquire()
+        async with asyncio.timeout(patience):
+            await self._free.acquire()
         lent = Lent(self._threads, self._idle.pop() if self._idle else None, self._make)
         try:
             yield lent

@@ -21,9 +21,13 @@ from sojourn.data.sqlite.cells import READERS, Stored, column_type, parameter, t
 from sojourn.data.sqlite.faults import of_author
 from sojourn.data.sqlite.origin import Origin, origin
 from sojourn.data.sqlite.tables import schema_version, tables
+from sojourn.data.sqlite.temporary import temporary
 
 #: SQLite's instructions between two looks at the clock: some tenths of a millisecond.
 _LOOK_EVERY = 4_000
+#: Seconds between two looks at what the statements of this process keep on the disk, and how many bytes that may be.
+_LOOK_AT_DISK = 0.1
+_TEMPORARY = 1 << 30
 #: Rows that are fetched at once.
 _BATCH = 500
 #: Bytes that one value may have, whatever the bounds say.
@@ -33,6 +37,7 @@ _REMEMBERED = 512
 #: Seconds that a reader waits while another connection recovers the write-ahead log.
 _PATIENCE = 1.0
 _VIEW = "sojourn_described"
+_OF_ENGINE = f"SELECT name FROM {rights.ENGINE}.sqlite_schema WHERE type IN ('table', 'view')"  # noqa: S608 - a name of ours
 
 
 class Turn:
@@ -41,8 +46,11 @@ class Turn:
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
         self.given_up = False
+        #: Whether it was stopped for what it keeps on the disk.
+        self.too_large = False
         self._left = bounds.time / SECOND
         self._end = 0.0
+        self._next_look = 0.0
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -55,12 +63,16 @@ class Turn:
 
     def over(self) -> bool:
         """Whether the statement shall stop; asked by SQLite while it works."""
-        return self.given_up or time.monotonic() > self._end
+        now = time.monotonic()
+        if now > self._next_look:
+            self._next_look = now + _LOOK_AT_DISK
+            self.too_large = temporary() > _TEMPORARY
+        return self.given_up or self.too_large or now > self._end
 
     def check(self) -> None:
-        """Raise ``QueryTimeout`` when it shall stop."""
+        """Raise ``QueryTimeout`` or ``ResultTooLarge`` when it shall stop."""
         if self.over():
-            raise QueryTimeout
+            raise ResultTooLarge if self.too_large else QueryTimeout
 
 
 class Reader:
@@ -70,14 +82,13 @@ class Reader:
         self._connection, self._guide = _open(path, engine), _open(path, engine)
         self._describe = lru_cache(_REMEMBERED)(self._described)
         self._tables = lru_cache(1)(lambda _schema: tables(self._guide))
-        self._beginning = False
-        modules = frozenset(row[0].lower() for row in self._guide.execute("PRAGMA module_list"))
+        self._names = lru_cache(1)(lambda schema: frozenset(map(str.lower, self._tables(schema))))
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        may = rights.reader(modules)
+        modules = [row[0] for row in self._guide.execute("PRAGMA module_list")]
+        named = [row[0] for row in self._guide.execute(_OF_ENGINE)] if engine else []
+        self._rights = rights.Reads(modules, named)
         # It stays for the life of the connection: whatever is prepared there has been asked for.
-        self._connection.set_authorizer(
-            lambda *act: sqlite3.SQLITE_OK if self._beginning and act[0] == sqlite3.SQLITE_TRANSACTION else may(*act)
-        )
+        self._connection.set_authorizer(self._rights)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -120,10 +131,12 @@ class Reader:
         rights.check_names(lexed)
         sql, values = bind(lexed, statement.parameters, lambda _number: "?")
         bound = [parameter(value) for value in values]
+        schema = schema_version(self._guide)
+        self._rights.known = self._names(schema)
         with self._limited(turn):
             cursor = self._connection.execute(sql, bound)
         names = tuple(entry[0] for entry in cursor.description)
-        return cursor, self._describe(lexed, schema_version(self._guide), names)
+        return cursor, self._describe(lexed, schema, names)
 
     def _described(self, lexed: Lexed, schema: int, names: Sequence[str]) -> Result:
         """What is known of a result: SQLite knows the declared types of a view, which has no parameters."""
@@ -145,16 +158,16 @@ class Reader:
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
-        self._beginning = True
+        self._rights.own = True
+        self._connection.execute("BEGIN")
+        self._rights.own = False
         try:
-            self._connection.execute("BEGIN")
-            self._beginning = False
             yield
         finally:
-            self._beginning = True
+            self._rights.own = True
             if self._connection.in_transaction:
                 self._connection.rollback()
-            self._beginning = False
+            self._rights.own = False
 
     @contextmanager
     def _limited(self, turn: Turn) -> Iterator[None]:
@@ -164,6 +177,9 @@ class Reader:
         connection.set_progress_handler(turn.over, _LOOK_EVERY)
         try:
             yield
+        except sqlite3.OperationalError:
+            turn.check()
+            raise
         finally:
             connection.set_progress_handler(None, 0)
 

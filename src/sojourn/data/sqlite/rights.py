@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from sojourn.data.definition import RESERVED
 from sojourn.data.errors import StatementRefused
-from sojourn.data.lexer import Lexed
+from sojourn.data.lexer import Lexed, Token
 from sojourn.data.schema import PREFIX
 
 #: What an authorizer is asked: act, two names, database, and the innermost view on whose account.
@@ -28,31 +28,43 @@ _FUNCTIONS: Final = frozenset(
 _HARMLESS: Final = frozenset({"json_each", "json_tree", "generate_series"})
 
 
-def reader(modules: frozenset[str]) -> Authorizer:
-    """For statements that read. ``modules``: names of all virtual table modules of the library, in lower case."""
-    closed = modules - _HARMLESS
+class Reads:
+    """For statements that read: an :data:`Authorizer`."""
 
-    def may(act: int, one: str | None, _two: str | None, database: str | None, view: str | None) -> int:
+    def __init__(self, modules: Iterable[str], engine: Iterable[str]) -> None:
+        """``modules``: names of all virtual table modules of the library; ``engine``: those of the engine's tables."""
+        self._closed = frozenset(map(str.lower, modules)) - _HARMLESS
+        self._engine = frozenset(map(str.lower, engine))
+        #: Names of the tables and views of the application, in lower case; kept up to date by the connection.
+        self.known: frozenset[str] = frozenset()
+        #: Whether it is the connection itself that begins or ends its snapshot.
+        self.own = False
+
+    def __call__(self, act: int, one: str | None, two: str | None, database: str | None, view: str | None) -> int:
+        """See :data:`Authorizer`."""
         if act in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
             return sqlite3.SQLITE_OK
         if act == sqlite3.SQLITE_FUNCTION:
-            return _allowed((_two or "").lower() not in _FUNCTIONS)
+            return _allowed((two or "").lower() not in _FUNCTIONS)
         if act == sqlite3.SQLITE_READ:
-            return _allowed(_readable((one or "").lower(), database, (view or "").lower(), closed))
+            return _allowed(self._readable((one or "").lower(), database, (view or "").lower()))
+        if act == sqlite3.SQLITE_TRANSACTION:
+            return _allowed(self.own)
         # How SQLite declares a table that only exists as a function; on a connection that cannot write.
         return _allowed(act == sqlite3.SQLITE_UPDATE and one == "sqlite_master")
 
-    return may
-
-
-def _readable(table: str, database: str | None, view: str, closed: frozenset[str]) -> bool:
-    if view in RESERVED:
-        return True
-    if database == ENGINE or database == "temp":  # noqa: PLR1714 - two reasons
-        return table in RESERVED
-    if table == "sqlite_master":
-        return False
-    return database == "main" and not table.startswith((PREFIX, "sqlite_", "pragma_")) and table not in closed
+    def _readable(self, table: str, database: str | None, view: str) -> bool:
+        if view in RESERVED:
+            return True
+        if database in (ENGINE, "temp"):
+            return table in RESERVED
+        if table.startswith((PREFIX, "sqlite_", "pragma_")) or table in self._closed:
+            return False
+        if database == "main":
+            return True
+        # Of a table without any column, as in count(*), SQLite does not say the database. A name that the application
+        # does not have would be looked for in the engine database.
+        return table in RESERVED or table in self.known or table not in self._engine
 
 
 def _allowed(yes: bool) -> int:  # noqa: FBT001 - a plain translation
@@ -60,17 +72,23 @@ def _allowed(yes: bool) -> int:  # noqa: FBT001 - a plain translation
 
 
 def check_names(lexed: Lexed) -> None:
-    """Raise ``StatementRefused`` where a WITH takes the name of a view of the system.
+    """Raise ``StatementRefused`` where a database of ours is named, or a WITH takes the name of a view of the system.
 
     SQLite tells an authorizer on whose account a column is read by name alone, and that may be the name of a WITH.
     """
-    tokens = lexed.tokens
-    for place, token in enumerate(tokens[:-1]):
+    nothing = Token("mark", "", 0, 0)
+    for token, second, third in zip(
+        lexed.tokens, (*lexed.tokens[1:], nothing), (*lexed.tokens[2:], nothing, nothing), strict=False
+    ):
         name = token.text.strip("'").lower()
-        if token.kind not in ("word", "name", "string") or name not in RESERVED:
+        if token.kind not in ("word", "name", "string"):
             continue
-        behind = [follower.text.upper() for follower in tokens[place + 1 : place + 3]]
-        if behind[0] == "(" or (behind[0] == "AS" and behind[-1] in ("(", "NOT", "MATERIALIZED")):
+        if name.startswith(PREFIX) and (token.kind != "string" or second.text == "."):
+            raise StatementRefused(f"{token.text[:40]} is a name of the system")
+        begins = second.text == "(" or (
+            second.is_word("AS") and (third.text == "(" or third.is_word("NOT", "MATERIALIZED"))
+        )
+        if name in RESERVED and begins:
             raise StatementRefused(f"{token.text[:40]} is a name of the system")
 
 
