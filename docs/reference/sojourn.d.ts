@@ -477,6 +477,15 @@ declare class OpenIdClient {
 declare module "@nginstack/engine/lib/oidc/OpenIdClient" { export = OpenIdClient; }
 declare module "@nginstack/engine/lib/oidc/OpenIdClient.js" { export = OpenIdClient; }
 
+/** What `ProductManager.createProduct` takes. */
+interface ProductInfo {
+  /** Its name, which no other product of the database has. */
+  name: string;
+  version?: string;
+  /** Single negative keys that belong to it besides its range. */
+  keys?: number[];
+}
+
 /** The configuration of a realm: of the one that the script runs in, because of others a script learns nothing. */
 declare class RealmConfig {
   private constructor();
@@ -674,6 +683,81 @@ declare function executeScript(reference: string | number, ...parameters: Primit
 
 
 
+
+/**
+ * Products: who delivers records to many databases makes them with negative keys, each product in a range of its own.
+ *
+ * The keys of a product are made in one database only, where its development is enabled; set
+ * `session.createKeyLicense` to the key of the product there. To change its records takes the scope
+ * `database.product:<key>`. Products are those of the database `main`.
+ */
+declare class ProductManager {
+  private constructor();
+  /**
+   * Whether this is the master password of a product; raises `ProductUnknown`.
+   */
+  authenticatePassword(product: number, password: string): boolean;
+  /**
+   * Give a product another master password. Raises `ProductUnknown`, `WrongProductPassword`, `WeakPassword`.
+   */
+  changePassword(product: number, currentPassword: string, newPassword: string): void;
+  /**
+   * Make a product with a range of keys of its own, and give its description for `enableDevelopment`.
+   *
+   * `password` becomes the master password of the product. The user with the name `userId` may change the product
+   * from then on; empty for nobody. Raises `ProductExists`, `BadProduct`, `WeakPassword`, `UserUnknown`.
+   */
+  createProduct(productInfo: ProductInfo, userId: string, password: string): string;
+  /**
+   * Let this database make no more keys of a product; gives the description for the database where it goes on.
+   *
+   * Ours. Raises `ProductUnknown`, `WrongProductPassword`.
+   */
+  disableDevelopment(product: number, password: string): string;
+  /**
+   * Let this database make the keys of the product that `productStream` describes.
+   *
+   * Raises `BadProduct`, `WrongProductPassword`, `ProductElsewhere` while another database of the engine makes
+   * them. Databases of other engines are not known here: disable the development there first.
+   */
+  enableDevelopment(productStream: string, password: string): void;
+  /**
+   * Keys of the products whose records an account may change in this realm. Raises `UserUnknown`.
+   */
+  getChangeableProducts(userKey: number): number[];
+  /**
+   * Key of the product that a key belongs to; null for a positive key, and for one of no product known here.
+   */
+  getProductFromKey(key: number): number | null;
+  /**
+   * Name of that product, else empty.
+   */
+  getProductNameFromKey(key: number): string;
+  /**
+   * Whether this database makes the keys of a product; raises `ProductUnknown`.
+   */
+  isDevelopmentEnabled(product: number): boolean;
+  /**
+   * Say which products an account may change in this realm: these and no others; null is every product known here.
+   *
+   * `passwords` are the master passwords of the products that are new to the account, in the order of `products`.
+   * Raises `UserUnknown`, `ProductUnknown`, `PasswordsMissing`, `WrongProductPassword`; nothing is changed then.
+   */
+  setChangeableProducts(userKey: number, products: number[] | null, passwords: string[]): void;
+  /**
+   * Whether an account may change the record with this key: always for a positive one. Raises `UserUnknown`.
+   */
+  userCanChangeRecord(recordKey: number, userKey: number): boolean;
+  /**
+   * The global `productManager`.
+   */
+  static getInstance(): ProductManager;
+}
+declare const productManager: ProductManager;
+declare module "@nginstack/engine/lib/product/ProductManager" { export = ProductManager; }
+declare module "@nginstack/engine/lib/product/ProductManager.js" { export = ProductManager; }
+declare module "@nginstack/engine/context/productManager" { export = productManager; }
+declare module "@nginstack/engine/context/productManager.js" { export = productManager; }
 
 
 
@@ -1219,7 +1303,7 @@ declare class Session {
    * What new keys look like: 0 for positive ones, or the key of a product for negative ones of that product.
    *
    * 0 by default, and again after each login and logout. Only who has the scope `database.product:<key>` may name a
-   * product. It takes effect with the database of scripts, which this version does not have yet.
+   * product.
    */
   createKeyLicense: number;
   /**
@@ -1302,8 +1386,7 @@ declare class Session {
   /**
    * Let this session create at most `limit` keys from now on, positive and negative ones; null removes the limit.
    *
-   * A block of n keys counts n. Each call counts anew. It takes effect with the database of scripts, which this version
-   * does not have yet. Throws `BadArgument` for what is no whole number from 0.
+   * A block of n keys counts n. Each call counts anew. What goes beyond it throws `KeyLimit`, and makes no key. Throws `BadArgument` for what is no whole number from 0.
    */
   limitKeyCreation(limit: number | null): void;
   /**

@@ -122,6 +122,17 @@ async def test_of_two_changes_of_a_password_at_once_one_holds(products: Products
     assert sorted(type(one).__name__ for one in done) == ["NoneType", "WrongProductPassword"]
 
 
+async def test_nobody_takes_a_product_over_with_a_description_of_his_own(products: Products) -> None:
+    shop = await products.create("shop", PASSWORD)
+    told = msgspec.json.decode(bytes.fromhex(shop.description.removeprefix(PREFIX)))
+    other = await products.create("other", OTHER)
+    forged = told | {"password": msgspec.json.decode(bytes.fromhex(other.description.removeprefix(PREFIX)))["password"]}
+    with pytest.raises(WrongProductPassword):
+        await products.enable(PREFIX + msgspec.json.encode(forged).hex(), OTHER)
+    assert await products.authenticate(shop.key, PASSWORD)
+    assert not await products.is_developed(shop.key)
+
+
 @pytest.mark.parametrize("product", [5, 0, -5, -SIZE * 600])
 async def test_an_unknown_product_is_refused(products: Products, product: int) -> None:
     for act in (products.get, products.is_developed):

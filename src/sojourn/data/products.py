@@ -161,10 +161,15 @@ class Products:
     async def enable(self, description: str, password: str) -> Product:
         """Let this database make the keys of a product; the product becomes known here where it was not.
 
+        ``password`` is the master password: that of the description, of a product that is known here the one it has here.
+
         Raises :class:`BadProduct`, :class:`WrongProductPassword`, :class:`ProductExists`, :class:`ProductElsewhere`.
         """
         told = _read(description)
-        if not await self._hasher.verify(told.password, password):
+        known = select(_table.c.password).where(_table.c.key == told.key)
+        stored = await self._backend.read(lambda c: c.execute(known).scalar_one_or_none())
+        # Of a product that is known here the description proves nothing: anybody can write one with a password of his own.
+        if not await self._hasher.verify(stored or told.password, password):
             raise WrongProductPassword
         if not await self._leases.hold(_lease(told.key), self._backend.name, _FOR_EVER):
             raise ProductElsewhere
@@ -175,7 +180,7 @@ class Products:
                 _add(connection, told)
             goes_on = max(told.next, there.next if there else told.next)
             enabled = update(_table).where(_table.c.key == told.key)
-            connection.execute(enabled.values(next=goes_on, developed=True, password=told.password))
+            connection.execute(enabled.values(next=goes_on, developed=True))
             return _product(connection.execute(select(_table).where(_table.c.key == told.key)).one())
 
         return await self._backend.write(work)

@@ -228,6 +228,6 @@ async def stage(engine: Engine, runtime: Runtime, clock: ManualClock) -> AsyncIt
         return Lent(runtime)
 
     # Every realm runs on the runtime of this test.
-    scripts = Scripts(engine.rules, {"ije": lent, "v8": lent})
+    scripts = Scripts(engine.rules, {"ije": lent, "v8": lent}, engine.databases)
     yield Theatre(engine, scripts, clock)
     await scripts.close()

@@ -16,13 +16,14 @@ from sojourn.core.errors import (
     SessionEnded,
     Unauthorized,
 )
+from sojourn.data.keys import ProductUnknown
+from sojourn.data.products import SIZE, Products
 from sojourn.engine.accounts.users import ExternalAuthorizer
 from sojourn.engine.passwords.credentials import AccountUnusable
 from sojourn.engine.security.actors import HOST
 from sojourn.engine.sessions import IdleTooLong
 from sojourn.engine.tokens.rules import AuthTokenFixed, AuthTokenUnknown
 from sojourn.engine.tokens.session_tokens import NotStateful
-from sojourn.scripting.api.session import ProductUnknown
 from sojourn.scripting.declare import BadArgument
 from sojourn.scripting.dispatch import NoSuchFunction
 from tests.scripting.session.conftest import PASSWORD, Desk, Open, request
@@ -294,12 +295,17 @@ async def test_a_product_is_named_by_who_may_modify_it(annas: Desk, engine: Engi
         with pytest.raises(error):
             await annas("Session.createKeyLicense=", value)
         assert await annas("Session.createKeyLicense") == 0
-    await engine.rules.grants.grant("anna", "database.product:-5")
+    rules, annas.run.service = engine.rules, engine.scripts
+    products = Products(await engine.databases.named(), rules.leases, rules.hasher)
+    product = (await products.create("shop", "seven green lamps of ours")).key
+    for key in (product, -SIZE * 700):
+        await rules.grants.grant("anna", f"database.product:{key}")
     await annas("Session.login", "anna", PASSWORD)
-    await annas("Session.createKeyLicense=", -5)
-    with pytest.raises(InsufficientScope):
-        await annas("Session.createKeyLicense=", -6)
-    assert await annas("Session.createKeyLicense") == -5
+    await annas("Session.createKeyLicense=", product)
+    for value, error in ((-6, InsufficientScope), (-SIZE * 700, ProductUnknown)):
+        with pytest.raises(error):
+            await annas("Session.createKeyLicense=", value)
+    assert await annas("Session.createKeyLicense") == product
     await annas("Session.limitKeyCreation", 3)
     await annas("Session.logout")
     assert (await annas("Session.createKeyLicense"), annas.run.kept.key_limit) == (0, 3)

@@ -12,6 +12,7 @@ import pytest
 
 from sojourn.core.clock import DAY, MINUTE
 from sojourn.core.errors import SessionEnded, TokenRefused, Unauthorized
+from sojourn.data.products import Products
 from sojourn.engine.live import Session
 from sojourn.engine.security.actors import HOST
 from sojourn.scripting.errors import ScriptFailed
@@ -162,12 +163,15 @@ async def test_21_15_16_a_session_token_lives_as_its_session(stage: Theatre) -> 
 
 
 async def test_21_21_22_23_keys_and_their_limits_hold_what_is_said_of_them(stage: Theatre) -> None:
-    await stage.engine.rules.grants.grant("anna", "database.product:-7")
+    rules = stage.engine.rules
+    products = Products(await stage.engine.databases.named(), rules.leases, rules.hasher)
+    product = (await products.create("shop", "seven green lamps of ours")).key
+    await rules.grants.grant("anna", f"database.product:{product}")
     session = await stage.session()
     told = await stage.play(
         session,
         f"""{CAUGHT} {LOGIN}
-        session.createKeyLicense = -7;
+        session.createKeyLicense = {product};
         const refused = caught(() => {{ session.createKeyLicense = -8; }});
         const held = session.createKeyLicense;
         session.limitKeyCreation(3);
@@ -177,7 +181,7 @@ async def test_21_21_22_23_keys_and_their_limits_hold_what_is_said_of_them(stage
         [refused, held, wrong, session.createKeyLicense]
         """,
     )
-    assert told == ["auth.insufficient_scope", -7, "script.bad_argument", 0]
+    assert told == ["auth.insufficient_scope", product, "script.bad_argument", 0]
 
 
 async def test_21_25_26_a_request_is_there_or_it_is_not(stage: Theatre) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 
 from sojourn.core.clock import DAY, HOUR, MINUTE
-from sojourn.core.errors import BadRequest, InsufficientScope
+from sojourn.data.keys import ProductUnknown, check_product_right
+from sojourn.data.products import Products
 from sojourn.engine import live
 from sojourn.engine.security.declared import ANYONE
 from sojourn.scripting.api.session_logins import SessionLogins
 from sojourn.scripting.declare import BadArgument, exposed, get, method, put
 from sojourn.scripting.values import Value
-
-#: Who has the scope with the key of a product may make keys of that product.
-PRODUCT = "database.product:"
 
 #: Characters of ``trackingId``.
 MAX_TRACKING_ID = 100
@@ -26,12 +24,6 @@ def checked_tracking_id(value: str) -> str:
     if len(value) > MAX_TRACKING_ID or not value.isprintable():
         raise BadArgument(f"trackingId has at most {MAX_TRACKING_ID} printable characters")
     return value
-
-
-class ProductUnknown(BadRequest):
-    """A product is named by its key, a negative whole number; 0 is no product."""
-
-    code = "product.unknown"
 
 
 @exposed("Session", "lib/session/Session", "context/session", instance="session")
@@ -181,25 +173,26 @@ class Session(SessionLogins):
         """What new keys look like: 0 for positive ones, or the key of a product for negative ones of that product.
 
         0 by default, and again after each login and logout. Only who has the scope ``database.product:<key>`` may name a
-        product. It takes effect with the database of scripts, which this version does not have yet.
+        product.
         """
         return self.run.kept.create_key_license
 
     @put("createKeyLicense", ANYONE, also="of a product: the scope `database.product:<key>`")
-    def set_create_key_license(self, value: int) -> None:
+    async def set_create_key_license(self, value: int) -> None:
         """Raises ``ProductUnknown`` for what is no product's key, ``InsufficientScope``; the old value stays then."""
         if value > 0:
             raise ProductUnknown
-        if value < 0 and f"{PRODUCT}{value}" not in self.run.session.scope:
-            raise InsufficientScope(f"a product is modified by who has the scope {PRODUCT}{value}")
+        if value < 0:
+            check_product_right(value, self.run.session.scope)
+            rules = self.run.rules
+            await Products(await self.run.service.databases.named(), rules.leases, rules.hasher).get(value)
         self.run.kept.create_key_license = value
 
     @method("limitKeyCreation(limit: number | null): void", ANYONE)
     def limit_key_creation(self, limit: int | None) -> None:
         """Let this session create at most ``limit`` keys from now on, positive and negative ones; null removes the limit.
 
-        A block of n keys counts n. Each call counts anew. It takes effect with the database of scripts, which this version
-        does not have yet. Throws ``BadArgument`` for what is no whole number from 0.
+        A block of n keys counts n. Each call counts anew. What goes beyond it throws ``KeyLimit``, and makes no key. Throws ``BadArgument`` for what is no whole number from 0.
         """
         if limit is not None and limit < 0:
             raise BadArgument("a limit is a whole number from 0, or null")

@@ -1,0 +1,5 @@
+// ProductManager.getInstance(): the one there is.
+(function (host) {
+  'use strict';
+  host.finish('ProductManager.getInstance', () => host.instance('productManager'));
+})
