@@ -310,32 +310,38 @@ async def _assemble(
     await rules.providers.sync(project.providers, rules.clock.now())
     for realm in (*rules.realms.all(), rules.realms.operators):
         await rules.keys.ensure(realm)
-    databases = open_databases(settings)
+    databases = open_databases(rules)
     stack.push_async_callback(databases.close)
     scripts = Scripts(rules, {"ije": _open_ije, "v8": _open_v8}, databases)
     stack.push_async_callback(scripts.close)
     return kind(project, rules, deployment, routes, scripts, databases=databases)
 
 
-def open_databases(settings: Settings) -> Databases:
+def open_databases(rules: Rules) -> Databases:
     """The databases of the application, none of them open yet."""
-    urls = settings.database_urls
-    return Databases({name: partial(_open_application, settings, name, url) for name, url in urls.items()})
+    urls = rules.settings.database_urls
+    return Databases({name: partial(_open_application, rules, name, url) for name, url in urls.items()})
 
 
-async def _open_application(settings: Settings, name: str, url: str) -> Backend:
+async def _open_application(rules: Rules, name: str, url: str) -> Backend:
+    settings = rules.settings
     place, engine = parse_store_url("application", url, settings.project), settings.engine_store
     if place.path is None:
-        return await _open_application_on_postgres(name, url)
+        return await _open_application_on_postgres(rules, name, url)
     from sojourn.data.sqlite.backend import SqliteBackend
 
     _make_private_folder(place.path.parent)
     return await SqliteBackend.open(name, place.path, engine=engine.path)
 
 
-async def _open_application_on_postgres(name: str, url: str) -> Backend:
-    del url
-    raise DatabaseUnavailable(f"the database {name} is on PostgreSQL, which this version cannot open")
+async def _open_application_on_postgres(rules: Rules, name: str, url: str) -> Backend:
+    try:
+        from sojourn.data.postgres.backend import SECRET, PostgresBackend
+    except ImportError as error:
+        message = "a database of the application on PostgreSQL needs one more package: install sojourn[postgres]"
+        raise DatabaseUnavailable(message) from error
+    secret = await rules.seals.secret(SECRET)
+    return await PostgresBackend.open(name, url, secret=secret, installation=rules.db.installation)
 
 
 # A runtime is imported when it is needed: most commands and many engines never run a script.

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,20 @@ from sojourn.config.project import load_project
 from sojourn.data.database import Database
 from sojourn.data.port import Backend
 from sojourn.data.products import Products
+from sojourn.data.postgres.backend import PostgresBackend
 from sojourn.data.sqlite.backend import SqliteBackend
 from sojourn.engine.live import Session
 from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.scripting.run import Kept
+from tests.servers.postgres import PostgresServer, name_of
 
 PASSWORD = "correct horse battery"
 
+#: In place of a secret of the engine.
+SECRET = bytes(range(32))
+
 #: Kinds of databases on which the tests run.
-KINDS = ["sqlite"]
+KINDS = ["sqlite", "postgresql"]
 
 #: Users of the engine, and what they may.
 USERS: dict[str, tuple[str, ...]] = {
@@ -72,20 +78,61 @@ def made_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def made_postgres(postgres_server: PostgresServer) -> str:
+    """The URL of a database with our tables and :data:`SCHEMA`, which tests share one after the other."""
+    url = postgres_server.new_database()
+
+    async def make() -> None:
+        backend = await PostgresBackend.open("main", url, secret=SECRET)
+        for statement in SCHEMA:
+            await backend.define(statement, lambda _connection: None)
+        await backend.close()
+
+    with ThreadPoolExecutor(1) as thread:  # whoever asks first may do so from a running event loop
+        thread.submit(asyncio.run, make()).result()
+    return url
+
+
+def emptied(server: PostgresServer, url: str) -> str:
+    """``url``, whose database is as it was when it was made."""
+    server.run(_HANG_UP, _EMPTY, database=name_of(url))
+    return url
+
+
+# Numbers begin again, so that a test sees what it would see in a new database.
+_HANG_UP = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_EMPTY = """DO $$ DECLARE one record; BEGIN
+  FOR one IN SELECT c.oid::regclass AS name, c.relkind FROM pg_class c WHERE c.relnamespace = 'application'::regnamespace
+      AND c.relkind IN ('r', 'v') AND c.relname NOT IN ('product', 'thing', 'country', 'loose', 'cheap') LOOP
+    EXECUTE format('DROP %s IF EXISTS %s CASCADE', CASE one.relkind WHEN 'r' THEN 'TABLE' ELSE 'VIEW' END, one.name);
+  END LOOP;
+  FOR one IN SELECT c.oid::regclass AS name FROM pg_class c
+      WHERE c.relnamespace IN ('application'::regnamespace, 'sojourn_data'::regnamespace) AND c.relkind = 'r'
+      AND c.relname NOT IN ('sojourn_alembic', 'sojourn_version') LOOP
+    EXECUTE format('TRUNCATE %s RESTART IDENTITY CASCADE', one.name);
+  END LOOP;
+  UPDATE sojourn_data.sojourn_version SET number = 0;
+END $$"""
+
+
 @pytest.fixture
-async def backend(database_kind: str, made_file: Path, tmp_path: Path) -> AsyncIterator[Backend]:
+async def backend(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
     """A database with :data:`SCHEMA`, without rows."""
-    assert database_kind == "sqlite"
-    shutil.copy(made_file, tmp_path / "app.db")
-    opened = await SqliteBackend.open("main", tmp_path / "app.db")
+    opened: Backend
+    if database_kind == "sqlite":
+        shutil.copy(request.getfixturevalue("made_file"), tmp_path / "app.db")
+        opened = await SqliteBackend.open("main", tmp_path / "app.db")
+    else:
+        url = emptied(request.getfixturevalue("postgres_server"), request.getfixturevalue("made_postgres"))
+        opened = await PostgresBackend.open("main", url, secret=SECRET)
     yield opened
     await opened.close()
 
 
 @pytest.fixture(scope="session")
-def made_project(tmp_path_factory: pytest.TempPathFactory, made_file: Path, database_kind: str) -> Path:
+def made_project(tmp_path_factory: pytest.TempPathFactory, made_file: Path) -> Path:
     """A project with :data:`USERS`, whose database has :data:`SCHEMA`."""
-    assert database_kind == "sqlite"
     folder = tmp_path_factory.mktemp("data") / "project"
     folder.mkdir()
     (folder / "sojourn.toml").write_text('[keys]\nmasterKeyFile = "../master.key"\n')
@@ -108,12 +155,18 @@ async def _users(folder: Path) -> None:
 
 
 @pytest.fixture
-async def engine(made_project: Path, tmp_path: Path) -> AsyncIterator[Engine]:
+async def engine(
+    made_project: Path, tmp_path: Path, database_kind: str, request: pytest.FixtureRequest
+) -> AsyncIterator[Engine]:
     """An engine over a project of this test's own."""
     folder = tmp_path / "project"
     shutil.copytree(made_project, folder)
     shutil.copy(made_project.parent / "master.key", tmp_path)
-    async with Engine.open(load_project(folder, {}), hasher=cheap(), recover=False) as opened:
+    environment = {}
+    if database_kind == "postgresql":
+        url = emptied(request.getfixturevalue("postgres_server"), request.getfixturevalue("made_postgres"))
+        environment["SOJOURN_STORES_APPLICATION"] = url
+    async with Engine.open(load_project(folder, environment), hasher=cheap(), recover=False) as opened:
         yield opened
 
 

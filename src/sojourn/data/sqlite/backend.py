@@ -18,10 +18,10 @@ from sojourn.data.definition import check_definition
 from sojourn.data.errors import DatabaseUnavailable, QueryTimeout
 from sojourn.data.lexer import lex
 from sojourn.data.migrate import migrate
+from sojourn.data.pool import Pool
 from sojourn.data.port import Backend, Bounds, Guard, Rows, Statement, T, Table
 from sojourn.data.sqlite import check, rights
 from sojourn.data.sqlite.faults import busy, of_author, of_engine
-from sojourn.data.sqlite.pool import Pool
 from sojourn.data.sqlite.readers import Reader, Turn
 from sojourn.data.sqlite.rows import SqliteRows
 from sojourn.data.sqlite.tables import schema_version, tables

@@ -14,12 +14,12 @@ from urllib.parse import quote
 from sojourn.core.clock import SECOND
 from sojourn.data.errors import QueryTimeout, ResultTooLarge
 from sojourn.data.lexer import Lexed, lex
+from sojourn.data.origin import Origin, origin
 from sojourn.data.parameters import bind, check_reading, respelled
 from sojourn.data.port import Bounds, Cell, Column, ColumnType, Rows, Statement
 from sojourn.data.sqlite import rights
 from sojourn.data.sqlite.cells import READERS, Stored, column_type, parameter, type_of
 from sojourn.data.sqlite.faults import of_author
-from sojourn.data.sqlite.origin import Origin, origin
 from sojourn.data.sqlite.tables import schema_version, tables
 from sojourn.data.sqlite.temporary import temporary
 

@@ -24,6 +24,12 @@ from sojourn.stores.libpq.statement import PROBE
 
 _LONGER = 0.25
 
+#: Seconds that asking the server to stop may take.
+_STOP = 2.0
+
+#: Under which name a connection knows its line.
+_LINE = "sojourn.line"
+
 #: Seconds that one row of many may take.
 _A_ROW = 0.005
 
@@ -35,8 +41,9 @@ _COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
 class Line:
     """One connection. A thread uses it; another one may hang it up."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, what: str) -> None:
         self._engine = engine
+        self._what = what
         self._due = inf
         self._socket: socket.socket | None = None
         self._driver: psycopg.Connection[Any] | None = None
@@ -54,6 +61,7 @@ class Line:
         """Connect. Raises the errors of the driver, ``StoreReadOnly``, ``StoreUnavailable``."""
         try:
             self._connection = self._engine.connect()
+            self._connection.info[_LINE] = self
         except BaseException:
             self.close()
             raise
@@ -109,6 +117,30 @@ class Line:
             self.rest()
         return result
 
+    def work(self, work: Callable[[Connection], T]) -> T:
+        """Do ``work`` in the transaction that was begun, which stays open. Raises what ``work`` and the driver raise."""
+        assert self._connection is not None
+        try:
+            return work(self._connection)
+        finally:
+            self.rest()
+
+    def undo(self, transaction: Transaction) -> None:
+        """Roll back. Never fails: a server that does not hear it has rolled back itself."""
+        self.listen()
+        try:
+            with suppress(*FAULTS):
+                transaction.close()
+        finally:
+            self.rest()
+
+    def stop(self) -> None:
+        """Ask the server, from another thread, to end the statement under way."""
+        driver = self._driver
+        if driver is not None:
+            with suppress(psycopg.Error, OSError):
+                driver.cancel_safe(timeout=_STOP)
+
     def close(self) -> None:
         """Hang up."""
         self.rest()
@@ -132,15 +164,16 @@ class Line:
             transaction.commit()
         except FAULTS as error:
             if self.broken:
-                raise OutcomeUnknown("the engine database failed while it committed") from error
+                raise OutcomeUnknown(f"{self._what} failed while it committed") from error
             raise
 
 
 class Lines:
-    """The lines of all threads."""
+    """Lines to one database: one for each thread that asks for its own, and those that were made for somebody."""
 
-    def __init__(self, parameters: dict[str, Any]) -> None:
+    def __init__(self, parameters: dict[str, Any], what: str = "the engine database") -> None:
         self._parameters = parameters
+        self._what = what
         self._engine = create_engine(
             "postgresql+psycopg://", creator=self._connect, poolclass=NullPool, use_native_hstore=False
         )
@@ -159,14 +192,7 @@ class Lines:
     def renewed(self) -> Line:
         """A new line for this thread, instead of the one that it has. Raises as :meth:`Line.connect`."""
         self.drop()
-        line = self._here.line = Line(self._engine)
-        with self._lock:
-            self._all.append(line)
-        try:
-            line.connect()
-        except BaseException:
-            self.drop()
-            raise
+        line = self._here.line = self.new()
         return line
 
     def drop(self) -> None:
@@ -174,9 +200,25 @@ class Lines:
         line: Line | None = getattr(self._here, "line", None)
         if line is not None:
             self._here.line = None
-            with self._lock:
-                self._all.remove(line)
-            line.close()
+            self.discard(line)
+
+    def new(self) -> Line:
+        """A line that whoever asked may hand from thread to thread. Raises as :meth:`Line.connect`."""
+        line = self._here.making = Line(self._engine, self._what)
+        with self._lock:
+            self._all.append(line)
+        try:
+            line.connect()
+        except BaseException:
+            self.discard(line)
+            raise
+        return line
+
+    def discard(self, line: Line) -> None:
+        """Hang it up; nobody uses it any more."""
+        with self._lock:
+            self._all.remove(line)
+        line.close()
 
     def hang_up_the_silent(self) -> None:
         """Hang up each line whose server has been silent for too long."""
@@ -196,13 +238,14 @@ class Lines:
     def _connect(self) -> psycopg.Connection[Any]:
         driver = connect_here(self._parameters)
         try:
-            self._here.line.hold(driver)
+            self._here.making.hold(driver)
         except BaseException:
             driver.close()
             raise
         return driver
 
     def _listen(
-        self, _connection: object, _cursor: object, _text: str, rows: Sequence[object], *context_and_many: object
+        self, connection: Connection, _cursor: object, _text: str, rows: Sequence[object], *context_and_many: object
     ) -> None:
-        self._here.line.listen(len(rows) if context_and_many[-1] else 0)
+        line: Line = connection.info.get(_LINE) or self._here.making
+        line.listen(len(rows) if context_and_many[-1] else 0)

@@ -1,7 +1,8 @@
 """Which table a plain ``SELECT … FROM table`` reads, and which of its columns each column of the result is.
 
 SQLite does not say it to this driver, so it is read off the statement: only where nothing but one table is named, and
-only when no other value bears the name of one of its columns. Everything else has no known table.
+only when no other value bears the name of one of its columns. Everything else has no known table. PostgreSQL says where
+a column comes from, and is held to the same rules.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ _MIXING: Final = frozenset(
     {"DISTINCT", "GROUP", "HAVING", "UNION", "INTERSECT", "EXCEPT", "JOIN", "NATURAL", "CROSS", "WINDOW"}
 )
 _BEHIND: Final = frozenset({"WHERE", "ORDER", "LIMIT", "INDEXED", "NOT"})
+
+#: What may stand before the name of a table of the application.
+_SCHEMAS: Final = (["main", "."], ["application", "."])
 
 
 class Origin(NamedTuple):
@@ -60,7 +64,7 @@ def _first_level(tokens: Sequence[Token]) -> Iterator[Token]:
 def _named(behind: Sequence[Token], tables: Mapping[str, Table]) -> tuple[Table | None, str]:
     """The table behind FROM and what it is called, when nothing else is there."""
     source = list(takewhile(lambda token: not token.is_word(*_BEHIND), behind))
-    if [token.text.lower() for token in source[:2]] == ["main", "."]:
+    if [token.text.lower() for token in source[:2]] in _SCHEMAS:
         source = source[2:]
     if any(token.kind not in ("word", "name") for token in source):
         return None, ""
