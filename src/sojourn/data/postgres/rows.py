@@ -14,6 +14,7 @@ from sojourn.core import json
 from sojourn.core.json import Json
 from sojourn.data.errors import BadValue, TableUnknown
 from sojourn.data.port import Cell, Image, Key, RowAccess, Table
+from sojourn.data.postgres.faults import house_errors
 from sojourn.data.postgres.images import imaged, same_moment
 from sojourn.data.postgres.names import APPLICATION, quoted
 from sojourn.data.postgres.tables import NONE, Shape, Shapes
@@ -37,7 +38,11 @@ class PostgresRows(RowAccess):
         unknown = [name for name in values if name not in types]
         if unknown:
             raise BadValue(f"{table.name} has no column {unknown[0][:60]!r}")
-        return {name: imaged(value, types[name], name) for name, value in values.items()}
+        return {
+            name: imaged(value, types[name], name)
+            for name, value in values.items()
+            if not table.columns[name].generated
+        }
 
     def same(self, table: Table, column: str, one: Json, other: Json) -> bool:
         """Times are the same when they differ by less than scripts can tell."""
@@ -49,6 +54,7 @@ class PostgresRows(RowAccess):
         """See :meth:`RowAccess.images`; rows are locked in the order of their keys, so that two never wait for each other."""
         shape = self._shape(table)
         key = _quoted(shape.names[table.key])
+        written = {name: folded for name, folded in shape.names.items() if not table.columns[name].generated}
         statement = (
             f"SELECT to_jsonb(t)::text FROM {_name(table)} AS t WHERE t.{key} = ANY (ARRAY(SELECT r.{key}"
             f" FROM jsonb_populate_recordset(NULL::{_name(table)}, CAST(%(rows)s AS jsonb)) AS r)) ORDER BY t.{key}"
@@ -62,14 +68,14 @@ class PostgresRows(RowAccess):
             )
             for (row,) in rows:
                 stored = json.decode(row)
-                image = {name: stored[folded] for name, folded in shape.names.items() if folded in stored}
+                image = {name: stored[folded] for name, folded in written.items() if folded in stored}
                 found[image[table.key]] = image
         return found
 
     def insert(self, connection: Connection, table: Table, images: Sequence[Image]) -> None:
-        """See :meth:`RowAccess.insert`; what the database computes is left to it."""
+        """See :meth:`RowAccess.insert`."""
         shape = self._shape(table)
-        for columns, group in groupby(images, lambda image: [name for name in image if name not in shape.generated]):
+        for columns, group in groupby(images, list):
             names = _names(shape, columns)
             statement = (
                 f"INSERT INTO {_name(table)} ({', '.join(names)}) OVERRIDING SYSTEM VALUE"
@@ -81,8 +87,7 @@ class PostgresRows(RowAccess):
 
     def update(self, connection: Connection, table: Table, changes: Sequence[tuple[Key, Image]]) -> None:
         """See :meth:`RowAccess.update`."""
-        shape = self._shape(table)
-        for columns, group in groupby(changes, lambda change: _changed(shape, table, change)):
+        for columns, group in groupby(changes, lambda change: _changed(table, change)):
             if table.key in columns:
                 for key, image in group:
                     self._move(connection, table, key, image)
@@ -116,7 +121,7 @@ class PostgresRows(RowAccess):
     def _move(self, connection: Connection, table: Table, key: Key, image: Image) -> None:
         """Give a row another key too."""
         shape = self._shape(table)
-        columns = _changed(shape, table, (key, image))
+        columns = _changed(table, (key, image))
         name = shape.names[table.key]
         sets = ", ".join(f"{one} = r.{one}" for one in _names(shape, columns))
         record = f"jsonb_populate_record(NULL::{_name(table)}, CAST(%(rows)s AS jsonb)"
@@ -134,7 +139,8 @@ class PostgresRows(RowAccess):
 
 
 def _run(connection: Connection, statement: str, rows: Sequence[Mapping[str, Json]]) -> Any:
-    return connection.exec_driver_sql(statement, {"rows": json.encode_text(rows)})
+    with house_errors():
+        return connection.exec_driver_sql(statement, {"rows": json.encode_text(rows)})
 
 
 def _quoted(name: str) -> str:
@@ -157,9 +163,9 @@ def _folded(shape: Shape, image: Image, columns: Iterable[str]) -> dict[str, Jso
     return {shape.names[name]: image[name] for name in columns}
 
 
-def _changed(shape: Shape, table: Table, change: tuple[Key, Image]) -> list[str]:
+def _changed(table: Table, change: tuple[Key, Image]) -> list[str]:
     key, image = change
-    return [name for name in image if name not in shape.generated and not (name == table.key and image[name] == key)]
+    return [name for name in image if name != table.key or image[name] != key]
 
 
 def _place(key: Key) -> tuple[bool, Key]:

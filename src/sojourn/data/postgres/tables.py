@@ -47,8 +47,6 @@ class Shape(NamedTuple):
     places: Mapping[int, str]
     #: What PostgreSQL calls each column.
     names: Mapping[str, str]
-    #: Columns that the database computes.
-    generated: frozenset[str]
 
 
 class Shapes(NamedTuple):
@@ -97,7 +95,7 @@ class _Row(NamedTuple):
 
 def _shape(rows: list[_Row]) -> Shape:
     first = rows[0]
-    columns = {row.column: Column(row.column, type_of(row.type), nullable=not row.filled) for row in rows}
+    columns = {row.column: Column(row.column, type_of(row.type), not row.filled, row.generated) for row in rows}
     key = "iKey" if "iKey" in columns else ""
     key = key or next((row.column for row in rows if row.key), "")
     return Shape(
@@ -106,5 +104,4 @@ def _shape(rows: list[_Row]) -> Shape:
         {row.column: row.type for row in rows},
         {row.place: row.column for row in rows},
         {row.column: row.folded for row in rows},
-        frozenset(row.column for row in rows if row.generated),
     )
