@@ -80,7 +80,7 @@ async def test_nothing_to_change_is_version_0(database: Database, engine: Engine
 
 
 async def test_every_type_comes_back(database: Database, database_kind: str) -> None:
-    row = {
+    row: dict[str, object] = {
         "key": 1,
         "text": "a'b\"c\u0000d" if database_kind == "sqlite" else "a'b\"c\\d",  # PostgreSQL keeps no U+0000
         "whole": 2**63 - 1,
