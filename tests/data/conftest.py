@@ -16,8 +16,9 @@ from sojourn.bootstrap import Engine, install
 from sojourn.config.project import load_project
 from sojourn.data.database import Database
 from sojourn.data.port import Backend
-from sojourn.data.products import Products
+from sojourn.data.postgres.backend import SECRET as READERS_SECRET
 from sojourn.data.postgres.backend import PostgresBackend
+from sojourn.data.products import Products
 from sojourn.data.sqlite.backend import SqliteBackend
 from sojourn.engine.live import Session
 from sojourn.identity.password import Cost, PasswordHasher
@@ -96,12 +97,13 @@ def made_postgres(postgres_server: PostgresServer) -> str:
 
 def emptied(server: PostgresServer, url: str) -> str:
     """``url``, whose database is as it was when it was made."""
-    server.run(_HANG_UP, _EMPTY, database=name_of(url))
+    server.run(_HANG_UP, _WITHOUT_TRIGGERS, _EMPTY, database=name_of(url))
     return url
 
 
 # Numbers begin again, so that a test sees what it would see in a new database.
 _HANG_UP = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_WITHOUT_TRIGGERS = "SET session_replication_role = replica"  # the change log is append-only
 _EMPTY = """DO $$ DECLARE one record; BEGIN
   FOR one IN SELECT c.oid::regclass AS name, c.relkind FROM pg_class c WHERE c.relnamespace = 'application'::regnamespace
       AND c.relkind IN ('r', 'v') AND c.relname NOT IN ('product', 'thing', 'country', 'loose', 'cheap') LOOP
@@ -171,6 +173,25 @@ async def engine(
 
 
 Enter = Callable[..., Awaitable[Session]]
+Beside = Callable[[], Awaitable[Backend]]
+
+#: For what is about the file of SQLite itself.
+IN_A_FILE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def beside(engine: Engine) -> Beside:
+    """Opens the database of the engine once more, as another process would."""
+    rules = engine.rules
+    url = rules.settings.stores.application
+
+    async def opened() -> Backend:
+        if url.startswith("sqlite"):
+            return await SqliteBackend.open("main", rules.settings.project / "var" / "app.db")
+        secret = await rules.seals.secret(READERS_SECRET)
+        return await PostgresBackend.open("main", url, secret=secret, installation=rules.db.installation)
+
+    return opened
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from sojourn.core.errors import BadRequest
 from sojourn.data import sealing
 from sojourn.data.chains import Chains, ChangeLogBroken
 from sojourn.data.database import Database
+from sojourn.data.port import Backend
 from sojourn.data.retention import Person
-from sojourn.data.sqlite.backend import SqliteBackend
 from sojourn.data.terms import Deleted, Modified, TableChanges
 from sojourn.engine.audit.log import Wanted
 from sojourn.engine.live import Session
-from tests.data.conftest import cheap, product
+from tests.data.conftest import IN_A_FILE, Beside, cheap, product
 from tests.patience import HANGS
 
 pytestmark = pytest.mark.anyio
@@ -92,13 +92,13 @@ async def test_another_process_goes_on_where_a_sealer_died(engine: Engine, datab
     assert (done.sound, done.changes, done.unsealed) == (True, sealing.BATCH + 2, None)
 
 
-async def test_many_sealers_at_once_make_one_chain(engine: Engine, database: Database, tmp_path: Path) -> None:
+async def test_many_sealers_at_once_make_one_chain(engine: Engine, database: Database, beside: Beside) -> None:
     """Each believes that the lease is its own; rows are written meanwhile."""
     rules, heads = engine.rules, engine.changes._chains.heads
-    others = [await SqliteBackend.open("main", tmp_path / "project" / "var" / "app.db") for _ in range(3)]
+    others = [await beside() for _ in range(3)]
     writing = True
 
-    async def seal(backend: SqliteBackend) -> int:
+    async def seal(backend: Backend) -> int:
         chains = Chains(heads=heads, seals=rules.seals, audit=rules.audit, clock=rules.clock)
         while writing:
             await chains.seal(backend)
@@ -119,6 +119,7 @@ async def test_many_sealers_at_once_make_one_chain(engine: Engine, database: Dat
         await backend.close()
 
 
+@IN_A_FILE
 async def test_an_old_file_is_not_sealed_until_an_operator_accepts_it(
     engine: Engine, database: Database, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ async def test_an_old_file_is_not_sealed_until_an_operator_accepts_it(
         assert (await again.changes.verify()).sound
 
 
+@IN_A_FILE
 async def test_a_log_that_was_begun_anew_shows(engine: Engine, database: Database, tmp_path: Path) -> None:
     await add(database, 1)
     await engine.changes.seal()
@@ -168,6 +170,7 @@ async def test_a_log_of_another_engine_shows(engine: Engine, database: Database)
     assert [found.fault for found in (await engine.changes.verify()).findings] == ["unknown"]
 
 
+@IN_A_FILE
 async def test_a_cut_that_the_engine_was_made_to_forget_shows_by_the_audit_log(
     engine: Engine, database: Database, tmp_path: Path
 ) -> None:
