@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,19 +81,37 @@ def made_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made_postgres(postgres_server: PostgresServer) -> str:
-    """The URL of a database with our tables and :data:`SCHEMA`, which tests share one after the other."""
-    url = postgres_server.new_database()
+def made_postgres(postgres_server: PostgresServer) -> Callable[[str], str]:
+    """The URL of a database of that name with our tables and :data:`SCHEMA`, which tests share one after the other."""
 
-    async def make() -> None:
-        backend = await PostgresBackend.open("main", url, secret=SECRET)
-        for statement in SCHEMA:
-            await backend.define(statement, lambda _connection: None)
-        await backend.close()
+    @cache
+    def made(_name: str) -> str:
+        url = postgres_server.new_database()
+        with ThreadPoolExecutor(1) as thread:  # whoever asks first may do so from a running event loop
+            thread.submit(asyncio.run, _make_postgres(url)).result()
+        return url
 
-    with ThreadPoolExecutor(1) as thread:  # whoever asks first may do so from a running event loop
-        thread.submit(asyncio.run, make()).result()
-    return url
+    return made
+
+
+async def _make_postgres(url: str) -> None:
+    backend = await PostgresBackend.open("main", url, secret=SECRET)
+    for statement in SCHEMA:
+        await backend.define(statement, lambda _connection: None)
+    await backend.close()
+
+
+async def opened_empty(kind: str, request: pytest.FixtureRequest, folder: Path, name: str) -> Backend:
+    """A database with :data:`SCHEMA` and without rows; in ``folder`` where it is a file."""
+    if kind == "sqlite":
+        shutil.copy(request.getfixturevalue("made_file"), folder / f"{name}.db")
+        return await SqliteBackend.open(name, folder / f"{name}.db")
+    return await PostgresBackend.open(name, empty_postgres(request, name), secret=SECRET)
+
+
+def empty_postgres(request: pytest.FixtureRequest, name: str = "app") -> str:
+    """The URL of a database with :data:`SCHEMA` and without rows."""
+    return emptied(request.getfixturevalue("postgres_server"), request.getfixturevalue("made_postgres")(name))
 
 
 def emptied(server: PostgresServer, url: str) -> str:
@@ -121,13 +140,7 @@ END $$"""
 @pytest.fixture
 async def backend(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
     """A database with :data:`SCHEMA`, without rows."""
-    opened: Backend
-    if database_kind == "sqlite":
-        shutil.copy(request.getfixturevalue("made_file"), tmp_path / "app.db")
-        opened = await SqliteBackend.open("main", tmp_path / "app.db")
-    else:
-        url = emptied(request.getfixturevalue("postgres_server"), request.getfixturevalue("made_postgres"))
-        opened = await PostgresBackend.open("main", url, secret=SECRET)
+    opened = await opened_empty(database_kind, request, tmp_path, "app")
     yield opened
     await opened.close()
 
@@ -166,8 +179,7 @@ async def engine(
     shutil.copy(made_project.parent / "master.key", tmp_path)
     environment = {}
     if database_kind == "postgresql":
-        url = emptied(request.getfixturevalue("postgres_server"), request.getfixturevalue("made_postgres"))
-        environment["SOJOURN_STORES_APPLICATION"] = url
+        environment["SOJOURN_STORES_APPLICATION"] = empty_postgres(request)
     async with Engine.open(load_project(folder, environment), hasher=cheap(), recover=False) as opened:
         yield opened
 
@@ -218,11 +230,9 @@ def product(key: int, **values: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def other_backend(database_kind: str, made_file: Path, tmp_path: Path) -> AsyncIterator[Backend]:
+async def other_backend(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
     """Another database of the same project."""
-    assert database_kind == "sqlite"
-    shutil.copy(made_file, tmp_path / "other.db")
-    opened = await SqliteBackend.open("other", tmp_path / "other.db")
+    opened = await opened_empty(database_kind, request, tmp_path, "other")
     yield opened
     await opened.close()
 
