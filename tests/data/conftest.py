@@ -70,14 +70,21 @@ def made_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file with our tables and :data:`SCHEMA`."""
     path = tmp_path_factory.mktemp("made") / "app.db"
 
-    async def make() -> None:
-        backend = await SqliteBackend.open("main", path)
+    make(lambda: SqliteBackend.open("main", path))
+    return path
+
+
+def make(open_it: Callable[[], Awaitable[Backend]]) -> None:
+    """Make the tables of :data:`SCHEMA`."""
+
+    async def made() -> None:
+        backend = await open_it()
         for statement in SCHEMA:
             await backend.define(statement, lambda _connection: None)
         await backend.close()
 
-    asyncio.run(make())
-    return path
+    with ThreadPoolExecutor(1) as thread:  # whoever asks first may do so from a running event loop
+        thread.submit(asyncio.run, made()).result()
 
 
 @pytest.fixture(scope="session")
@@ -87,18 +94,10 @@ def made_postgres(postgres_server: PostgresServer) -> Callable[[str], str]:
     @cache
     def made(_name: str) -> str:
         url = postgres_server.new_database()
-        with ThreadPoolExecutor(1) as thread:  # whoever asks first may do so from a running event loop
-            thread.submit(asyncio.run, _make_postgres(url)).result()
+        make(lambda: PostgresBackend.open("main", url, secret=SECRET))
         return url
 
     return made
-
-
-async def _make_postgres(url: str) -> None:
-    backend = await PostgresBackend.open("main", url, secret=SECRET)
-    for statement in SCHEMA:
-        await backend.define(statement, lambda _connection: None)
-    await backend.close()
 
 
 async def opened_empty(kind: str, request: pytest.FixtureRequest, folder: Path, name: str) -> Backend:

@@ -193,14 +193,15 @@ class Documents:
         expires = now + expires_in if expires_in else None
 
         def work(connection: Connection) -> int:
+            # Whoever may add a document looks for it alone: two would both find none.
+            store = _alone(connection, _open(connection, place, exclusive=exclusive)) if upsert else None
             drafts, met = [], False
             for one in list(_search(connection, place, which, now, lock=True)):
                 met = True
                 text = _text(make(one.document))
                 if text != one.row["content"] or expires is not None:
                     drafts.append(_replace(connection, one, text, expires))
-            if not met and upsert:
-                store = _open(connection, place, exclusive=exclusive)
+            if not met and store is not None:
                 made = _text(make(_seed(which)))
                 drafts.append(
                     _add(connection, store, _Entry(which.id or _new_id(), place.execution, made, expires), now)
@@ -281,6 +282,12 @@ def _open(connection: Connection, place: Place, *, exclusive: bool) -> _Store:
             continue
     row = connection.execute(query).one()
     return _Store(row.number, bool(row.exclusive))
+
+
+def _alone(connection: Connection, store: _Store) -> _Store:
+    """Until the commit nobody else adds what is not there; SQLite has one writer anyway."""
+    connection.execute(select(_store.c.number).where(_store.c.number == store.number).with_for_update())
+    return store
 
 
 class _Entry(NamedTuple):
