@@ -253,15 +253,21 @@ async def install(settings: Settings) -> None:
 
 async def tampered_accounts(settings: Settings) -> Sequence[str]:
     """The accounts whose record was changed from outside, as ``directory/name``. Raises ``MasterKeyMissing``."""
+    async with _sealed(settings) as (database, seals):
+        accounts = Accounts(AccountSeal(), SystemClock())
+        await accounts.seal.start(seals)
+        return await tampered(database, accounts)
+
+
+@asynccontextmanager
+async def _sealed(settings: Settings) -> AsyncIterator[tuple[EngineDatabase, Seals]]:
+    """The engine database and what it has sealed, for a command. Raises ``MasterKeyMissing``."""
     database = await _open_database(settings)
     try:
         file = MasterKeyFile(settings.master_key_path(database.installation))
-        clock = SystemClock()
-        seals = Seals(database, file.read()[0], Audit(database, clock), file=file)
+        seals = Seals(database, file.read()[0], Audit(database, SystemClock()), file=file)
         await seals.start()
-        accounts = Accounts(AccountSeal(), clock)
-        await accounts.seal.start(seals)
-        return await tampered(database, accounts)
+        yield database, seals
     finally:
         await database.close()
 
@@ -310,38 +316,50 @@ async def _assemble(
     await rules.providers.sync(project.providers, rules.clock.now())
     for realm in (*rules.realms.all(), rules.realms.operators):
         await rules.keys.ensure(realm)
-    databases = open_databases(rules)
+    databases = open_databases(settings, rules)
     stack.push_async_callback(databases.close)
     scripts = Scripts(rules, {"ije": _open_ije, "v8": _open_v8}, databases)
     stack.push_async_callback(scripts.close)
     return kind(project, rules, deployment, routes, scripts, databases=databases)
 
 
-def open_databases(rules: Rules) -> Databases:
-    """The databases of the application, none of them open yet."""
-    urls = rules.settings.database_urls
-    return Databases({name: partial(_open_application, rules, name, url) for name, url in urls.items()})
+def open_databases(settings: Settings, rules: Rules | None = None) -> Databases:
+    """The databases of the application, none of them open yet; a command has no ``rules``."""
+    urls = settings.database_urls
+    return Databases({name: partial(_open_application, settings, rules, name, url) for name, url in urls.items()})
 
 
-async def _open_application(rules: Rules, name: str, url: str) -> Backend:
-    settings = rules.settings
+async def _open_application(settings: Settings, rules: Rules | None, name: str, url: str) -> Backend:
     place, engine = parse_store_url("application", url, settings.project), settings.engine_store
     if place.path is None:
-        return await _open_application_on_postgres(rules, name, url)
+        return await _open_application_on_postgres(settings, rules, name, url)
     from sojourn.data.sqlite.backend import SqliteBackend
 
     _make_private_folder(place.path.parent)
     return await SqliteBackend.open(name, place.path, engine=engine.path)
 
 
-async def _open_application_on_postgres(rules: Rules, name: str, url: str) -> Backend:
+async def _open_application_on_postgres(settings: Settings, rules: Rules | None, name: str, url: str) -> Backend:
     try:
-        from sojourn.data.postgres.backend import SECRET, PostgresBackend
+        from sojourn.data.postgres.backend import PostgresBackend
     except ImportError as error:
         message = "a database of the application on PostgreSQL needs one more package: install sojourn[postgres]"
         raise DatabaseUnavailable(message) from error
-    secret = await rules.seals.secret(SECRET)
-    return await PostgresBackend.open(name, url, secret=secret, installation=rules.db.installation)
+    secret, installation = await readers_secret(settings, rules)
+    return await PostgresBackend.open(name, url, secret=secret, installation=installation)
+
+
+async def readers_secret(settings: Settings, rules: Rules | None = None) -> tuple[bytes, str]:
+    """From which the passwords of the readers on PostgreSQL follow, and the id of the engine.
+
+    Raises ``MasterKeyMissing``.
+    """
+    from sojourn.data.postgres.backend import SECRET
+
+    if rules is not None:
+        return await rules.seals.secret(SECRET), rules.db.installation
+    async with _sealed(settings) as (database, seals):
+        return await seals.secret(SECRET), database.installation
 
 
 # A runtime is imported when it is needed: most commands and many engines never run a script.

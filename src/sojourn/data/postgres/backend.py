@@ -13,13 +13,14 @@ from sojourn.data.errors import DatabaseUnavailable
 from sojourn.data.lexer import lex
 from sojourn.data.pool import Pool
 from sojourn.data.port import Backend, Bounds, Guard, Rows, Statement, T, Table
-from sojourn.data.postgres import opening, tables
+from sojourn.data.postgres import check, opening, tables
 from sojourn.data.postgres.calls import LOOK, Calls
 from sojourn.data.postgres.defining import check_words, define
 from sojourn.data.postgres.reader import Allowance
 from sojourn.data.postgres.reading import READERS, Reading
 from sojourn.data.postgres.rows import PostgresRows
 from sojourn.data.postgres.writers import DEFINE, READ, WRITE, Writers
+from sojourn.stores.base import Contract, Finding
 from sojourn.stores.libpq.connecting import read_url
 
 #: The engine's secret from which the passwords of readers follow.
@@ -114,6 +115,16 @@ class PostgresBackend(Backend):
         self._check_open()
         await self._look()
         return self.rows.shapes.tables
+
+    async def contract(self) -> Contract:
+        """What it promises."""
+        return await check.contract(self._parameters, self._opened.roles)
+
+    async def findings(self) -> Sequence[Finding]:
+        """Everything that was looked at, now."""
+        roles = self._opened.roles
+        seen = await self.read(lambda connection: check.look(connection, roles))
+        return [*await check.ask(self._parameters), *check.findings(seen, roles)]
 
     async def close(self) -> None:
         """See :meth:`Backend.close`."""

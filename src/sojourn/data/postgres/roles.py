@@ -24,6 +24,12 @@ _READS: Final = (
 )
 _FILES: Final = "1GB"
 
+#: Functions of PostgreSQL and its extensions that are open to everybody, and that no author needs.
+CLOSED: Final = (
+    "^(dblink|lo_|loread$|lowrite$|pg_advisory_|pg_try_advisory_|pg_notify$|pg_sleep|pg_cancel_backend$|"
+    "pg_terminate_backend$|pg_logical_emit_message$)"
+)
+
 
 def password(secret: bytes, reader: str) -> str:
     """The password of ``reader``; ``secret`` is one of the engine, so that every process knows it."""
@@ -54,14 +60,12 @@ def script(roles: Roles, database: str, verifier: str, *, server: int) -> Sequen
 
 def hardening(roles: Roles, database: str) -> Sequence[str]:
     """What only a superuser can do, and should: a second lock behind what the engine looks for in each statement."""
-    functions = ("dblink", "lo_", "loread", "lowrite", "pg_advisory_", "pg_try_advisory_", "pg_notify", "pg_sleep")
-    pattern = "^(" + "|".join((*functions, "pg_cancel_backend", "pg_terminate_backend", "pg_logical_emit")) + ")"
     return [
         f"ALTER ROLE {quoted(roles.reader)} SET temp_file_limit = {literal(_FILES)}",
         f"REVOKE TEMPORARY ON DATABASE {quoted(database)} FROM PUBLIC",
         f"""DO $$ DECLARE f record; BEGIN
   FOR f IN SELECT oid::regprocedure AS name FROM pg_proc
-            WHERE proname ~ {literal(pattern)} AND has_function_privilege({literal(roles.reader)}, oid, 'EXECUTE') LOOP
+            WHERE proname ~ {literal(CLOSED)} AND has_function_privilege({literal(roles.reader)}, oid, 'EXECUTE') LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f.name);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', f.name, {literal(roles.engine)});
   END LOOP;
