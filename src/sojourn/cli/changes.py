@@ -42,7 +42,7 @@ from sojourn.data.retention import Person
 from sojourn.data.selecting import Selection
 from sojourn.data.verify import Verified, verdict
 
-app = typer.Typer(help="The change log: list, show, verify, erase a person, export.", no_args_is_help=True)
+app = typer.Typer(help="The change log: list, show, take back, verify, erase a person, export.", no_args_is_help=True)
 
 _COLUMNS = ("number", "at", "type", "table", "key", "user", "session", "tag", "version", "before", "after", "content")
 
