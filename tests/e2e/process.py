@@ -82,6 +82,11 @@ class EngineProcess:
         """SIGTERM, as an init system sends it; gives the exit code."""
         return self._stop(signal.SIGTERM)
 
+    def ended(self) -> int:
+        """The exit code, when the engine ends by itself."""
+        assert self._process is not None
+        return self._process.wait(timeout=HANGS)
+
     def _stop(self, number: int) -> int:
         assert self._process is not None
         self._process.send_signal(number)

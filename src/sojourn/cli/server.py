@@ -6,19 +6,22 @@ import asyncio
 import contextlib
 import gc
 import logging
+import mmap
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from sojourn.admin.application import admin_application
 from sojourn.bootstrap import Engine
 from sojourn.cli.reload import Reloader
 from sojourn.config.project import Project
 from sojourn.core.errors import SojournError
+from sojourn.engine.control import Ending
 from sojourn.http.affinity import ServerId
 from sojourn.http.application import Application
 from sojourn.http.server import Served, bind, serve
@@ -36,20 +39,62 @@ class AddressTaken(SojournError):
     code = "serve.address"
 
 
-def serve_project(project: Project, *, reload: bool = False, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM or SIGINT; raises :class:`AddressTaken`, and whatever ``Engine.open`` raises."""
+def serve_project(project: Project, *, reload: bool = False, on_ready: Callable[[], None] = lambda: None) -> int:
+    """Serve until SIGTERM or SIGINT, or until a script ends the engine; the exit code that this process shall have.
+
+    Does not return where a script starts the engine anew: the same command takes the place of this process. Raises
+    :class:`AddressTaken`, and whatever ``Engine.open`` raises.
+    """
+    ending = _served(project, reload=reload, on_ready=on_ready)
+    if ending is not None and ending.restart:
+        _begin_anew()
+    return 0 if ending is None else ending.code
+
+
+def _served(project: Project, *, reload: bool, on_ready: Callable[[], None]) -> Ending | None:
     server, admin = project.settings.server, project.settings.admin.address
     application = _bind(server.host, server.port)
     management = _bind(admin.host, admin.port)
     # One run of the engine has one affinity, whatever process answers.
     server_id = ServerId()
     if server.workers == 1:
-        _run(_serve(project, application, management, server_id, reload=reload, on_ready=on_ready))
-        return
-    first = partial(_work, project, application, management, server_id, reload)
-    others = partial(_work, project, application, None, server_id, reload)
+        return _run(_serve(project, application, management, server_id, reload=reload, on_ready=on_ready))
+    asked = _Asked()
+    first = partial(_work, project, application, management, server_id, reload, asked)
+    others = partial(_work, project, application, None, server_id, reload, asked)
     on_ready()
-    _supervise([first] + [others] * (server.workers - 1))
+    return _supervise([first] + [others] * (server.workers - 1), asked)
+
+
+def _begin_anew() -> NoReturn:
+    """Put a new process image of the same command in the place of this one; files and sockets are closed with the old one."""
+    _log.info("starting anew")
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the command that runs already
+
+
+class _Asked:
+    """How a worker wants the whole engine ended, in memory that all processes share."""
+
+    _EXIT, _RESTART = 1, 2
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 2)
+
+    def __call__(self, ending: Ending) -> None:
+        """Ask the supervisor of this worker, unless another one has."""
+        if self._memory[0]:
+            return
+        self._memory[1] = ending.code
+        self._memory[0] = self._RESTART if ending.restart else self._EXIT
+        os.kill(os.getppid(), signal.SIGTERM)
+
+    def read(self) -> Ending | None:
+        """What was asked, None for nothing."""
+        how, code = self._memory[0], self._memory[1]
+        return Ending(how == self._RESTART, code) if how else None
 
 
 def _work(
@@ -58,8 +103,9 @@ def _work(
     management: socket.socket | None,
     server_id: ServerId,
     reload: bool,
+    ask: Callable[[Ending], None],
 ) -> None:
-    _run(_serve(project, application, management, server_id, reload=reload))
+    _run(_serve(project, application, management, server_id, reload=reload, ask=ask))
 
 
 async def _serve(
@@ -70,7 +116,9 @@ async def _serve(
     *,
     reload: bool,
     on_ready: Callable[[], None] = lambda: None,
-) -> None:
+    ask: Callable[[Ending], None] | None = None,
+) -> Ending | None:
+    """Serve in this process; how a script has ended that. ``ask``: who is asked instead, where others serve beside it."""
     async with Engine.open(project) as engine, contextlib.AsyncExitStack() as stack:
         app = engine.application(server_id)
         served = [Served(app, [application])]
@@ -82,7 +130,19 @@ async def _serve(
         _calm_collector()
         _announce(project)
         await _announce_store(engine.rules.store)
-        await serve(served, on_ready=on_ready, on_drain=lambda: _drain(app))
+        control = engine.rules.control
+
+        def stoppable(stop: Callable[[], None]) -> None:
+            control.serve(ask or (lambda _: stop()))
+
+        await serve(
+            served,
+            on_ready=on_ready,
+            on_drain=lambda: _drain(app),
+            on_signal=control.withdraw,
+            stoppable=stoppable,
+        )
+        return control.ending
 
 
 def _calm_collector() -> None:
@@ -124,19 +184,23 @@ def _bind(host: str, port: int) -> socket.socket:
         raise AddressTaken(f"cannot listen on {host}:{port}: {error.strerror}") from None
 
 
-def _run(main: Coroutine[Any, Any, None]) -> None:
+def _run(main: Coroutine[Any, Any, Ending | None]) -> Ending | None:
     import uvloop
 
-    uvloop.run(main)
+    return uvloop.run(main)
 
 
-def _supervise(workers: Sequence[Callable[[], None]]) -> None:
-    """Run each worker in a process of its own and start it again when it dies; a signal ends them all."""
+def _supervise(workers: Sequence[Callable[[], None]], asked: _Asked) -> Ending | None:
+    """Run each worker in a process of its own and start it again when it dies; a signal ends them all.
+
+    How a worker has asked for the end, None where nobody did, or where somebody sent a signal after that.
+    """
     running = {_start(work): work for work in workers}
-    ending = False
+    ending, wanted = False, None
 
     def end(number: int, _frame: FrameType | None) -> None:
-        nonlocal ending
+        nonlocal ending, wanted
+        wanted = None if ending else asked.read()
         ending = True
         for pid in running:
             with contextlib.suppress(ProcessLookupError):
@@ -150,6 +214,7 @@ def _supervise(workers: Sequence[Callable[[], None]]) -> None:
         if work is not None and not ending:
             _log.error("a worker ended with %d and is started again", os.waitstatus_to_exitcode(status))
             running[_start(work)] = work
+    return wanted
 
 
 def _start(work: Callable[[], None]) -> int:

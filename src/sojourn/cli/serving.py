@@ -47,11 +47,11 @@ def serve(
     node: NodeOption = None,
     project: Annotated[Path, typer.Option("--project", metavar="DIR", help="The same as DIR.")] = Path(),
 ) -> None:
-    """Serve a project until SIGTERM, which drains and exits with 0."""
+    """Serve a project until SIGTERM, which drains and exits with 0, or until a script ends or restarts the engine."""
     read = _read(folder or project, host, port, workers)
     set_up_logging(read.settings.log, node)
     _report(read)
-    serve_project(read, reload=reload)
+    _leave(serve_project(read, reload=reload))
 
 
 @refusals
@@ -69,7 +69,12 @@ def demo(
     set_up_logging(read.settings.log, None)
     script = asyncio.run(_prepare(read))
     note(f"The example project is in {place}")
-    serve_project(read, on_ready=lambda: print(f"\n{script}\n{END}", flush=True))
+    _leave(serve_project(read, on_ready=lambda: print(f"\n{script}\n{END}", flush=True)))
+
+
+def _leave(code: int) -> None:
+    if code:
+        raise typer.Exit(code)
 
 
 async def _prepare(project: Project) -> str:

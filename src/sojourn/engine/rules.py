@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sojourn.config.settings import Settings
 from sojourn.core.clock import Clock
@@ -13,6 +13,7 @@ from sojourn.engine.activity import Activity
 from sojourn.engine.attest import Attest
 from sojourn.engine.audit.keeping import AuditKeeping
 from sojourn.engine.audit.log import Audit
+from sojourn.engine.control import Control
 from sojourn.engine.database import EngineDatabase
 from sojourn.engine.ends.drops import Drops
 from sojourn.engine.ends.ends import Ends
@@ -100,3 +101,4 @@ class Rules:
     watch: StoreWatch
     drops: Drops
     upkeep: Upkeep
+    control: Control = field(default_factory=Control)

@@ -70,14 +70,24 @@ async def serve(
     *,
     on_ready: Callable[[], None] = lambda: None,
     on_drain: Callable[[], None] = lambda: None,
+    on_signal: Callable[[], None] = lambda: None,
+    stoppable: Callable[[Callable[[], None]], None] = lambda _: None,
     drain: int = DRAIN,
 ) -> None:
     """Serve until SIGTERM or SIGINT, let what is under way finish for ``drain`` seconds, and return.
 
-    ``on_ready`` is called when all listeners accept, ``on_drain`` when the end begins; a second signal ends at once.
+    ``on_ready`` is called when all listeners accept, ``on_drain`` when the end begins, ``on_signal`` at each signal; a
+    second signal ends at once. ``stoppable`` is given what begins the end without a signal.
     """
     servers = [(_Server(_config(one.app, drain)), list(one.sockets)) for one in served]
-    with _signals(_Stop([server for server, _ in servers], on_drain)):
+    stop = _Stop([server for server, _ in servers], on_drain)
+
+    def signalled() -> None:
+        on_signal()
+        stop()
+
+    stoppable(stop)
+    with _signals(signalled):
         async with asyncio.TaskGroup() as group:
             for server, sockets in servers:
                 group.create_task(server.serve(sockets))
@@ -90,7 +100,7 @@ async def serve(
 
 
 class _Stop:
-    """What a signal does: the first begins the drain, the second ends it."""
+    """What ends the server: the first call begins the drain, the second ends it."""
 
     def __init__(self, servers: Sequence[Server], on_drain: Callable[[], None]) -> None:
         self._servers = servers
@@ -108,7 +118,7 @@ class _Stop:
 
 
 @contextlib.contextmanager
-def _signals(stop: _Stop) -> Generator[None, None, None]:
+def _signals(stop: Callable[[], None]) -> Generator[None, None, None]:
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)

@@ -1,7 +1,9 @@
 """``engine``, its session manager and its texts, ``createGUID`` and the log, asked of the host as the bridge asks."""
 
+import asyncio
 import os
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -9,9 +11,13 @@ from sojourn.bootstrap import Engine
 from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.core.errors import InsufficientScope, SessionEnded, Unauthorized
 from sojourn.engine.accounts.grants import RealmUnknown
+from sojourn.engine.control import AlreadyEnding, Ending, NotServing
+from sojourn.engine.lookups import EVERYWHERE
 from sojourn.engine.manager import StatefulRealm
+from sojourn.scripting.api.engine import SHUTDOWN
 from sojourn.scripting.api.logger import LONGEST, MOST
 from sojourn.scripting.declare import BadArgument
+from tests.patience import HANGS
 from tests.scripting.session.conftest import PASSWORD, Desk, Open
 
 pytestmark = pytest.mark.anyio
@@ -171,3 +177,83 @@ async def test_entries_are_cut_and_counted(desk: Desk) -> None:
     assert written[-1][0] == "warning"
     with pytest.raises(BadArgument):
         await desk("Log.write", "shout", "", "x")
+
+
+# --- engine.exit, engine.restart ---
+
+
+def unexpected(ending: Ending) -> None:
+    pytest.fail(f"nobody has asked for {ending}")
+
+
+async def olgas(engine: Engine, open_desk: Open, *, realm: str | None = "acme", login: bool = True) -> Desk:
+    """An execution of anna, who may end the engine in a realm, or everywhere."""
+    await engine.rules.grants.grant("anna", SHUTDOWN, EVERYWHERE if realm is None else engine.realm(realm).id)
+    desk = await open_desk("acme")
+    if login:
+        await desk("Session.login", "anna", PASSWORD)
+    return desk
+
+
+async def test_who_may_ends_the_engine_and_it_is_in_the_audit_log(engine: Engine, open_desk: Open) -> None:
+    asked: list[Ending] = []
+    engine.rules.control.serve(asked.append)
+    desk = await olgas(engine, open_desk)
+    await desk("Engine.exit", 7)
+    await wait_for(lambda: asked == [Ending(restart=False, code=7)])
+    with pytest.raises(AlreadyEnding):
+        await desk("Engine.restart")
+    (event,) = [one for one in await engine.rules.audit.recent() if one.kind == "ADMIN"]
+    assert event.actor == "anna"
+    assert '"act":"exit","code":7' in event.detail
+
+
+async def test_it_begins_after_the_delay_unless_a_signal_comes_first(engine: Engine, open_desk: Open) -> None:
+    asked: list[Ending] = []
+    control = engine.rules.control
+    control.serve(asked.append)
+    desk = await olgas(engine, open_desk)
+    await desk("Engine.restart", 3_600_000)
+    assert control.ending == Ending(restart=True)
+    assert not asked
+    control.withdraw()
+    assert engine.rules.control.ending is None
+    with pytest.raises(AlreadyEnding):
+        await desk("Engine.exit")
+
+
+async def test_without_a_server_there_is_nothing_to_end(engine: Engine, open_desk: Open) -> None:
+    desk = await olgas(engine, open_desk)
+    for call in (("exit",), ("restart",)):
+        with pytest.raises(NotServing):
+            await desk(f"Engine.{call[0]}")
+    assert not [one for one in await engine.rules.audit.recent() if one.kind == "ADMIN"]
+
+
+@pytest.mark.parametrize("realm", [None, "shop"])
+async def test_it_takes_the_scope_in_the_very_realm_of_the_script(
+    engine: Engine, open_desk: Open, realm: str | None
+) -> None:
+    engine.rules.control.serve(unexpected)
+    desk = await olgas(engine, open_desk, realm=realm)
+    for name in ("exit", "restart"):
+        with pytest.raises(InsufficientScope, match=re.escape(SHUTDOWN)):
+            await desk(f"Engine.{name}")
+    nobody = await open_desk()
+    with pytest.raises(Unauthorized):
+        await nobody("Engine.exit")
+
+
+async def test_code_and_delay_have_bounds(engine: Engine, open_desk: Open) -> None:
+    engine.rules.control.serve(unexpected)
+    desk = await olgas(engine, open_desk)
+    for args in ((-1,), (256,), (0, -1), (0, 3_600_001), ("0",), (0.5,)):
+        with pytest.raises(BadArgument):
+            await desk("Engine.exit", *args)
+    assert engine.rules.control.ending is None
+
+
+async def wait_for(seen: Callable[[], bool]) -> None:
+    async with asyncio.timeout(HANGS):
+        while not seen():
+            await asyncio.sleep(0)

@@ -11,13 +11,22 @@ from importlib import metadata
 from typing import Final
 
 from sojourn.core.clock import SECOND
+from sojourn.core.errors import InsufficientScope
+from sojourn.engine.control import Ending
 from sojourn.engine.security.declared import ANYONE
+from sojourn.model.scope import NO_SCOPE
 from sojourn.scripting.api.auth_token import date
 from sojourn.scripting.declare import BadArgument, HostClass, exposed, get, method, static
 from sojourn.scripting.values import Value
 
 #: To see what the machine looks like on which the engine runs.
 TECHNICAL: Final = "security.viewTechnicalInfo"
+#: To end the engine and to start it anew.
+SHUTDOWN: Final = "engine.shutdown"
+#: Milliseconds that it may still go on, and the largest exit code.
+LONGEST_DELAY: Final = 3_600_000
+_MOST_CODE: Final = 255
+_GRANTED: Final = "granted for the script's own realm by name"
 
 #: Changes of ``engine.env`` that one environment keeps, and characters of a name and of a value.
 MOST_VARIABLES: Final = 256
@@ -81,10 +90,51 @@ class Engine(HostClass):
     def env(self) -> None:
         """Texts by name, see above; what is assigned is kept as a text."""
 
+    @method("exit(code?: number, delay?: number): void", SHUTDOWN, also=_GRANTED, writes=True)
+    async def exit(self, code: int = 0, delay: int = 0) -> None:
+        """Ends the engine in good order, after ``delay`` milliseconds (an hour at most), with the exit code ``code`` (0 to 255).
+
+        It takes no more requests, finishes those under way, this one too, for ten seconds at most, closes its stores and
+        ends, with all its processes. A supervisor may start it again. Throws `AlreadyEnding`, and `NotServing` where the
+        script does not run in a server: on the command line, or in an engine within another application.
+        """
+        if not 0 <= code <= _MOST_CODE:
+            raise BadArgument(f"code is 0 to {_MOST_CODE}")
+        await self._end(Ending(restart=False, code=code), delay)
+
+    @method("restart(delay?: number): void", SHUTDOWN, also=_GRANTED, writes=True)
+    async def restart(self, delay: int = 0) -> None:
+        """Ends the engine as `exit` does, and starts it anew with the same command in the same process.
+
+        All environments are gone then; sessions of persistent stores live on.
+        """
+        await self._end(Ending(restart=True), delay)
+
     @method("isEdgeServer(): boolean", ANYONE)
     def is_edge_server(self) -> bool:
         """Whether the engine reaches its database through another engine: never, here."""
         return False
+
+    async def _end(self, ending: Ending, delay: int) -> None:
+        if not 0 <= delay <= LONGEST_DELAY:
+            raise BadArgument(f"delay is 0 to {LONGEST_DELAY} ms")
+        rules, access = self.run.rules, self.run.session.access
+        session = access.session
+        # A scope that holds everywhere is not lent to the scripts of each realm that its owner happens to come by.
+        held = await (await rules.facts.current()).held(session.identity.user_key)
+        if SHUTDOWN not in held.get(access.realm.id, NO_SCOPE):
+            raise InsufficientScope(f"this needs the scope {SHUTDOWN}, {_GRANTED}")
+        rules.control.check()
+        await rules.audit.record(
+            "ADMIN",
+            realm=access.realm.id,
+            outcome="ok",
+            actor=session.identity.user_name,
+            session=session.id,
+            address=session.device.address,
+            detail={"act": "restart" if ending.restart else "exit", "code": ending.code, "delay": delay},
+        )
+        rules.control.end(ending, delay)
 
 
 @exposed("EngineEnv", role="internal")
