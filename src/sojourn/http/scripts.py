@@ -213,9 +213,10 @@ class _Serving:
             value = await held.execute(Module(source.uri, ""))
             if value != UNDEFINED:
                 return value
-        value = await held.execute(_task(route, main, self._exchange.request.path_params))
-        for source in others[before:]:
-            other = await held.execute(Module(source.uri, "", (value,)))
+        after = others[before:]
+        value = await held.execute(_task(route, main, self._exchange.request.path_params), last=not after)
+        for source in after:
+            other = await held.execute(Module(source.uri, "", (value,)), last=source is after[-1])
             value = value if other == UNDEFINED else other
         run.kept.last_path = self._call.path
         return value

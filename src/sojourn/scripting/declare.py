@@ -11,13 +11,14 @@ import functools
 import inspect
 import re
 import typing
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from sojourn.core.errors import BadRequest
+from sojourn.engine.security.declared import ANYONE
 from sojourn.scripting.run import Run
 from sojourn.scripting.values import UNDEFINED, Undefined, Value
 
@@ -57,6 +58,9 @@ class Member(NamedTuple):
     #: Whether it changes what outlives the request and is not guarded by the session's own record: it is refused where the
     #: session is read-only, because another site's page has caused the request.
     writes: bool = False
+    #: Whether only a call of the host by the execution itself can change what it gives: then the worker is told it with the
+    #: task and need not ask. The value is a text, a number, a boolean or null.
+    steady: bool = False
 
 
 class ClassSpec(NamedTuple):
@@ -90,9 +94,9 @@ class HostClass:
         self.run = run
 
 
-def get(signature: str, right: str, *, also: str = "", deprecated: str = "") -> Callable[[F], F]:
-    """A property that can be read; ``signature`` is ``name: type``."""
-    return _declare("get", signature, right, also, deprecated)
+def get(signature: str, right: str, *, also: str = "", deprecated: str = "", steady: bool = False) -> Callable[[F], F]:
+    """A property that can be read; ``signature`` is ``name: type``. ``steady``: see :class:`Member`."""
+    return _declare("get", signature, right, also, deprecated, steady=steady)
 
 
 def put(name: str, right: str, *, also: str = "", deprecated: str = "") -> Callable[[F], F]:
@@ -101,10 +105,10 @@ def put(name: str, right: str, *, also: str = "", deprecated: str = "") -> Calla
 
 
 def method(
-    signature: str, right: str, *, also: str = "", deprecated: str = "", writes: bool = False
+    signature: str, right: str, *, also: str = "", deprecated: str = "", writes: bool = False, steady: bool = False
 ) -> Callable[[F], F]:
-    """A method; ``signature`` is ``name(parameter: type, other?: type): type``. ``writes``: see :class:`Member`."""
-    return _declare("method", signature, right, also, deprecated, writes=writes)
+    """A method; ``signature`` is ``name(parameter: type, other?: type): type``. The rest: see :class:`Member`."""
+    return _declare("method", signature, right, also, deprecated, writes=writes, steady=steady)
 
 
 def static(signature: str, right: str, *, also: str = "", deprecated: str = "") -> Callable[[F], F]:
@@ -119,6 +123,8 @@ def new(signature: str, right: str, *, also: str = "") -> Callable[[F], F]:
 
 #: Every class of scripts by its name; filled when ``sojourn.scripting.api`` is imported.
 CLASSES: Final[dict[str, ClassSpec]] = {}
+#: All their members by wire name.
+_wire_names: Final[dict[str, tuple[ClassSpec, Member]]] = {}
 
 
 def exposed(name: str, *modules: str, instance: str = "", role: Role = "class") -> Callable[[C], C]:
@@ -136,7 +142,8 @@ def exposed(name: str, *modules: str, instance: str = "", role: Role = "class") 
         if name in CLASSES:
             raise TypeError(f"there are two classes {name}")
         doc = inspect.getdoc(kind) or ""
-        CLASSES[name] = ClassSpec(name, modules, instance, role, tuple(sorted(members)), doc, kind)
+        spec = CLASSES[name] = ClassSpec(name, modules, instance, role, tuple(sorted(members)), doc, kind)
+        _wire_names.update({wire_name(spec, one): (spec, one) for one in spec.members})
         return kind
 
     return register
@@ -144,7 +151,13 @@ def exposed(name: str, *modules: str, instance: str = "", role: Role = "class") 
 
 def member_of(function: str) -> tuple[ClassSpec, Member] | None:
     """What a wire name stands for: ``Session.login``, ``Session.trackingId=`` for an assignment; None for no member."""
-    return _by_wire_name().get(function)
+    return _wire_names.get(function)
+
+
+@functools.cache
+def steady_members() -> Sequence[tuple[str, ClassSpec, Member]]:
+    """All that are steady, with their wire names; asked once every class is declared."""
+    return [(name, spec, member) for name, (spec, member) in _wire_names.items() if member.steady]
 
 
 def wire_name(spec: ClassSpec, member: Member) -> str:
@@ -220,28 +233,26 @@ def _camel(name: str) -> str:
 
 
 def _declare(
-    kind: Kind, signature: str, right: str, also: str, deprecated: str, *, writes: bool = False
+    kind: Kind,
+    signature: str,
+    right: str,
+    also: str,
+    deprecated: str,
+    *,
+    writes: bool = False,
+    steady: bool = False,
 ) -> Callable[[F], F]:
     if not right:
         raise TypeError(f"{signature} declares no right")
+    if steady and (right != ANYONE or deprecated):
+        raise TypeError(f"{signature} is told to every script, so it needs no right and is not deprecated")
     found = _SIGNATURE.fullmatch(signature)
     if found is None:
         raise TypeError(f"{signature!r} is no signature")
     name = "" if kind == "new" else found["name"]
 
     def mark(function: F) -> F:
-        setattr(function, _MEMBER, Member(kind, name, signature, right, also, deprecated, "", "", writes))
+        setattr(function, _MEMBER, Member(kind, name, signature, right, also, deprecated, "", "", writes, steady))
         return function
 
     return mark
-
-
-def _by_wire_name() -> Mapping[str, tuple[ClassSpec, Member]]:
-    known = sum(len(spec.members) for spec in CLASSES.values())
-    if len(_wire_names) != known:
-        _wire_names.clear()
-        _wire_names.update({wire_name(spec, one): (spec, one) for spec in CLASSES.values() for one in spec.members})
-    return _wire_names
-
-
-_wire_names: dict[str, tuple[ClassSpec, Member]] = {}

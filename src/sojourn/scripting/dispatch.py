@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
 from sojourn.core.errors import BadRequest, CrossSiteWrite, InsufficientScope, SojournError, Unauthorized
+from sojourn.engine.access import Access
 from sojourn.engine.security.declared import ANYONE, LOGGED_IN, SELF
-from sojourn.scripting.declare import CLASSES, ClassSpec, HostClass, Member, arguments, member_of
+from sojourn.scripting.declare import CLASSES, ClassSpec, HostClass, Member, arguments, member_of, steady_members
 from sojourn.scripting.run import Run
 from sojourn.scripting.values import UNDEFINED, Value
 
@@ -47,6 +48,19 @@ class Dispatcher:
         self._run = run
         #: The one instance of each class that has one, made at its first use.
         self._instances: dict[str, HostClass] = {}
+        #: As whom the session was when the worker was last told what is steady.
+        self._told: Access | None = None
+
+    def facts(self, begins: bool) -> Mapping[str, Value] | None:  # noqa: FBT001 - as the port has it
+        """What the steady members give, by wire name; None when the worker knows it. ``begins``: a task does.
+
+        All that they depend on is the identity of the session and what never changes in an execution.
+        """
+        access = self._run.session.access
+        if access is self._told and not begins:
+            return None
+        self._told = access
+        return {name: getattr(self._single(spec), one.python)() for name, spec, one in steady_members()}
 
     async def call(self, function: str, args: Sequence[Value]) -> Value:
         """The result of a host function.
@@ -112,15 +126,18 @@ class Dispatcher:
         if member.kind == "new":
             return spec.python(self._run), args
         if spec.instance or spec.role != "class" or member.kind == "static":
-            known = self._instances.get(spec.name)
-            if known is None:
-                known = self._instances[spec.name] = spec.python(self._run)
-            return known, args
+            return self._single(spec), args
         held = self._run.held(args[0] if args else UNDEFINED)
         if type(held) is not spec.python:
             raise NoSuchFunction
         held.run = self._run
         return held, args[1:]
+
+    def _single(self, spec: ClassSpec) -> HostClass:
+        known = self._instances.get(spec.name)
+        if known is None:
+            known = self._instances[spec.name] = spec.python(self._run)
+        return known
 
 
 def bridge_spec() -> list[dict[str, Any]]:

@@ -93,6 +93,15 @@ class Environment:
         """Whether it can be taken without a wait."""
         return self.cleaning is None or self.cleaning.done()
 
+    @property
+    def forgets(self) -> bool:
+        """Whether each execution in it finds a fresh global scope.
+
+        Where the users of a realm trust each other it need not; in a stateful one those without an environment of their
+        own do not.
+        """
+        return not self.sid and (self.realm.stateful or self.realm.config.cleanup_environment)
+
     def doom(self, reason: str) -> None:
         """It is not used any more after the present task; the first reason stays."""
         self.doomed = self.doomed or reason
@@ -128,17 +137,31 @@ class Environment:
         )
         return min((limit for limit in limits if limit is not None), default=None)
 
+    def forget(self) -> bool:
+        """Let go at once of what the last execution has left; false where that takes a while: see :meth:`reset`."""
+        if self.kept.handles or (self.forgets and not self.worker.clean):
+            return False
+        self.kept = Kept(next_handle=self.kept.next_handle)
+        if self.forgets:
+            self._begin_anew()
+        return True
+
     async def reset(self) -> bool:
         """A fresh global scope; whether that worked. An environment with an error in clean-up is not used again."""
         try:
             await self.renew_kept(None)
-            await self.worker.reset()
-            self.plain = False
-            self.texts.clear()
+            if not self.worker.clean:
+                await self.worker.reset()
+            self._begin_anew()
         except SojournError as error:
             self.doom(error.reason if isinstance(error, EnvironmentLost) else "reset")
             return False
         return self.worker.alive
+
+    def _begin_anew(self) -> None:
+        """Its global scope is fresh."""
+        self.plain = False
+        self.texts.clear()
 
     async def renew_kept(self, epoch: int | None) -> None:
         """Let go of host objects that were made under another epoch than ``epoch``; None = of all, and of all the rest.

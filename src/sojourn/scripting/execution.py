@@ -47,21 +47,24 @@ class Held:
         self._order = order
         self._sources = sources
         self._counts = counts
-        self._host = _Watching(Dispatcher(run), environment, run, order.trace)
+        dispatcher = Dispatcher(run)
+        self._host = _Watching(dispatcher, environment, run, order.trace)
+        # A trace shows what the script has asked for: there it asks for everything.
+        self._facts = dispatcher.facts if order.trace is None else None
         self.run = run
         self.environment = environment
         #: See :class:`~sojourn.scripting.order.Executed`.
         self.renewed = renewed
         run.log = self._write
 
-    async def execute(self, task: Task | str | int) -> Value:
-        """The outcome of a task; see ``Scripts.execute`` for what it raises."""
+    async def execute(self, task: Task | str | int, *, last: bool = False) -> Value:
+        """The outcome of a task; see ``Scripts.execute`` for what it raises. After the ``last`` one there is no other."""
         realm, environment = self.run.realm.name, self.environment
         if isinstance(task, str | int):
             task = await self._found(task)
         began, outcome = time.perf_counter(), "ok"
         try:
-            return await self._run(task)
+            return await self._run(task, last=last and self._order.environment is None and environment.forgets)
         except EnvironmentLost as error:
             outcome = "lost"
             environment.told = True
@@ -83,11 +86,12 @@ class Held:
                 environment.doom("spent")
             self._counts.executed(realm, outcome, time.perf_counter() - began)
 
-    async def _run(self, task: Task) -> Value:
+    async def _run(self, task: Task, *, last: bool) -> Value:
         worker, limits = self.environment.worker, self._limits()
         budget = self.run.budget = Budget(limits.cpu, worker.pid, self._order.budget)
         async with budget.spent():
-            return await worker.run(task, self._host, replace(limits, cpu=max(1, round(budget.most))))
+            own = replace(limits, cpu=max(1, round(budget.most)))
+            return await worker.run(task, self._host, own, last=last, facts=self._facts)
 
     async def _found(self, reference: str | int) -> Script:
         source = await self._sources.find(reference, self.run.realm)

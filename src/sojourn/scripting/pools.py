@@ -134,7 +134,7 @@ class Pools:
         pool = self._taken.pop(environment)
         pool.used -= 1
         environment.anonymous, environment.block, environment.busy = False, "", False
-        environment.cleaning = self._stock.spawn(_clean(environment))
+        environment.cleaning = None if environment.forget() else self._stock.spawn(_clean(environment))
         pool.put(environment)
         self._stock.ceilings.freed()
 
@@ -159,7 +159,7 @@ class Pools:
             reason = self._stock.worn(environment) or ("" if environment.kind == Kind.of(realm) else "settings")
             if not reason:
                 # Its realm may not have cleaned up when it was given back.
-                fit = environment.worker.clean or _may_be_dirty(realm) or await environment.reset()
+                fit = environment.worker.clean or not environment.forgets or await environment.reset()
         finally:
             if not fit:
                 await self._stock.drop(environment, reason or environment.doomed or "abandoned")
@@ -177,12 +177,7 @@ class Pools:
 
 
 async def _clean(environment: Environment) -> None:
-    if _may_be_dirty(environment.realm):
-        await environment.renew_kept(None)
-    else:
+    if environment.forgets:
         await environment.reset()
-
-
-def _may_be_dirty(realm: Realm) -> bool:
-    """Whether the users of a realm trust each other; in a stateful one those without an environment of their own do not."""
-    return not realm.config.cleanup_environment and not realm.stateful
+    else:
+        await environment.renew_kept(None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from socket import socket
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from sojourn.core.errors import SojournError
+from sojourn.scripting.answers import FRAME, answer, told
 from sojourn.scripting.channel import Channel
 from sojourn.scripting.errors import (
     EnvironmentLost,
@@ -22,7 +21,7 @@ from sojourn.scripting.errors import (
     ScriptOutputTooLarge,
     ScriptTimeout,
 )
-from sojourn.scripting.runtime import Function, Host, Limits, Module, Task, WriteGlobal
+from sojourn.scripting.runtime import Facts, Function, Host, Limits, Module, Script, Task, WriteGlobal
 from sojourn.scripting.values import MAX_SAFE_INTEGER, Value
 from sojourn.scripting.wire import ProtocolBroken, decode, dump, encode, may_be_marked
 
@@ -33,8 +32,6 @@ GRACE: Final = 2.0
 #: How long a reset may take, and how long a dead process to be seen dead, in seconds.
 _RESET: Final = 10.0
 _MOURNING: Final = 5.0
-#: What a message has beside its values: names, numbers, brackets; the description of an error.
-FRAME: Final = 400_000
 
 #: The worker counts characters, the server bytes: so many may come of one.
 _BYTES: Final = 3
@@ -120,19 +117,22 @@ class WorkerProcess:
 
     @property
     def clean(self) -> bool:
-        """Whether its global scope was never used since it was made."""
+        """Whether its global scope was never used since it was made, or the worker makes another one by itself."""
         return self._clean
 
-    async def run(self, task: Task, host: Host, limits: Limits) -> Value:
+    async def run(
+        self, task: Task, host: Host, limits: Limits, *, last: bool = False, facts: Facts | None = None
+    ) -> Value:
         """The outcome of ``task``; see :class:`~sojourn.scripting.runtime.Worker`."""
-        order = dump(_order(task, limits))
+        order = dump(_order(task, limits, last) | {"facts": told(facts, begins=True) or {}})
         await self._begin()
-        self._clean = False
+        # Nothing is read by the worker while it throws its scope away, so that the next order waits until it has.
+        self._clean = last
         self._channel.most = _BYTES * limits.message + FRAME
         try:
             async with asyncio.timeout(limits.wall / 1000):
                 await self._channel.send(order)
-                return await self._served(host, limits)
+                return await self._served(host, limits, facts)
         except TimeoutError:
             await self._stop()
             raise ScriptTimeout("ScriptTimeout", f"the script took longer than {limits.wall} ms") from None
@@ -185,7 +185,7 @@ class WorkerProcess:
             raise await self._end("crashed")
         self._busy = True
 
-    async def _served(self, host: Host, limits: Limits) -> Value:
+    async def _served(self, host: Host, limits: Limits, facts: Facts | None) -> Value:
         last = calls = 0
         while True:
             text = await self._channel.receive()
@@ -200,7 +200,7 @@ class WorkerProcess:
                 await self._stop()
                 raise ScriptOutputTooLarge("ScriptOutputTooLarge", f"more than {limits.calls} host calls")
             args = [decode(one, marked=marked) for one in message.a]
-            await self._channel.send(await answer(host, message.q, message.n, args, limits.message))
+            await self._channel.send(await answer(host, message.q, message.n, args, limits.message, facts))
 
     async def _outcome(self, done: Done, *, marked: bool) -> Value:
         failure = done.e
@@ -249,29 +249,6 @@ def fresh_seed() -> str:
     return os.urandom(16).hex()
 
 
-async def answer(host: Host, number: int, function: str, args: list[Value], most: int) -> bytes:
-    """The packet that answers a host call; what the host raised is in it."""
-    try:
-        reply = dump({"q": number, "v": encode(await host.call(function, args))})
-    except SojournError as error:
-        described = _described(error)
-    except Exception:  # noqa: BLE001 - whatever it is, the script gets an answer
-        _log.exception("host function %s failed", function)
-        described = {"name": "HostFailure", "message": "internal error", "code": "script.internal", "status": 500}
-    else:
-        if len(reply) <= most + FRAME:
-            return reply
-        described = {"name": "RangeError", "message": f"the result of {function} is larger than {most} bytes"}
-    return dump({"q": number, "e": described})
-
-
-def _described(error: SojournError) -> dict[str, Any]:
-    """What a script is told of an error of ours; its evidence under names as JavaScript spells them."""
-    evidence = {re.sub("_(.)", lambda found: found[1].upper(), name): getattr(error, name) for name in error.told}
-    kind = type(error)
-    return {**evidence, "name": kind.__name__, "message": error.message, "code": error.code, "status": error.status}
-
-
 def _parsed(text: bytes) -> Call | Done:
     try:
         return _message.decode(text)
@@ -279,9 +256,13 @@ def _parsed(text: bytes) -> Call | Done:
         raise ProtocolBroken(f"no message of ours: {str(error)[:200]}") from None
 
 
-def _order(task: Task, limits: Limits) -> dict[str, Any]:
+def _order(task: Task, limits: Limits, last: bool) -> dict[str, Any]:  # noqa: FBT001
     """The packet of a task. Raises ``NoScriptValue`` for an argument that cannot be handed over."""
-    body = msgspec.structs.asdict(task) | {"type": task.__struct_config__.tag}
+    match task:
+        case Script():
+            body: dict[str, Any] = {"type": "script", "code": task.code, "file": task.file, "block": task.block}
+        case _:
+            body = msgspec.structs.asdict(task) | {"type": task.__struct_config__.tag}
     match task:
         case Function() | Module():
             body["args"] = encode(task.args)
@@ -293,6 +274,7 @@ def _order(task: Task, limits: Limits) -> dict[str, Any]:
         "wall": limits.wall,
         "memory": limits.memory,
         "message": limits.message,
+        "last": last,
         "seed": fresh_seed(),
         "task": body,
     }

@@ -7,7 +7,7 @@ known to the :class:`Host` of the task and to nobody else. Whoever implements th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal, Protocol
 
 import msgspec
@@ -77,6 +77,11 @@ class WriteGlobal(msgspec.Struct, frozen=True, tag="write"):
 Task = Script | Function | Module | ReadGlobal | WriteGlobal
 
 
+#: Results of host functions without arguments, by wire name, as they are from now on. Asked with true when a task begins,
+#: with false after each host call: None when nothing has changed since the last time.
+Facts = Callable[[bool], Mapping[str, Value] | None]
+
+
 class Host(Protocol):
     """Answers the calls of one task; it knows for whom the task runs."""
 
@@ -104,11 +109,16 @@ class Worker(Protocol):
 
     @property
     def clean(self) -> bool:
-        """Whether its global scope was never used, or was thrown away after the last use."""
+        """Whether its global scope was never used, or was thrown away after the last use, or will be before the next."""
         ...
 
-    async def run(self, task: Task, host: Host, limits: Limits) -> Value:
+    async def run(
+        self, task: Task, host: Host, limits: Limits, *, last: bool = False, facts: Facts | None = None
+    ) -> Value:
         """The outcome of ``task``; one at a time.
+
+        After the ``last`` one nobody needs the global scope any more: the worker may throw it away by itself, which
+        :attr:`clean` then says. ``facts`` are results of host functions that the worker is told before it asks.
 
         Raises ``ScriptFailed`` and its kinds: the global scope lives on, unless :attr:`alive` is false afterwards.
         Raises ``EnvironmentLost`` when the process is gone or did not obey; it is dead then. When the caller is cancelled

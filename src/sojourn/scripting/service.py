@@ -90,7 +90,7 @@ class Scripts:
         when the session ends meanwhile, ``StaleSession`` when it became another while this waited for its turn.
         """
         async with self.hold(order) as held:
-            return Executed(await held.execute(order.task), held.run, held.renewed)
+            return Executed(await held.execute(order.task, last=True), held.run, held.renewed)
 
     @asynccontextmanager
     async def hold(self, order: Order) -> AsyncIterator[Held]:

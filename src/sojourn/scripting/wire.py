@@ -11,7 +11,7 @@ import base64
 import binascii
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from socket import AF_UNIX, SOCK_DGRAM, SOCK_SEQPACKET, socket, socketpair
 from typing import Any, Final
@@ -52,9 +52,13 @@ def pair() -> tuple[socket, socket]:
     return socketpair(AF_UNIX, SOCK_DGRAM if sys.platform == "darwin" else SOCK_SEQPACKET)
 
 
-def packets(number: int, message: bytes) -> Iterator[bytes]:
+def packets(number: int, message: bytes) -> Iterable[bytes]:
     """``message`` as packets; ``number`` differs from that of the message before."""
-    last = max(len(message) - 1, 0) // PART
+    return (b"3%d %b\n" % (number, message),) if len(message) <= PART else _parts(number, message)
+
+
+def _parts(number: int, message: bytes) -> Iterator[bytes]:
+    last = (len(message) - 1) // PART
     for at in range(last + 1):
         flags = (at == 0) | (at == last) << 1
         yield b"%d%d %b\n" % (flags, number, message[at * PART : (at + 1) * PART])

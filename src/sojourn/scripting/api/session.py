@@ -44,17 +44,17 @@ class Session(SessionLogins):
 
     # --- who and where ---
 
-    @get("id: string", ANYONE)
+    @get("id: string", ANYONE, steady=True)
     def id(self) -> str:
         """Public id of the session. To know it opens nothing; empty where a request carries no session of its own."""
         return self.run.session.id
 
-    @get("realm: string", ANYONE)
+    @get("realm: string", ANYONE, steady=True)
     def realm(self) -> str:
         """Name of the realm that the session belongs to. A session of one realm is never used by another."""
         return self.run.realm.name
 
-    @get("runtime: string", ANYONE)
+    @get("runtime: string", ANYONE, steady=True)
     def runtime(self) -> str:
         """``"ije"`` or ``"v8"``: the JavaScript runtime, as the realm's ``runtime`` says; fixed for the session."""
         return self.run.runtime
@@ -69,17 +69,17 @@ class Session(SessionLogins):
         """Unique id of the client's device. Empty unless the realm has ``clientTrackingEnabled`` and the client keeps it."""
         return self.run.session.client_id
 
-    @get("userKey: number", ANYONE)
+    @get("userKey: number", ANYONE, steady=True)
     def user_key(self) -> int:
         """Key of the user; -1 for nobody, the user ``anonymous``, and for an external principal."""
         return self.run.session.user_key
 
-    @get("userName: string", ANYONE)
+    @get("userName: string", ANYONE, steady=True)
     def user_name(self) -> str:
         """Name of the user, ``"anonymous"`` without one."""
         return self.run.session.user_name
 
-    @get("subject: string", ANYONE)
+    @get("subject: string", ANYONE, steady=True)
     def subject(self) -> str:
         """Who an external principal is, in its pipeline's words; empty for users and for nobody. Ours."""
         return self.run.session.subject
@@ -136,7 +136,7 @@ class Session(SessionLogins):
         self.run.kept.startup_scripts_executed = True
         return [source.uri for source in await self.run.service.sources.startup(self.run.realm)]
 
-    @method("hasRequest(): boolean", ANYONE)
+    @method("hasRequest(): boolean", ANYONE, steady=True)
     def has_request(self) -> bool:
         """Whether an HTTP request is being served: then ``request`` and ``response`` can be used.
 

@@ -132,12 +132,17 @@ class Child:
         order = json.loads(message)
         if order["op"] == "run":
             self._line.send(self._run(order, message))
+            if order["last"]:
+                self._renew()
         elif order["op"] == "reset":
-            # Else the new scope would be interrupted like the last task.
-            self._stopped = ""
-            self._scope.renew()
-            self._extra = 0
+            self._renew()
             self._line.send(b'{"op":"ready"}')
+
+    def _renew(self) -> None:
+        # Else the new scope would be interrupted like the last task.
+        self._stopped = ""
+        self._scope.renew()
+        self._extra = 0
 
     def _run(self, order: dict[str, Any], message: bytes) -> bytes:
         self._begin(order)
@@ -245,6 +250,8 @@ _WARM_UP: Final = [
             "cpu": 60_000,
             "memory": 64 << 20,
             "message": 1_000_000,
+            "last": False,
+            "facts": {},
             "seed": "0" * 32,
             "task": {"type": "script", "file": "sojourn:warm_up.js", "code": code},
         }

@@ -70,6 +70,7 @@
       const task = order.task;
       seed(order.seed);
       calls.setRoom(order.message);
+      calls.setFacts(order.facts);
       modules.begin(task.type === 'script' ? task.file : '');
       timers.clear();
       threw = false;

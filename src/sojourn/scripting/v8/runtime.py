@@ -10,7 +10,7 @@ from typing import Final
 from sojourn.scripting.budget import cpu_of
 from sojourn.scripting.errors import EnvironmentLost, ScriptTimeout
 from sojourn.scripting.process import READY, Handle, WorkerProcess
-from sojourn.scripting.runtime import Host, Limits, RuntimeName, Task
+from sojourn.scripting.runtime import Facts, Host, Limits, RuntimeName, Task
 from sojourn.scripting.v8.spawn import nail_down, spawn, start_packet
 from sojourn.scripting.values import Value
 from sojourn.scripting.wire import ProtocolBroken
@@ -57,14 +57,23 @@ class V8Worker(WorkerProcess):
             self._channel.rest()
         self._at_start = _resident(self.pid)
 
-    async def run(self, task: Task, host: Host, limits: Limits) -> Value:
+    async def run(
+        self,
+        task: Task,
+        host: Host,
+        limits: Limits,
+        *,
+        last: bool = False,  # noqa: ARG002
+        facts: Facts | None = None,
+    ) -> Value:
         """The outcome of ``task``; see :class:`~sojourn.scripting.runtime.Worker`.
 
+        A scope is thrown away by :meth:`reset` only, which counts them, and looks at how large the process has become.
         Raises ``ScriptTimeout`` with the process killed when a script computes beyond its CPU limit without a host call.
         """
         watch = _CpuWatch(self._handle, int(limits.cpu * _CPU_FACTOR) + _CPU_SLACK)
         try:
-            return await super().run(task, host, limits)
+            return await super().run(task, host, limits, facts=facts)
         except EnvironmentLost:
             if not watch.overrun:
                 raise
