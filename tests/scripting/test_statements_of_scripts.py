@@ -12,27 +12,23 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1]
 
 #: Where scripts run in real workers, of each runtime.
-ON_BOTH_RUNTIMES = ("environments", "files", "runner", "session", "web")
+ON_BOTH_RUNTIMES = ("data", "environments", "files", "runner", "session", "web")
 
 #: How many statements there are.
 LAST = 52
 
 #: What is said of something else than scripts; its tests are those of that part.
-ELSEWHERE = {34: "client tracking", 35: "files of realms", 37: "the audit log"}
+ELSEWHERE = {20: "undo of changes", 34: "client tracking", 35: "files of realms", 37: "the audit log"}
 
 #: What comes with later work, and why.
 LATER = {
-    17: "changes of records come with the data layer; trackingId is held and validated",
-    18: "Database comes with the data layer",
-    19: "Database and Connection come with the data layer",
-    20: "the log of changes comes with the data layer",
     36: "nothing reads configurations of the platform yet",
     45: "iApplicationSession is a table of the data layer",
     46: "ApplicationSessionMonitor reads that table; drops with notice are those of the admin API",
 }
 
 #: Whose limits and keys are held and validated in scripts now; that records obey them comes with the data layer.
-IN_PART = {1: "reads of a database", 2: "the default connection", 6: "database access", 21: "keys", 23: "keys"}
+IN_PART = {21: "keys of a product"}
 
 _NAME = re.compile(r"^(?:async )?def test_21((?:_(?:and_)?\d+)+)_", re.MULTILINE)
 

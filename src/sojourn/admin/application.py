@@ -20,7 +20,6 @@ from sojourn.admin.openapi import openapi
 from sojourn.admin.operation import OPERATIONS, PREFIX, Plane
 from sojourn.core.ids import new_execution_key
 from sojourn.core.json import encode
-from sojourn.data.changes import Changes
 from sojourn.engine.manager import SessionManager
 from sojourn.engine.rules import Rules
 from sojourn.engine.security.operators import Operators
@@ -34,8 +33,8 @@ OPENAPI = "/api/openapi.json"
 _CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
 
 
-def admin_application(rules: Rules, application: Application, changes: Changes) -> Starlette:
-    """The admin listener beside ``application``, whose health and counters it shows; ``changes`` are the engine's."""
+def admin_application(rules: Rules, application: Application) -> Starlette:
+    """The admin listener beside ``application``, whose health and counters it shows."""
     settings = rules.settings
     origins = Origins(settings.admin.public_url, settings.server.trusted_proxies)
     manager = SessionManager(rules)
@@ -47,7 +46,7 @@ def admin_application(rules: Rules, application: Application, changes: Changes) 
             Route("/health/ready", pages.ready),
             Route("/metrics", pages.metrics),
             Route(OPENAPI, pages.openapi),
-            *_api(Plane(rules, manager, operators, origins, changes)),
+            *_api(Plane(rules, manager, operators, origins)),
         ],
         middleware=[Middleware(Guard, origins=origins, audit=rules.audit)],
         exception_handlers={HTTPException: _refused},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final, overload
 
 from sqlalchemy import Connection, select
@@ -64,6 +64,11 @@ class Database(LogRows):
         self._own: Access | None = None
         self._out = not follows
         self._epoch = session.access.session.epoch
+
+    def serve(self, session: Session, execution_key: str) -> None:
+        """Work for another execution of the same session from now on, as connections that outlive one do."""
+        self._session = session
+        self._execution_key = execution_key
 
     # --- who acts ---
 
@@ -178,7 +183,7 @@ class Database(LogRows):
 
     async def stream(
         self, sql: str, parameters: Parameters = NO_PARAMETERS, *, page: int = PAGE, bounds: Bounds | None = None
-    ) -> AsyncIterator[DataSet]:
+    ) -> AsyncGenerator[DataSet, None]:
         """What one statement reads, ``page`` rows at a time, all of it from one snapshot. Raises as :meth:`query`.
 
         Close it (``contextlib.aclosing``) when it is left early: until then it holds a connection.

@@ -53,6 +53,8 @@ class Kept:
     last_path: str = ""
     #: Changes of ``engine.env`` that only this session sees; None removes a variable.
     env: dict[str, str | None] = field(default_factory=dict)
+    #: The default connection to the database, None before its first use. See ``sojourn.scripting.api.databases``.
+    database: Any = None
     handles: dict[int, HostHandle] = field(default_factory=dict)
     next_handle: int = 1
 

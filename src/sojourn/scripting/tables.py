@@ -45,8 +45,6 @@ class Packed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     table: str
     key: str
     fields: Annotated[list[Field], msgspec.Meta(max_length=1_000)]
-    #: Epoch of the session when its rows were read, None when no query has given them.
-    epoch: int | None
     rows: list[list[Kept]]
     #: Rows that wait to be applied: place, how, and the values in the database when they are others.
     changed: list[tuple[int, Status, list[Kept] | None]]

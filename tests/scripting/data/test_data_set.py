@@ -256,7 +256,7 @@ async def test_a_data_set_crosses_the_border_with_what_waits(js: Running) -> Non
 
 async def test_rows_of_the_database_that_were_changed_cross_as_such(js: Running) -> None:
     packed = {"table": "t", "key": "k", "fields": [{"name": "k", "type": "integer"}, {"name": "s", "type": "string"}],
-              "epoch": 3, "rows": [[1, "a"], [2, "b"], [3, "c"]], "changed": []}  # fmt: skip
+              "rows": [[1, "a"], [2, "b"], [3, "c"]], "changed": []}  # fmt: skip
     await js.task(WriteGlobal("ds", unpack(json.dumps(packed))))
     changed = await js("ds.edit(); ds.setField('s', 'x'); ds.post(); ds.last(); ds.del(); ds")
     assert isinstance(changed, DataSetValue)
@@ -270,12 +270,12 @@ async def test_rows_of_the_database_that_were_changed_cross_as_such(js: Running)
     "text",
     [
         "", "[]", "{}",
-        '{"table":"","key":"","fields":[{"name":"a","type":"integer"}],"epoch":null,"rows":[[1,2]],"changed":[]}',
-        '{"table":"","key":"","fields":[{"name":"a","type":"thing"}],"epoch":null,"rows":[],"changed":[]}',
-        '{"table":"","key":"","fields":[],"epoch":null,"rows":[[]],"changed":[[1,"deleted",null]]}',
-        '{"table":"","key":"","fields":[],"epoch":null,"rows":[[]],"changed":[[-1,"deleted",null]]}',
-        '{"table":"","key":"","fields":[{"name":"a","type":"decimal"}],"epoch":null,"rows":[["x"]],"changed":[]}',
-        '{"table":"","key":"","fields":[{"name":"a","type":"json"}],"epoch":null,"rows":[[{}]],"changed":[]}',
+        '{"table":"","key":"","fields":[{"name":"a","type":"integer"}],"rows":[[1,2]],"changed":[]}',
+        '{"table":"","key":"","fields":[{"name":"a","type":"thing"}],"rows":[],"changed":[]}',
+        '{"table":"","key":"","fields":[],"rows":[[]],"changed":[[1,"deleted",null]]}',
+        '{"table":"","key":"","fields":[],"rows":[[]],"changed":[[-1,"deleted",null]]}',
+        '{"table":"","key":"","fields":[{"name":"a","type":"decimal"}],"rows":[["x"]],"changed":[]}',
+        '{"table":"","key":"","fields":[{"name":"a","type":"json"}],"rows":[[{}]],"changed":[]}',
     ],
 )  # fmt: skip
 def test_a_text_of_another_shape_is_no_data_set(text: str) -> None:

@@ -120,7 +120,6 @@ def stored(found: list[Values]) -> DataSetValue:
         "table": "t",
         "key": "k",
         "fields": [{"name": "k", "type": "integer"}, {"name": "s", "type": "string"}, {"name": "q", "type": "integer"}],
-        "epoch": None,
         "rows": [[row[name] for name in FIELDS] for row in found],
         "changed": [],
     }

@@ -2,7 +2,6 @@
 
 from sojourn.admin.api import (
     audit,
-    changes,
     ends,
     engine,
     files,
@@ -19,7 +18,6 @@ from sojourn.admin.api import (
 
 __all__ = [
     "audit",
-    "changes",
     "ends",
     "engine",
     "files",

@@ -33,8 +33,6 @@ Right = Literal[
     "keys",
     "providers",
     "audit",
-    "changes",
-    "acceptChanges",
     "deploy",
 ]
 
@@ -53,13 +51,11 @@ SCOPES: Mapping[Right, tuple[str, ...]] = {
     "keys": ("security.manageKeys",),
     "providers": ("security.manageProviders",),
     "audit": ("security.viewAudit",),
-    "changes": ("database.viewChanges",),
-    "acceptChanges": ("security.acceptChanges",),
     "deploy": (DEPLOY_EVERYWHERE, deploy_scope(REALM)),
 }
 
 #: Who has no scope that begins with one of these, in no realm, is no operator and cannot log in as one.
-ADMINISTRATIVE = ("engine.", "security.", "database.viewChanges")
+ADMINISTRATIVE = ("engine.", "security.")
 
 
 class Operator(NamedTuple):

@@ -28,8 +28,8 @@ class _Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
 class ScriptRunner(HostClass):
     """Runs a script in an environment of its own, as a session of its own, which begins as nobody.
 
-    Only primitive values go in and come out: undefined, null, booleans, numbers, strings and BigInts; anything else throws
-    ``NotPrimitive``. A runner lives as long as the execution that made it, and what it runs has no more time than that one.
+    Only primitive values (undefined, null, booleans, numbers, strings and BigInts) and DataSets go in and come out; anything
+    else throws ``NotPrimitive``. A runner lives as long as the execution that made it, and what it runs has no more time than that one.
     Runners start runners at most 8 deep, and one execution with all that it causes holds at most 16. The session ends with
     the session that made it, and with its login; it keeps no fields.
 

@@ -41,9 +41,14 @@ LAZY: Final = (
     "data_set",
     "data_values",
     "data_view",
+    "database",
 )
 #: What these files define for scripts.
-WRITTEN: Final = (Written("data_set", "DataSet", ("lib/dataset/DataSet",)),)
+WRITTEN: Final = (
+    Written("data_set", "DataSet", ("lib/dataset/DataSet",)),
+    Written("database", "Database", ("lib/database/Database",), ("database",)),
+    Written("database", "Connection", ("lib/connection/Connection",), ("connection",)),
+)
 
 
 class Source(NamedTuple):

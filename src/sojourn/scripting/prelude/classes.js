@@ -73,6 +73,16 @@
     p.freeze(holder);
   }
 
+  function refuseAssignment(holder, className) {
+    const names = p.ownKeys(holder);
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i];
+      const { get, set } = p.getOwnPropertyDescriptor(holder, name);
+      if (get === undefined || set !== undefined) continue;
+      p.defineProperty(holder, name, { __proto__: null, set: () => readOnly(className + '.' + name) });
+    }
+  }
+
   function instance(path) {
     if (instances[path] === undefined) {
       const single = p.create(made(classOf[path]).prototype);
@@ -170,8 +180,9 @@
     // defineError(name, maker): errors of the host with this name are made by maker({ name, message, code, … }).
     defineError: errors.register,
     part,
-    // Freeze a class that is written in JavaScript.
+    // Freeze a class that is written in JavaScript; what can only be read refuses assignment in sloppy code too.
     seal(make) {
+      refuseAssignment(make.prototype, make.name);
       freezeMembers(make.prototype);
       freezeMembers(make);
     },

@@ -125,9 +125,9 @@
 
   // ---- Pages of a result
 
-  // Make a data set of the first page of a result; the state is a fresh one.
+  // Make a data set of the first page of a result; the state is a fresh one. More pages are added by rows.load.
   function begin(state, page, connection) {
-    for (let i = 0; i < page.columns.length; i++) rows.addField(state, page.columns[i].name, page.columns[i].type);
+    for (let i = 0; i < page.names.length; i++) rows.addField(state, page.names[i], page.types[i]);
     state.table = page.table;
     state.key = page.key === '' ? undefined : page.key;
     state.epoch = page.epoch;
@@ -154,7 +154,7 @@
       all[all.length] = rows.written(row);
     }
     return p.stringify({
-      __proto__: null, table: state.table, key: state.key ?? '', fields: described(state), epoch: state.epoch, rows: all, changed,
+      __proto__: null, table: state.table, key: state.key ?? '', fields: described(state), rows: all, changed,
     });
   }
 
@@ -172,7 +172,6 @@
     for (let i = 0; i < given.fields.length; i++) rows.addField(state, given.fields[i].name, given.fields[i].type);
     state.table = given.table;
     state.key = given.key === '' ? undefined : given.key;
-    state.epoch = given.epoch;
     let next = 0;
     for (let i = 0; i < given.rows.length; i++) {
       const row = arrived(state, given.rows[i]);

@@ -238,9 +238,11 @@
 
   // ---- From and to the host
 
-  // A page of rows as the host writes them; texts are the places of columns of which some came as text.
+  // A page of rows as the host writes them; texts are the places of columns of which some came as text, types those of all
+  // columns: a database may find out late that a column holds more than it seemed to.
   function load(state, page) {
-    const { rows, texts } = page;
+    const { rows, texts, types } = page;
+    for (let i = 0; i < types.length; i++) if (types[i] !== state.fields[i].type) widen(state, state.fields[i], types[i]);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i];
       state.last += 1;
@@ -250,6 +252,15 @@
         row[at] = values.arrived(state.fields[texts[t]].type, row[at]);
       }
       state.rows[state.rows.length] = row;
+    }
+  }
+
+  function widen(state, field, type) {
+    const { index } = field;
+    field.type = type;
+    for (let i = 0; i < state.rows.length; i++) {
+      const row = state.rows[i];
+      if (row[index] !== null) row[index] = type === 'number' ? p.Number(row[index]) : '' + row[index];
     }
   }
 
