@@ -21,6 +21,7 @@ from sojourn.core.masterkey import MasterKeyFile
 from sojourn.data.changes import Changes
 from sojourn.data.database import Database
 from sojourn.data.databases import MAIN, Databases
+from sojourn.data.documents.store import sweep
 from sojourn.data.errors import DatabaseUnavailable
 from sojourn.data.port import Backend
 from sojourn.data.terms import Terms
@@ -318,6 +319,7 @@ async def _assemble(
         await rules.keys.ensure(realm)
     databases = open_databases(settings, rules)
     stack.push_async_callback(databases.close)
+    rules.upkeep.also(lambda: sweep(databases.opened(), rules.clock))
     scripts = Scripts(rules, {"ije": _open_ije, "v8": _open_v8}, databases)
     stack.push_async_callback(scripts.close)
     return kind(project, rules, deployment, routes, scripts, databases=databases)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from sojourn.bootstrap import Engine
 from sojourn.core.clock import HOUR, ManualClock
 from sojourn.core.errors import SessionEnded
 from sojourn.core.json import Json
@@ -208,3 +209,17 @@ async def test_numbers_keep_their_digits(documents: Documents) -> None:
     await documents.insert(ANA, ORDERS, [exact], object_id="A-1")
     (found,) = await documents.find(ORDERS, Which("A-1"))
     assert found == {**exact, "_oId": "A-1"}
+
+
+async def test_the_upkeep_of_the_engine_sweeps(engine: Engine) -> None:
+    backend, clock = await engine.databases.named(), engine.rules.clock
+    await Documents(backend, clock).insert(ANA, ORDERS, [{"n": 1}, {"n": 2}], exclusive=False, expires_in=1)
+    while clock.now() <= (await _last_change(backend)) + 1:
+        await asyncio.sleep(0.001)
+    await engine.rules.upkeep.chore()
+    rows = await backend.read(lambda c: c.execute(select(schema.document.c.number)).all())
+    assert rows == []
+
+
+async def _last_change(backend: Backend) -> int:
+    return max(int(row["at"]) for row in await logged(backend))

@@ -75,6 +75,10 @@ class Upkeep:
         #: The right to do what only one process does.
         self.lease = Lease(leases, LEASE, _new_holder(), LEASE_FOR)
 
+    def also(self, chore: Chore) -> None:
+        """Do ``chore`` too, with those that come every ten seconds."""
+        self._rare = (*self._rare, chore)
+
     async def run(self) -> None:
         """Go on until cancelled. Nothing that fails in a store ends it."""
         try:

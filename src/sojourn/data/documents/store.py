@@ -6,7 +6,7 @@ Every change has its rows in the change log, like that of any other record; what
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -59,6 +59,9 @@ MAX_RESULT: Final = 10_000
 MAX_BYTES: Final = 16_000_000
 MAX_SCAN: Final = 100_000
 
+#: Documents that one transaction of the sweeper removes.
+MAX_SWEPT: Final = 1_000
+
 
 class BadDocument(BadRequest):
     """This cannot be kept in an object store."""
@@ -92,6 +95,13 @@ class Which(NamedTuple):
 
     id: str = ""
     query: Json = None
+
+
+async def sweep(backends: Iterable[Backend], clock: Clock) -> None:
+    """Remove the documents whose time is over from these databases. Raises as ``Backend.write``."""
+    for backend in backends:
+        while await Documents(backend, clock).sweep() == MAX_SWEPT:
+            pass
 
 
 class _Found(NamedTuple):
@@ -225,7 +235,7 @@ class Documents:
 
         return await self._backend.write(work, guard)
 
-    async def sweep(self, most: int = 1_000) -> int:
+    async def sweep(self, most: int = MAX_SWEPT) -> int:
         """Remove up to ``most`` documents whose time is over; how many there were."""
         dead = select(_table.c.number).where(_table.c.expires <= self._clock.now()).limit(most)
         gone = delete(_table).where(_table.c.number.in_(dead))
