@@ -21,14 +21,12 @@ from sojourn.data.definition import define as define_as
 from sojourn.data.lexer import split
 from sojourn.data.port import Bounds, Cell, Parameters, Rows, Statement, Table
 from sojourn.data.terms import Author
+from sojourn.data.texts import csv_cell
 from sojourn.model.session import ANONYMOUS_KEY
 
 app = typer.Typer(help="The databases of the application: query, tables, define.", no_args_is_help=True)
 
 DatabaseOption = Annotated[str, typer.Option("--database", metavar="NAME", help="Which of the project's databases.")]
-
-#: How a spreadsheet is kept from taking a text for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class StatementFile(SojournError):
@@ -69,7 +67,7 @@ def query(
     if as_csv and not as_json:
         lines = csv.writer(sys.stdout, lineterminator="\n")
         lines.writerow(names)
-        lines.writerows([_csv(cell) for cell in row] for row in found.rows)
+        lines.writerows([csv_cell(cell) for cell in row] for row in found.rows)
         return
     reply_rows(as_json, [dict(zip(names, map(_shown, row), strict=True)) for row in found.rows], names)
 
@@ -149,10 +147,3 @@ def _shown(cell: Cell) -> Any:
     if isinstance(cell, (date, time, datetime)):
         return cell.isoformat()
     return f"{len(cell)} bytes" if isinstance(cell, bytes) else cell
-
-
-def _csv(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    text = json.encode_text(cell) if isinstance(cell, (list, dict, bool)) else str(_shown(cell))
-    return f"'{text}" if isinstance(cell, str) and text.startswith(_FORMULA) else text
