@@ -28,7 +28,7 @@ _LETTER = r"A-Za-z_\x80-\U0010ffff"
 _STRING = r"'(?:[^']|'')*'"
 _ESCAPED = r"'(?:[^'\\]|''|\\.)*'"
 _COMMON = rf"""
-    (?P<blank>[ \t\n\r\f]+ | --[^\n]* | /\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)
+    (?P<blank>[ \t\n\r\f]+ | --{{comment}}* | /\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)
   | (?P<string>{{strings}})
   | (?P<name>{{names}})
   | (?P<cast>:: | :=)
@@ -45,6 +45,7 @@ _LEXERS: Final = {
             strings=_STRING,
             names=rf"{_NAME} | `(?:[^`]|``)*` | \[[^\]]*\]",
             foreign=r"[@$#][A-Za-z0-9_]+",
+            comment=r"[^\n]",
             marks=r"[^'\"`\[$\0]",
         ),
         re.VERBOSE | re.DOTALL,
@@ -56,6 +57,7 @@ _LEXERS: Final = {
             rf" | \$(?P<tag>(?:[{_LETTER}][{_LETTER}0-9]*)?)\$.*?\$(?P=tag)\$",
             names=_NAME,
             foreign=r"\$[0-9]+",
+            comment=r"[^\n\r]",
             marks=r"[^'\"`$\0]",
         ),
         re.VERBOSE | re.DOTALL,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from sojourn.core.clock import SECOND
 from sojourn.data.definition import check_definition
-from sojourn.data.errors import DatabaseUnavailable
+from sojourn.data.errors import DatabaseUnavailable, QueryTimeout
 from sojourn.data.lexer import lex
 from sojourn.data.pool import Pool
 from sojourn.data.port import Backend, Bounds, Guard, Rows, Statement, T, Table
@@ -66,17 +68,28 @@ class PostgresBackend(Backend):
         """See :meth:`Backend.query`."""
         self._check_open()
         allowance = Allowance(bounds)
+
+        def work(reading: Reading) -> list[Rows]:
+            allowance.renew(bounds)
+            return reading.query(statements, allowance)
+
         try:
-            return await self._readers.run(lambda reading: reading.query(statements, allowance))
+            return await self._readers.run(work, bounds.time / SECOND)
         except asyncio.CancelledError:
             allowance.stopped.set()
             raise
+        except TimeoutError:
+            raise _no_connection() from None
 
     async def stream(self, statement: Statement, bounds: Bounds, page: int) -> AsyncIterator[Rows]:
         """See :meth:`Backend.stream`; it holds one of :data:`READERS` connections until its end."""
         self._check_open()
         allowance = Allowance(bounds)
-        async with self._readers.lent() as lent:
+        async with AsyncExitStack() as stack:
+            try:
+                lent = await stack.enter_async_context(self._readers.lent(bounds.time / SECOND))
+            except TimeoutError:
+                raise _no_connection() from None
             pages = lent.thing.pages(statement, bounds, allowance, page)
             try:
                 while (rows := await lent.run(lambda: next(pages, None))) is not None:
@@ -140,3 +153,7 @@ class PostgresBackend(Backend):
     def _check_open(self) -> None:
         if self._closed:
             raise DatabaseUnavailable("the database is closed")
+
+
+def _no_connection() -> QueryTimeout:
+    return QueryTimeout("no connection to the database was free in time")

@@ -169,7 +169,7 @@ class Reader:
     def close(self) -> None:
         """Hang up."""
         self._selector.close()
-        self._pg.finish()
+        self._driver.close()
 
     def _send(self, send: Callable[[], None]) -> None:
         try:

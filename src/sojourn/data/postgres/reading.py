@@ -81,6 +81,7 @@ class Reading:
 
     def pages(self, statement: Statement, bounds: Bounds, first: Allowance, size: int) -> Generator[Rows, None, None]:
         """One statement by a cursor of the server; the snapshot is held until the iterator is closed or at its end."""
+        first.renew(bounds)
         with self._transaction(first, idle=bounds.time) as reader:
             lexed, sql, values = self._prepared(reader, statement, first)
             reader.ask(f"DECLARE sojourn_pages NO SCROLL CURSOR FOR {sql}", values, first)
