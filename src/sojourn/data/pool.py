@@ -63,7 +63,9 @@ class Pool(Generic[K]):
             self._idle.pop().close()
 
     def _given_back(self, thing: K | None) -> None:
-        if thing is not None:
+        if thing is not None and self._closed:
+            thing.close()
+        elif thing is not None:
             self._idle.append(thing)
         self._free.release()
 
