@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
 
 from sojourn.bootstrap import Engine
+from sojourn.config.project import load_project
 from sojourn.core import json
 from sojourn.core.errors import InsufficientScope, SessionEnded
 from sojourn.data import schema
@@ -27,7 +30,7 @@ from sojourn.data.errors import (
 )
 from sojourn.data.terms import Deleted, Modified, TableChanges
 from sojourn.scripting.run import Kept
-from tests.data.conftest import PASSWORD, Enter, product
+from tests.data.conftest import PASSWORD, Enter, cheap, product
 
 pytestmark = pytest.mark.anyio
 
@@ -256,3 +259,54 @@ async def test_pages_come_from_one_snapshot(database: Database) -> None:
         seen.append(len(page))
         await database.apply_updates([inserted("product", product(100 + len(seen)))])
     assert seen == [10, 10, 5]
+
+
+async def test_tables_that_refer_to_each_other_are_given_with_the_parents_first(database: Database) -> None:
+    await database.execute_ddl("CREATE TABLE parent (key BIGINT PRIMARY KEY)")
+    await database.execute_ddl("CREATE TABLE child (key BIGINT PRIMARY KEY, parent BIGINT REFERENCES parent (key))")
+    rows = [inserted("parent", {"key": 1}), inserted("child", {"key": 1, "parent": 1})]
+    assert await database.apply_updates(rows)
+    gone = [TableChanges(table=table, deleted=[Deleted(1, {})]) for table in ("parent", "child")]
+    with pytest.raises(ConstraintFailed):
+        await database.apply_updates(gone[:1])
+    assert await database.apply_updates(gone)
+
+
+async def test_a_record_is_named_once(database: Database) -> None:
+    await database.apply_updates([inserted("product", product(1))])
+    twice = [Modified(1, {}, {"stock": 1}), Modified(1, {}, {"stock": 2})]
+    with pytest.raises(BadValue):
+        await database.apply_updates([TableChanges(table="product", modified=twice)])
+    with pytest.raises(BadValue):
+        await database.apply_updates([TableChanges(table="product", modified=[one]) for one in twice])
+    with pytest.raises(BadValue):
+        await database.apply_updates([TableChanges(table="product", modified=[Modified(1, {}, {"iKey": 2})])])
+    replaced = TableChanges(table="product", deleted=[Deleted(1, {})], inserted=[product(1, name="again")])
+    assert await database.apply_updates([replaced])
+    assert (await database.query("SELECT name FROM product")).rows == [("again",)]
+
+
+async def test_a_scope_that_was_taken_back_does_not_hold(database: Database, engine: Engine) -> None:
+    assert await database.user_has_scope("database.alterSchema")
+    await engine.rules.grants.revoke("anna", "database.alterSchema", actor="test")
+    assert not await database.user_has_scope("database.alterSchema")
+    with pytest.raises(InsufficientScope):
+        await database.execute_ddl("DROP TABLE product")
+
+
+async def test_a_database_of_another_name(made_project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(made_project, folder)
+    shutil.copy(made_project.parent / "master.key", tmp_path)
+    settings = {"SOJOURN_DATABASES_REPORTS_URL": "sqlite:///var/reports.db"}
+    async with Engine.open(load_project(folder, settings), hasher=cheap(), recover=False) as engine:
+        assert engine.databases.names == ["main", "reports"]
+        session = await engine.login("shop", "anna", PASSWORD)
+        assert session is not None
+        main, reports = engine.database(session), engine.database(session, "reports")
+        await reports.execute_ddl("CREATE TABLE product (iKey INTEGER PRIMARY KEY, name TEXT)")
+        await reports.apply_updates([inserted("product", {"iKey": 7, "name": "of reports"})])
+        await main.apply_updates([inserted("product", product(1))])
+        assert (await reports.query("SELECT iKey FROM product")).rows == [(7,)]
+        assert (await main.query("SELECT iKey FROM product")).rows == [(1,)]
+        assert (await reports.version(), await main.version()) == (2, 1)

@@ -43,16 +43,12 @@ def wanted(rows: RowAccess, tables: Mapping[str, Table], changes: TableChanges) 
     Raises ``TableUnnamed``, ``TableUnknown``, ``TableWithoutKey``, ``BadValue``.
     """
     table = writable(tables, changes.table)
-    found = Wanted(
+    return Wanted(
         table,
         [_added(table, rows.image(table, row)) for row in changes.inserted],
         [_modified(rows, table, record) for record in changes.modified],
         [Edit(_key(rows, table, record), rows.image(table, record.original), {}) for record in changes.deleted],
     )
-    keys = [edit.key for edit in (*found.modified, *found.deleted)]
-    if len(set(keys)) != len(keys):
-        raise BadValue(f"a record of {table.name} is changed twice")
-    return found
 
 
 def writable(tables: Mapping[str, Table], name: str) -> Table:
@@ -65,6 +61,13 @@ def writable(tables: Mapping[str, Table], name: str) -> Table:
     if not table.key:
         raise TableWithoutKey(f"{table.name} has no key of one column")
     return table
+
+
+def _check_once(changes: Sequence[Wanted]) -> None:
+    """Raise ``BadValue`` when a record is named twice: what it held before the second time nobody has read."""
+    edited = [(one.table.name, edit.key) for one in changes for edit in (*one.modified, *one.deleted)]
+    if len(set(edited)) != len(edited):
+        raise BadValue("a record is changed twice")
 
 
 class Application:
@@ -83,11 +86,12 @@ class Application:
         """
         for one in changes:
             check_may_change(connection, _keys(one), self._scopes)
+        _check_once(changes)
         compared = [self._compared(connection, one) for one in changes]
         if not any(one.inserted or one.modified or one.deleted for one, _ in compared):
             return 0
         version = next_version(connection)
-        drafts = [draft for one, before in compared for draft in self._write(connection, one, before, version)]
+        drafts = list(self._write(connection, compared, version))
         if self._log:
             append(connection, self._author, drafts, version, self._now)
         return version
@@ -113,19 +117,28 @@ class Application:
         if differ:
             raise RecordConflict(table.name, edit.key, tuple(differ))
 
-    def _write(self, connection: Connection, one: Wanted, before: Mapping[Key, Image], version: int) -> Iterator[Draft]:
-        rows, table = self._rows, one.table
-        stamp = {VERSION: version} if table.versioned else {}
-        if one.deleted:
-            rows.delete(connection, table, [edit.key for edit in one.deleted])
-        if one.modified:
-            rows.update(connection, table, [(edit.key, {**edit.values, **stamp}) for edit in one.modified])
-        if one.inserted:
-            rows.insert(connection, table, [{**edit.values, **stamp} for edit in one.inserted])
-        if self._log:
-            yield from (Draft("DELETE", table.name, edit.key, before=before[edit.key]) for edit in one.deleted)
-            yield from self._updates(connection, one, before, stamp)
-            yield from self._inserts(connection, one, stamp)
+    def _write(
+        self, connection: Connection, changes: Sequence[tuple[Wanted, Mapping[Key, Image]]], version: int
+    ) -> Iterator[Draft]:
+        """Delete from the last table to the first, then update and insert from the first to the last.
+
+        So tables that are given with the parents first may refer to each other.
+        """
+        rows = self._rows
+        for one, before in reversed(changes):
+            if one.deleted:
+                rows.delete(connection, one.table, [edit.key for edit in one.deleted])
+            if self._log:
+                yield from (Draft("DELETE", one.table.name, edit.key, before=before[edit.key]) for edit in one.deleted)
+        for one, before in changes:
+            stamp = {VERSION: version} if one.table.versioned else {}
+            if one.modified:
+                rows.update(connection, one.table, [(edit.key, {**edit.values, **stamp}) for edit in one.modified])
+            if one.inserted:
+                rows.insert(connection, one.table, [{**edit.values, **stamp} for edit in one.inserted])
+            if self._log:
+                yield from self._updates(connection, one, before, stamp)
+                yield from self._inserts(connection, one, stamp)
 
     def _updates(
         self, connection: Connection, one: Wanted, before: Mapping[Key, Image], stamp: Image

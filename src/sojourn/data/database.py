@@ -21,6 +21,7 @@ from sojourn.data.terms import ALTER_SCHEMA, EXTERNAL_ACCESS, Author, NoTerms, T
 from sojourn.data.undo import Asker, Undo
 from sojourn.engine.access import Access
 from sojourn.engine.live import Session
+from sojourn.engine.lookups import EVERYWHERE
 from sojourn.engine.rules import Rules
 from sojourn.model.scope import NO_SCOPE, ScopeSet
 from sojourn.model.session import ANONYMOUS_KEY, ANONYMOUS_NAME
@@ -98,7 +99,7 @@ class Database(LogRows):
         if access is None:
             return False
         await self._check()
-        return scope in access.scope
+        return scope in await self._scope_now()
 
     async def login(self, user_name: str, password: str) -> bool:
         """Log this connection in, and nothing but it; False when refused, and then it stays as it was.
@@ -216,7 +217,7 @@ class Database(LogRows):
         """
         backend = await self._ready(writes=True)
         tables = await backend.tables()
-        author, now, scopes = self._author, self._rules.clock.now(), self.scope
+        author, now, scopes = self._author, self._rules.clock.now(), await self._scope_now()
 
         def work(connection: Connection) -> int:
             # The images too are made in the thread: for thousands of rows they take a while.
@@ -232,7 +233,7 @@ class Database(LogRows):
         ``database.alterSchema``, ``StatementRefused``, and as :meth:`query`.
         """
         backend = await self._ready(writes=True)
-        if ALTER_SCHEMA not in self.scope:
+        if ALTER_SCHEMA not in await self._scope_now():
             raise InsufficientScope
         return await define(backend, statement, self._author, self._rules.clock.now(), self._check)
 
@@ -247,7 +248,7 @@ class Database(LogRows):
         keys, terms = await self._databases.keys(self.name), self._terms or _NO_TERMS
         now, guard = self._rules.clock.now(), self._check
         return await keys.create(
-            self._author, self.scope, terms, quantity, now=now, high=high, positive=positive, guard=guard
+            self._author, await self._scope_now(), terms, quantity, now=now, high=high, positive=positive, guard=guard
         )
 
     async def remaining_keys(self) -> int:
@@ -264,7 +265,8 @@ class Database(LogRows):
         ``database.undoChanges`` of all that were made in its realm. Raises as :meth:`query`.
         """
         backend, realms = await self._ready(writes=True), frozenset({self._session.realm.id})
-        who = Asker(author=self._author, scope=self.scope, realms=realms, guard=self._check)
+        scope = await self._scope_now()
+        who = Asker(author=self._author, scope=scope, realms=realms, guard=self._check)
         return Undo(backend, self._rules.audit, self._rules.clock, who)
 
     # --- within ---
@@ -279,16 +281,24 @@ class Database(LogRows):
         found = None if self._out else self._own or session
         return None if found is None or found.kind == "anonymous" else found
 
+    async def _scope_now(self) -> ScopeSet:
+        """What it may do, without what was taken from its account since it logged in."""
+        access = self._access
+        if access is None or access.account is None:
+            return self.scope
+        held = await self._rules.actors.scopes(access.account.key)
+        return access.scope & held.get(access.realm.id, held.get(EVERYWHERE, NO_SCOPE))
+
     @property
     def _address(self) -> str:
         return self._session.access.session.device.address
 
     @property
     def _author(self) -> Author:
-        session = self._session
+        session, access = self._session, self._access
         return Author(
             user_key=self.user_key,
-            user_name=self.user_name,
+            user_name=_name(access) if access else self.user_name,
             session=session.id,
             realm=session.realm.id,
             address=self._address,
@@ -315,6 +325,13 @@ class Database(LogRows):
         await self._session.check()
         if self._own is not None:
             await self._rules.sessions.check(self._own)
+
+
+def _name(access: Access) -> str:
+    """The name for the change log; an external principal has no account, and no name of ours."""
+    if access.account:
+        return access.account.name
+    return access.session.identity.subject or access.session.identity.user_name
 
 
 def _last_version(connection: Connection) -> int:
