@@ -23,6 +23,7 @@ from sojourn.data.database import Database
 from sojourn.data.databases import MAIN, Databases
 from sojourn.data.documents.store import sweep
 from sojourn.data.errors import DatabaseUnavailable
+from sojourn.data.field_log import ChangedFields
 from sojourn.data.port import Backend
 from sojourn.data.terms import Terms
 from sojourn.engine.accounts.adoption import adopt, mark_beside, tampered
@@ -320,6 +321,7 @@ async def _assemble(
     databases = open_databases(settings, rules)
     stack.push_async_callback(databases.close)
     rules.upkeep.also(lambda: sweep(databases.opened(), rules.clock))
+    rules.sessions.field_log = ChangedFields(databases, rules.clock)
     scripts = Scripts(rules, {"ije": _open_ije, "v8": _open_v8}, databases)
     stack.push_async_callback(scripts.close)
     return kind(project, rules, deployment, routes, scripts, databases=databases)

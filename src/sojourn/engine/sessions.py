@@ -7,6 +7,7 @@ the engine database as they are now.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from sojourn.config.settings import SessionSettings
@@ -21,6 +22,7 @@ from sojourn.engine.check import Check
 from sojourn.engine.ends.ends import Ends
 from sojourn.engine.facts import Facts
 from sojourn.engine.fences import Fence
+from sojourn.engine.fields.auditing import FieldLog
 from sojourn.engine.fields.bag import SharedBags, check_scope, shares
 from sojourn.engine.keys.session_keys import SessionKeys
 from sojourn.engine.oversight import Oversight
@@ -88,6 +90,8 @@ class Sessions(Oversight):
         busy: Callable[[str], bool] = _never,
     ) -> None:
         self._keys = keys
+        #: Where realms with ``fieldAuditing`` have the changes of fields written down.
+        self.field_log: FieldLog | None = None
         self._fence = Fence(facts, ends, clock, watch)
         #: Handles that give identity for one execution; ``scripts``: those that tokens name.
         self.transients = Transients(
@@ -186,7 +190,8 @@ class Sessions(Oversight):
         """Apply all of ``ops`` or none, to the shared bag where the realm has one; ``touch`` records the access.
 
         Raises ``CrossSiteWrite``, ``SessionEnded``, ``StaleSession``, ``SessionUnknown``, ``FieldConflict``,
-        ``BadOperand``, ``FieldLimit``; ``InsufficientScope`` as :meth:`fields`.
+        ``BadOperand``, ``FieldLimit``; ``InsufficientScope`` as :meth:`fields`. Where the realm has ``fieldAuditing``, it
+        is in the change log before it is done, and refused when it cannot be.
         """
         access.writable()
         session = access.session
@@ -194,6 +199,21 @@ class Sessions(Oversight):
             await self._fence.check(access.realm, session)
         if access.shared:
             check_scope(access)
+        log = self.field_log if access.realm.config.field_auditing else None
+        if log is None:
+            return await self._apply(access, ops, touch=touch)
+        await log.changing(access, ops)
+        try:
+            return await self._apply(access, ops, touch=touch)
+        except SojournError as error:
+            # Without the second row the first one says what was tried.
+            with suppress(SojournError):
+                await log.refused(access, ops, error.code)
+            raise
+
+    async def _apply(self, access: Access, ops: Sequence[Op], *, touch: bool) -> Changed:
+        session = access.session
+        if access.shared:
             changed = await self._bags.change(access, ops)
             if touch:
                 await self.touch(access)

@@ -91,6 +91,13 @@ class RealmConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     login_auditing_enabled: Annotated[bool, Meta(description="Write each login to the change log too.")] = False
     application: Annotated[Key | None, Meta(description="Key of the application of all sessions.")] = None
 
+    field_auditing: Annotated[
+        bool,
+        Meta(
+            description="Write every change of GLOBAL fields to the change log before it is done: who, in which session, "
+            "which fields; not what they hold."
+        ),
+    ] = False
     session_idle: Annotated[
         Millis | None,
         Meta(description="Idle limit of the session, 0 = none; default: 15 min, in stateful realms maxInactiveTime."),
