@@ -1,13 +1,14 @@
 """How the change log is sealed: what a seal covers, and with which key.
 
-Of each change a seal keeps an *entry*: its number and an HMAC over everything in its row but ``fresh``, with the
-``commitment`` in place of the values that may be erased. The HMAC of the seal covers its entries and that of the seal
+Of each change a seal keeps an *entry*: its number and a keyed hash (BLAKE2b, 128 bits, a quarter of the time of an HMAC) of
+everything in its row but ``fresh``, with the ``commitment`` in place of the values that may be erased. The HMAC of the seal covers its entries and that of the seal
 before it. So a row that was changed, removed, added or given another instant is found, and named; and nobody without the
 key can make a seal that fits. The key is a secret of the engine that no database of an application holds.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import struct
 from collections.abc import Iterator, Sequence
@@ -21,12 +22,12 @@ from sojourn.data import schema
 #: The name of the engine's secret from which the keys are made.
 KEYS_FROM: Final = "change log"
 
-#: Bytes of an entry: the number of the change, then its HMAC.
+#: Bytes of an entry: the number of the change, then its keyed hash.
 ENTRY: Final = 24
 
 _HEAD = struct.Struct(">qqqqq")
 _NUMBER = struct.Struct(">q")
-_MAC_OF_ROW = ENTRY - _NUMBER.size
+_HASH = ENTRY - _NUMBER.size
 _change, _seal = schema.change, schema.seal
 
 #: What an entry covers, in this order. ``number`` has to come first.
@@ -80,7 +81,7 @@ class ChainKeys:
         """The entry of a row with the columns of :func:`covered`, in their order."""
         *plain, commitment = row
         text = json.encode([*plain, bytes(commitment).hex()])
-        return _NUMBER.pack(row[0]) + hmac.digest(self._row, text, "sha256")[:_MAC_OF_ROW]
+        return _NUMBER.pack(row[0]) + hashlib.blake2b(text, key=self._row, digest_size=_HASH).digest()
 
     def mac(self, before: bytes, seal: Seal) -> bytes:
         """What the HMAC of ``seal`` has to be when the one of the seal before it is ``before``."""
