@@ -1,9 +1,10 @@
 """How the change log is sealed: what a seal covers, and with which key.
 
-Of each change a seal keeps an *entry*: its number and a keyed hash (BLAKE2b, 128 bits, a quarter of the time of an HMAC) of
-everything in its row but ``fresh``, with the ``commitment`` in place of the values that may be erased. The HMAC of the seal covers its entries and that of the seal
-before it. So a row that was changed, removed, added or given another instant is found, and named; and nobody without the
-key can make a seal that fits. The key is a secret of the engine that no database of an application holds.
+Of each change a seal keeps an *entry*: its number and a keyed hash (BLAKE2b, 128 bits, a quarter of the time of an HMAC)
+of everything in its row but ``fresh``, with the ``commitment`` in place of the values that may be erased. The HMAC of the
+seal covers its entries and that of the seal before it. So a row that was changed, removed, added or given another instant
+is found, and named; and nobody without the key can make a seal that fits. The key is a secret of the engine that no
+database of an application holds.
 """
 
 from __future__ import annotations
