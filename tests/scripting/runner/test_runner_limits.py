@@ -134,7 +134,7 @@ async def engine_is_busy(engine: Engine) -> bool:
 
 
 async def test_one_execution_makes_only_so_many_runners(anna: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sojourn.scripting.runner.MOST_OPENED", 5)
+    monkeypatch.setattr("sojourn.scripting.runners.MOST_OPENED", 5)
     made = (
         "let n = 0, said = ''; try { for (;;) { executeScript('ufs:/strict.js'); n++; } } catch (e) { said = e.name; }"
     )

@@ -6,7 +6,7 @@ import uuid
 
 from sojourn.engine.security.declared import ANYONE
 from sojourn.scripting.declare import HostClass, exposed, static
-from sojourn.scripting.runner import execute_script
+from sojourn.scripting.runners import execute_script
 from sojourn.scripting.values import Value
 
 

@@ -11,7 +11,8 @@ from sojourn.engine.security.declared import ANYONE
 from sojourn.scripting.api.session import checked_tracking_id
 from sojourn.scripting.declare import CLASSES, BadArgument, HostClass, exposed, get, method, new, put
 from sojourn.scripting.run import Run
-from sojourn.scripting.runner import Runner, RunnerDisposed, Wish, open_runner
+from sojourn.scripting.runner import Runner, RunnerDisposed
+from sojourn.scripting.runners import Wish, open_runner
 from sojourn.scripting.values import UNDEFINED, Value
 
 _OWN: Final = "its own session, or what its user may do"
