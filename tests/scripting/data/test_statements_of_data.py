@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sojourn.bootstrap import Engine
+from sojourn.data.products import SIZE, Products
 from tests.data.conftest import PASSWORD
 from tests.scripting.data.conftest import Players
 
@@ -149,3 +151,75 @@ async def test_keys_count_against_the_limit_and_follow_the_licence(player: Playe
         return told;
         """
     ) == [True, True, "key.limit", True, "auth.insufficient_scope", 0]
+
+
+MASTER = "seven green lamps of ours"
+
+
+async def test_21_21_keys_of_a_product_are_negative_and_in_its_range(player: Players, data_engine: Engine) -> None:
+    rules = data_engine.rules
+    products = Products(await data_engine.databases.named(), rules.leases, rules.hasher)
+    anna = await player("")
+    made = await products.create(f"shop {anna.key}", MASTER)
+    product = (await products.enable(made.description, MASTER)).key
+    await rules.grants.grant("anna", f"database.product:{product}")
+    low, high, one, after = await anna(
+        f"""{LOGIN}
+        session.createKeyLicense = {product};
+        const first = database.createKey(3);
+        const next = database.createKey();
+        const inside = applyDisablingProductKeyCreation(() => [session.createKeyLicense, database.createKey()]);
+        const told = [first, next, inside[1], 0];
+        if (inside[0] !== 0 || session.createKeyLicense !== {product}) throw new Error('licence');
+        session.createKeyLicense = 0;
+        told[3] = database.createKey();
+        return told;
+        """
+    )
+    assert product < low < high <= product + SIZE - 1 < 0
+    assert high == low + 3
+    assert one > 0
+    assert after > 0
+
+
+async def test_21_22_without_rights_the_licence_stays(player: Players, data_engine: Engine) -> None:
+    rules = data_engine.rules
+    products = Products(await data_engine.databases.named(), rules.leases, rules.hasher)
+    ben = await player("ben")
+    product = (await products.create(f"bank {ben.key}", MASTER)).key
+    assert await ben(
+        f"return [code(() => {{ session.createKeyLicense = {product}; }}), session.createKeyLicense, database.createKey() > 0];"
+    ) == ["auth.insufficient_scope", 0, True]
+
+
+async def test_21_23_a_limit_counts_every_key(player: Players) -> None:
+    anna = await player()
+    assert await anna(
+        """
+        session.limitKeyCreation(3);
+        database.createKey();
+        database.createKey(2);
+        const told = [code(() => database.createKey()), code(() => new KeyPrefetcher().reserve(1))];
+        session.limitKeyCreation(2);
+        told.push(code(() => database.createKey(3)), typeof database.createKey(2), code(() => connection.createKey()));
+        session.limitKeyCreation(null);
+        told.push(typeof database.createKey(5));
+        return told;
+        """
+    ) == ["key.limit", "key.limit", "key.limit", "number", "key.limit", "number"]
+
+
+async def test_a_prefetcher_gives_out_what_it_has_reserved(player: Players) -> None:
+    anna = await player()
+    assert await anna(
+        """
+        const keys = new KeyPrefetcher(connection);
+        keys.reserve(3);
+        const first = keys.createKey();
+        const told = [keys.createKey() - first, keys.createKey() - first];
+        const other = keys.createKey();
+        told.push(other > 0 && (other < first || other > first + 2), require('@nginstack/engine/lib/database/KeyPrefetcher') === KeyPrefetcher);
+        told.push(code(() => new KeyPrefetcher({})), code(() => keys.reserve(0)), code(() => keys.reserve('x')));
+        return told;
+        """
+    ) == [1, 2, True, True, "TypeError", "key.bad_quantity", "script.bad_argument"]

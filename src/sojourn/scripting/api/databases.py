@@ -231,13 +231,13 @@ class Databases(HostClass):
         return await self._database(connection).execute_ddl(statement)
 
     @static(
-        "createKey(connection: number, quantity: number, high: boolean): number | bigint",
+        "createKey(connection: number, quantity: number, high: boolean, positive?: boolean): number | bigint",
         ANYONE,
         also=f"{_CHANGES}; for keys of a product its scope",
     )
-    async def create_key(self, connection: int, quantity: int, high: bool) -> int:  # noqa: FBT001
+    async def create_key(self, connection: int, quantity: int, high: bool, positive: bool = False) -> int:  # noqa: FBT001, FBT002
         """The first of new keys that follow each other."""
-        return await self._database(connection).create_key(quantity, high=high)
+        return await self._database(connection).create_key(quantity, high=high, positive=positive)
 
     @static("remainingKeys(connection: number): number", ANYONE, also=_USER)
     async def remaining_keys(self, connection: int) -> int:

@@ -42,12 +42,15 @@ LAZY: Final = (
     "data_values",
     "data_view",
     "database",
+    "keys",
 )
 #: What these files define for scripts.
 WRITTEN: Final = (
     Written("data_set", "DataSet", ("lib/dataset/DataSet",)),
     Written("database", "Database", ("lib/database/Database",), ("database",)),
     Written("database", "Connection", ("lib/connection/Connection",), ("connection",)),
+    Written("keys", "KeyPrefetcher", ("lib/database/KeyPrefetcher",)),
+    Written("keys", "applyDisablingProductKeyCreation", ("lib/product/applyDisablingProductKeyCreation",)),
 )
 
 

@@ -138,5 +138,6 @@
   const database = p.freeze(new Database(DEFAULT));
   const connection = p.freeze(new Connection(DEFAULT));
 
-  return p.freeze({ __proto__: null, Database, Connection, database, connection });
+  // numberOf(connection): how the host knows it; for other parts of the prelude alone.
+  return p.freeze({ __proto__: null, Database, Connection, database, connection, numberOf });
 })
