@@ -28,7 +28,9 @@ def pipelines() -> None:
 
 @pytest.fixture
 def admin(engine: Engine, app: Application) -> Client:
-    return Client(admin_application(engine.rules, app), host="127.0.0.1:8421", server=("127.0.0.1", 8421))
+    return Client(
+        admin_application(engine.rules, app, engine.changes), host="127.0.0.1:8421", server=("127.0.0.1", 8421)
+    )
 
 
 @pytest.fixture

@@ -179,7 +179,9 @@ async def test_no_answer_allows_another_origin_to_read_it(admin: Client, hire: H
 
 async def test_off_loopback_no_cookie_goes_over_plain_http(engine: Engine, app: Application, hire: Hire) -> None:
     await hire("engine.viewSessions", name="olga")
-    far = Client(admin_application(engine.rules, app), host="127.0.0.1:8421", server=("192.0.2.1", 8421))
+    far = Client(
+        admin_application(engine.rules, app, engine.changes), host="127.0.0.1:8421", server=("192.0.2.1", 8421)
+    )
     answer = await login(far, "olga")
     assert (answer.status, answer.json()["code"], answer.cookies) == (500, "request.insecure_cookie", [])
 
@@ -235,7 +237,7 @@ async def test_an_operator_can_come_in_when_there_is_no_room_for_anybody_else(fo
         with pytest.raises(CeilingReached):
             await engine.login("acme", "ben", PASSWORD)
         await engine.rules.grants.grant("ben", "engine.manageSessions")
-        app = admin_application(engine.rules, engine.application())
+        app = admin_application(engine.rules, engine.application(), engine.changes)
         admin = Client(app, host="127.0.0.1:8421", server=("127.0.0.1", 8421))
         assert (await login(admin, "ben")).status == 200
 

@@ -32,6 +32,7 @@ class Row(NamedTuple):
 
 VIEW, MANAGE, FIELDS = "engine.viewSessions", "engine.manageSessions", "engine.viewFields"
 AUDIT = "security.viewAudit"
+CHANGES = "database.viewChanges"
 KEYS = "security.manageKeys"
 TOKENS = "security.manageTokens"
 VIEW_USERS, MANAGE_USERS = "security.viewUsers", "security.manageUsers"
@@ -58,6 +59,13 @@ ROWS = {
     "dropStatelessSessions": Row("POST", "/realms/acme/drop-stateless", MANAGE, 404, 200),
     "listAudit": Row("GET", "/audit?realm=acme", AUDIT, 404, 200),
     "exportAudit": Row("GET", "/audit/export?realm=acme", AUDIT, 404, 200),
+    "listChanges": Row("GET", "/changes?realm=acme", CHANGES, 404, 200),
+    "showChange": Row("GET", "/changes/999", CHANGES, 404, 404),
+    "verifyChanges": Row("POST", "/changes/verify", CHANGES, 403, 200, everywhere=True),
+    "signChanges": Row("POST", "/changes/head", CHANGES, 403, 200, everywhere=True),
+    "acceptChanges": Row(
+        "POST", "/changes/accept", "security.acceptChanges", 403, 200, {"reason": "restored"}, everywhere=True
+    ),
     # An account and a group that nobody has: who may not ask is refused before that is looked at.
     "listUsers": Row("GET", "/users", VIEW_USERS, 200, 200),
     "showUser": Row("GET", "/users/999", VIEW_USERS, 404, 404),

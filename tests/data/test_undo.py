@@ -15,11 +15,14 @@ from sojourn.bootstrap import Engine
 from sojourn.core import json
 from sojourn.core.errors import InsufficientScope, SessionEnded
 from sojourn.data import schema, undo_walk
+from sojourn.data.changelog import Draft, append, next_version
 from sojourn.data.database import Database
+from sojourn.data.documents.store import Documents, Place, Which
 from sojourn.data.errors import DatabaseLoginRequired
+from sojourn.data.port import Backend
 from sojourn.data.selecting import NothingSelected, Selection, TooManyNumbers
-from sojourn.data.terms import Deleted, Modified, TableChanges
-from sojourn.data.undo import Policy, Undone
+from sojourn.data.terms import Author, Deleted, Modified, TableChanges
+from sojourn.data.undo import Asker, Policy, Undo, Undone
 from sojourn.data.undo_report import ForeignChanges, SeveralAuthors, TooManyConflicts, UndoConflicts
 from sojourn.engine.audit.log import Wanted
 from sojourn.scripting.run import Kept
@@ -62,6 +65,12 @@ async def undo(database: Database, selection: Selection = TAGGED, on_conflict: P
 
 async def redo(database: Database, selection: Selection = TAGGED) -> Undone:
     return await (await database.undo()).redo(selection)
+
+
+def host(engine: Engine, backend: Backend) -> Undo:
+    """Undo as the command line may."""
+    who = Asker(author=Author(user_key=-1, user_name="host"), host=True)
+    return Undo(backend, engine.rules.audit, engine.rules.clock, who)
 
 
 def reasons(done: Undone | UndoConflicts) -> list[tuple[int | str, str, str]]:
@@ -370,6 +379,42 @@ async def test_erased_values_cannot_be_taken_back(engine: Engine, enter: Enter) 
     done = await undo(database, on_conflict="skip")
     assert reasons(done) == [(1, "", "erased")]
     assert [row["iKey"] for row in await rows(database)] == [1, 2]
+
+
+async def test_records_of_products_are_taken_back_by_who_may_change_them(engine: Engine, enter: Enter) -> None:
+    backend = await engine.databases.named("main")
+    database = await imported(engine, enter)
+    (mine,) = {(row.user_key, row.user_name, row.session, row.realm) for row in await log_of(engine, TAG)}
+    user_key, user_name, session, realm = mine
+    author = Author(user_key=user_key, user_name=user_name, session=session, realm=realm, tag=TAG)
+    table = (await backend.tables())["product"]
+
+    def as_when_he_had_the_right(connection: Connection) -> None:
+        backend.rows.insert(connection, table, [{"iKey": -5, "name": "lamp"}])
+        made = dict(backend.rows.images(connection, table, [-5])[-5])
+        append(connection, author, [Draft("INSERT", "product", -5, None, made)], next_version(connection), 1)
+
+    await backend.write(as_when_he_had_the_right)
+    done = await undo(database, on_conflict="skip")
+    assert reasons(done) == [(-5, "", "forbidden")]
+    await host(engine, backend).undo(TAGGED)
+    assert [row["iKey"] for row in await rows(database)] == [1, 2]
+
+
+async def test_documents_of_object_stores_are_taken_back_too(engine: Engine, enter: Enter) -> None:
+    backend = await engine.databases.named("main")
+    documents, place = Documents(backend, engine.rules.clock), Place("shop", "orders")
+    ana = Author(user_key=7, user_name="ana", session="s1", realm="shop", tag="yesterday")
+    await documents.insert(ana, place, [{"total": 10}], object_id="A-1")
+    await documents.insert(ana, place, [{"total": 20}], object_id="A-2")
+    bad = Author(user_key=7, user_name="ana", session="s1", realm="shop", tag=TAG)
+    await documents.update(bad, place, Which("A-1"), {"$set": {"total": 99}})
+    await documents.delete(bad, place, Which("A-2"))
+    await documents.insert(bad, place, [{"total": 30}], object_id="A-3")
+    done = await host(engine, backend).undo(TAGGED)
+    assert done.report.conflicts == []
+    found = await documents.find(place, Which(query={}))
+    assert sorted((one["_oId"], one["total"]) for one in found) == [("A-1", 10), ("A-2", 20)]
 
 
 async def test_a_constraint_that_refuses_a_step_is_a_conflict(engine: Engine, enter: Enter) -> None:

@@ -71,7 +71,9 @@ def test_the_metrics_of_the_page_are_there(tmp_path: Path, monkeypatch: pytest.M
         await prepare(tmp_path / "shop")
         async with Engine.open(tmp_path / "shop") as engine:
             app = engine.application()
-            admin = Client(admin_application(engine.rules, app), host="127.0.0.1:8421", server=("127.0.0.1", 8421))
+            admin = Client(
+                admin_application(engine.rules, app, engine.changes), host="127.0.0.1:8421", server=("127.0.0.1", 8421)
+            )
             return (await admin.get("/metrics")).body.decode()
 
     shown = set(re.findall(r"^# TYPE (\w+)", asyncio.run(told()), re.MULTILINE))

@@ -17,6 +17,7 @@ from tests.e2e.house import House, housing
 from tests.e2e.pair import Pair, furnish, serving, two_engines
 from tests.e2e.process import Answer, EngineProcess, running
 from tests.e2e.process import sojourn as cli
+from tests.read_once import shared
 
 PASSWORD = "four plain words of ours"
 EXAMPLE = Path(sojourn.__file__).parent / "examples" / "shop"
@@ -86,7 +87,7 @@ def login(shop: Shop, engine: EngineProcess, name: str = "ana") -> Client:
 
 @pytest.fixture(scope="session")
 def pristine_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return make_shop(tmp_path_factory.mktemp("pristine"))
+    return shared(tmp_path_factory, "pristine", make_shop)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import base64
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 from tests.e2e.process import Answer, EngineProcess, environment
 from tests.e2e.process import sojourn as cli
 from tests.patience import HANGS
+from tests.servers import nursery
 from tests.servers.postgres import PostgresServer
 
 PASSWORD = "four plain words of ours"
@@ -272,5 +272,4 @@ def _furnished(home: Path, url: str, issuer: str) -> Iterator[House]:
 
 
 def _program(home: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", text, *arguments]
-    return subprocess.run(command, env=environment(home), timeout=HANGS, capture_output=True, text=True, check=False)
+    return nursery.run(["-c", text, *arguments], environment(home), timeout=HANGS)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.patience import HANGS
+from tests.servers import nursery
 from tests.servers.ports import free_port
 
 
@@ -37,7 +38,9 @@ class EngineProcess:
         self.log = home / "engine.log"
         #: Further variables of its environment.
         self.variables: Mapping[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        #: Served as most tests need it, by a fork; everything else is started as an operator does.
+        self._plain = command == "serve" and not options
+        self._process: nursery.Running | None = None
 
     @property
     def url(self) -> str:
@@ -49,10 +52,12 @@ class EngineProcess:
         return environment(self.home) | listen | dict(self.variables)
 
     def start(self) -> EngineProcess:
+        command = [*self.arguments, "--port", str(self.port)]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self.arguments, "--port", str(self.port)], stdout=log, stderr=log, env=self.environment
-            )
+            if self._plain:
+                self._process = nursery.start(command[1:], self.environment, output=log.fileno(), errors=log.fileno())
+            else:
+                self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
         self.wait_until_ready()
         return self
 
@@ -140,15 +145,8 @@ def sojourn(
     timeout: float = HANGS,
 ) -> subprocess.CompletedProcess[str]:
     """The command line, as a process."""
-    return subprocess.run(
-        [sys.executable, "-m", "sojourn", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env=environment(home) | dict(variables or {}),
-        check=False,
-    )
+    given = environment(home) | dict(variables or {})
+    return nursery.run(["-m", "sojourn", *arguments], given, stdin=stdin, timeout=timeout)
 
 
 def _headers(response: http.client.HTTPResponse) -> Mapping[str, str]:

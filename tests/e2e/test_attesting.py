@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Shop
 from tests.e2e.process import EngineProcess, running
 from tests.e2e.process import sojourn as cli
 from tests.patience import HANGS
 
 
+@pytest.mark.alone  # the times of answers are compared, and tries come faster than they are admitted
 def test_a_fresh_demo_passes(tmp_path: Path) -> None:
     with running(EngineProcess(tmp_path / "shop", tmp_path, "demo")) as engine:
         done = cli(tmp_path, "attest", engine.url, "--project", str(engine.folder), "--json", timeout=HANGS)

@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from tests.e2e.pair import Pair, refused, two_engines
 from tests.e2e.process import EngineProcess, environment
 from tests.e2e.process import sojourn as cli
 from tests.patience import HANGS
+from tests.servers import nursery
 from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
 
@@ -100,10 +100,7 @@ class Nodes(NamedTuple):
 
 def program(shop: Shop, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A program of Python beside the engines."""
-    command = [sys.executable, "-c", text, str(shop.folder), *arguments]
-    return subprocess.run(
-        command, env=environment(shop.home), timeout=HANGS, capture_output=True, text=True, check=False
-    )
+    return nursery.run(["-c", text, str(shop.folder), *arguments], environment(shop.home), timeout=HANGS)
 
 
 def new_shop(home: Path, stores: Mapping[str, str]) -> tuple[Shop, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Barrier, Event
 
 import pytest
 
@@ -116,16 +116,19 @@ def test_a_retired_key_still_verifies(house: House) -> None:
 
 @pytest.mark.parametrize("act", ["disable", "password"])
 def test_a_login_under_way_gives_nothing_that_outlives_the_change(house: House, act: str) -> None:
-    name, stop = f"under-{act}", Event()
+    name, stop, under_way = f"under-{act}", Event(), Barrier(5)
 
     def log_in_again_and_again(at: int) -> list[Answer]:
         found: list[Answer] = []
         while not stop.is_set():
             found.append(house.login(name, at=at % 2, headers=coming_from(f"198.51.{at}.{len(found) % 250}")))
+            if len(found) == 1:
+                under_way.wait(HANGS)
         return found
 
     with ThreadPoolExecutor(4) as pool:
         logins = [pool.submit(log_in_again_and_again, at) for at in range(4)]
+        under_way.wait(HANGS)
         try:
             if act == "disable":
                 house.run("users", "disable", name)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
-import subprocess
-import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from sojourn.identity.password import Cost, PasswordHasher
 from sojourn.model.session import Device
 from sojourn.model.user import account_identity
 from tests.patience import HANGS
+from tests.servers import nursery
 
 pytestmark = pytest.mark.anyio
 
@@ -169,13 +169,7 @@ async def test_a_stray_next_key_does_no_harm(project: Path) -> None:
 
 def killed_at(project: Path, point: int) -> int:
     """Change the key and die at that point; how many points there were when it did not."""
-    done = subprocess.run(
-        [sys.executable, str(CHILD), str(project), str(point)],
-        capture_output=True,
-        text=True,
-        timeout=HANGS,
-        check=False,
-    )
+    done = nursery.run([str(CHILD), str(project), str(point)], os.environ, timeout=HANGS)
     assert done.returncode in (0, -9), done.stderr
     return int(done.stdout) if done.returncode == 0 else 0
 

@@ -24,7 +24,7 @@ async def main(folder: Path, drain: int) -> None:
         def begin_drain() -> None:
             app.health.draining = True
 
-        served = [Served(app, [first]), Served(admin_application(engine.rules, app), [second])]
+        served = [Served(app, [first]), Served(admin_application(engine.rules, app, engine.changes), [second])]
         ready = lambda: print(port, admin_port, flush=True)  # noqa: E731, T201
         await serve(served, on_ready=ready, on_drain=begin_drain, drain=drain)
 

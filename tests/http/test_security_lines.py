@@ -301,7 +301,7 @@ async def operators(engine: Engine) -> Client:
     force_setattr(engine.rules.settings.server, "trusted_proxies", ("10.0.0.0/8",))
     await engine.rules.users.add("main", "ola", PASSWORD)
     await engine.rules.grants.grant("ola", "engine.viewSessions", "*")
-    app = admin_application(engine.rules, engine.application())
+    app = admin_application(engine.rules, engine.application(), engine.changes)
     return Client(app, host="ops.example.com", server=("10.0.0.1", 8421), peer="10.0.0.9")
 
 
@@ -336,7 +336,7 @@ async def test_operators_without_https_get_no_cookie_and_only_their_host_is_answ
     plain = await operators.post("/api/v1/login", ("x-forwarded-for", "203.0.113.5"), value=OPERATOR)
     assert (plain.status, plain.json()["code"], plain.cookies) == (500, "request.insecure_cookie", [])
     assert (await operators.get("/api/v1/me", *PROXIED, ("host", "shop.example.com"))).status == 421
-    app = admin_application(engine.rules, engine.application())
+    app = admin_application(engine.rules, engine.application(), engine.changes)
     stranger = Client(app, host="ops.example.com", server=("10.0.0.1", 8421), peer="198.51.100.7")
     assert (await stranger.post("/api/v1/login", *PROXIED, value=OPERATOR)).status == 500
 

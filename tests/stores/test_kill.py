@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sqlite3
-import sys
-from asyncio.subprocess import PIPE
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +13,7 @@ import pytest
 from sojourn.core.json import decode
 from sojourn.stores.sqlite import SqliteStore
 from sojourn.testing.law import HERE, T
+from tests.servers.nursery import talk
 
 pytestmark = pytest.mark.anyio
 
@@ -33,8 +31,7 @@ class Acknowledged(NamedTuple):
 async def killed_after(lines: int, path: Path, prefix: str) -> Acknowledged:
     """Run a child until it has acknowledged ``lines`` acts, kill it, and read what else it had said."""
     address = f"sqlite:///{path}"
-    child = await asyncio.create_subprocess_exec(sys.executable, str(CHILD), "serve", address, prefix, stdout=PIPE)
-    assert child.stdout is not None
+    child = await talk(str(CHILD), "serve", address, prefix)
     said = [await child.stdout.readline() for _ in range(lines)]
     child.kill()
     said += (await child.stdout.read()).splitlines(keepends=True)

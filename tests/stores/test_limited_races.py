@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,23 +12,22 @@ import pytest
 
 from sojourn.stores.sqlite import SqliteStore
 from sojourn.testing.law import T
+from tests.servers.nursery import Talk, talk
 from tests.stores.conftest import PLACES, opened
 from tests.stores.test_races import CHILD
 
 pytestmark = pytest.mark.anyio
 
 
-async def started(address: str, *args: str) -> list[Process]:
+async def started(address: str, *args: str) -> list[Talk]:
     """Two children that have opened the store and wait."""
-    words = (sys.executable, str(CHILD), args[0], address, *args[1:])
-    children = [await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE) for _ in range(2)]
+    children = [await talk(str(CHILD), args[0], address, *args[1:]) for _ in range(2)]
     for child in children:
-        assert child.stdout is not None
         assert (await child.stdout.readline()).startswith(b"ready")
     return children
 
 
-async def said_by(children: Sequence[Process]) -> list[list[str]]:
+async def said_by(children: Sequence[Talk]) -> list[list[str]]:
     """Let them go; the words of each line of all of them."""
     outputs = await asyncio.gather(*(child.communicate(b"!") for child in children))
     assert [child.returncode for child in children] == [0, 0]
@@ -109,10 +106,7 @@ async def test_names_of_two_installations_are_apart(two_installations: tuple[Any
 
 async def killed_after(lines: int, path: Path, prefix: str) -> dict[str, str]:
     """Run a child until it has acknowledged ``lines`` acts, and kill it; each value -> what was said of it last."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, str(CHILD), "codes", f"sqlite:///{path}", prefix, stdout=PIPE
-    )
-    assert child.stdout is not None
+    child = await talk(str(CHILD), "codes", f"sqlite:///{path}", prefix)
     said = [await child.stdout.readline() for _ in range(lines)]
     child.kill()
     said += (await child.stdout.read()).splitlines(keepends=True)

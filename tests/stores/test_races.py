@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from sojourn.model.field import Limits, increment, put
 from sojourn.stores.sqlite import SqliteStore
 from sojourn.testing.interleaving.history import History
 from sojourn.testing.law import HERE, LOGOUT, T, created, texts
+from tests.servers.nursery import Talk, talk
 from tests.stores.conftest import opened
 from tests.stores.mutation import broken
 from tests.stores.mutation import opened as opened_mutant
@@ -29,7 +28,6 @@ from tests.stores.verdicts import joined, prepare, verdict
 pytestmark = pytest.mark.anyio
 
 CHILD = Path(__file__).with_name("store_child.py")
-STRESS = Path(__file__).with_name("stress.py")
 ROOMY = Limits(fields=1_000)
 
 
@@ -39,8 +37,8 @@ async def peer(address: str) -> AsyncIterator[Any]:
         yield store
 
 
-async def child(address: str, *args: str) -> Process:
-    return await asyncio.create_subprocess_exec(sys.executable, str(CHILD), args[0], address, *args[1:], stdout=PIPE)
+async def child(address: str, *args: str) -> Talk:
+    return await talk(str(CHILD), args[0], address, *args[1:])
 
 
 async def test_two_connections_lose_no_put_and_no_increment(shared_store: Any, peer: Any) -> None:
@@ -98,10 +96,9 @@ async def raced(store: Any, address: str, folder: Path, *, processes: int, acts:
     starts = await prepare(store, run)
     files = [folder / f"history-{number}" for number in range(processes)]
     children = [
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.stores.stress", address, run, str(number), str(processes)),
+        await talk(
+            *("-m", "tests.stores.stress", address, run, str(number), str(processes)),
             *(str(acts // processes), str(file)),
-            cwd=STRESS.parents[2],
         )
         for number, file in enumerate(files)
     ]

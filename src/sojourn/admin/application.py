@@ -20,6 +20,7 @@ from sojourn.admin.openapi import openapi
 from sojourn.admin.operation import OPERATIONS, PREFIX, Plane
 from sojourn.core.ids import new_execution_key
 from sojourn.core.json import encode
+from sojourn.data.changes import Changes
 from sojourn.engine.manager import SessionManager
 from sojourn.engine.rules import Rules
 from sojourn.engine.security.operators import Operators
@@ -33,8 +34,8 @@ OPENAPI = "/api/openapi.json"
 _CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
 
 
-def admin_application(rules: Rules, application: Application) -> Starlette:
-    """The admin listener beside ``application``, whose health and counters it shows."""
+def admin_application(rules: Rules, application: Application, changes: Changes) -> Starlette:
+    """The admin listener beside ``application``, whose health and counters it shows; ``changes`` are the engine's."""
     settings = rules.settings
     origins = Origins(settings.admin.public_url, settings.server.trusted_proxies)
     manager = SessionManager(rules)
@@ -46,7 +47,7 @@ def admin_application(rules: Rules, application: Application) -> Starlette:
             Route("/health/ready", pages.ready),
             Route("/metrics", pages.metrics),
             Route(OPENAPI, pages.openapi),
-            *_api(Plane(rules, manager, operators, origins)),
+            *_api(Plane(rules, manager, operators, origins, changes)),
         ],
         middleware=[Middleware(Guard, origins=origins, audit=rules.audit)],
         exception_handlers={HTTPException: _refused},

@@ -41,6 +41,7 @@ PLACEHOLDERS = {
     "member": "[1-9][0-9]{0,14}",
     "provider": "[a-z0-9][a-z0-9_-]{0,59}",
     "identity": "[0-9]{1,18}",
+    "number": "[1-9][0-9]{0,17}",
 }
 
 #: What an answer in lines is.

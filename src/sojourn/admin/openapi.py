@@ -44,6 +44,7 @@ _MEANING = {
     "member": "Key of an account or group.",
     "provider": "Name of an identity provider.",
     "identity": "Key of an identity.",
+    "number": "Number of a change in the log.",
 }
 
 #: What every operation may answer.
@@ -68,6 +69,7 @@ GROUPS = {
     "scopes": "Grants of scopes.",
     "files": "Files of scripts in the engine database.",
     "audit": "The audit log.",
+    "changes": "The change log of the databases of the application.",
     "engine": "Counts, and the upkeep of the engine.",
 }
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from sojourn.admin.shapes import Nothing, Shape
 from sojourn.core.errors import SojournError
+from sojourn.data.changes import Changes
 from sojourn.engine.manager import SessionManager
 from sojourn.engine.rules import Rules
 from sojourn.engine.security.operators import Operator, Operators, Right
@@ -36,6 +37,7 @@ class Plane(NamedTuple):
     manager: SessionManager
     operators: Operators
     origins: Origins
+    changes: Changes
 
 
 class Needs(NamedTuple):

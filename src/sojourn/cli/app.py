@@ -11,6 +11,7 @@ from sojourn.cli import (
     apikeys,
     audit,
     changes,
+    changes_undo,
     data,
     groups,
     keys,
@@ -60,6 +61,7 @@ app.command()(serving.demo)
 app.command()(projects.check)
 app.command()(attest)
 user_records.add_to(users.app)
+changes_undo.add_to(changes.app)
 app.add_typer(users.app, name="users")
 app.add_typer(groups.app, name="groups")
 app.add_typer(scopes.app, name="scopes")

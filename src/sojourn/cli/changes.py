@@ -40,9 +40,9 @@ from sojourn.data import databases
 from sojourn.data.export import read_export
 from sojourn.data.retention import Person
 from sojourn.data.selecting import Selection
-from sojourn.data.verify import Verified
+from sojourn.data.verify import Verified, verdict
 
-app = typer.Typer(help="The change log: list, show, verify, erase a person, export.", no_args_is_help=True)
+app = typer.Typer(help="The change log: list, show, take back, verify, erase a person, export.", no_args_is_help=True)
 
 _COLUMNS = ("number", "at", "type", "table", "key", "user", "session", "tag", "version", "before", "after", "content")
 
@@ -232,25 +232,6 @@ def export(
     count = with_engine(project, work)
     if file is not None:
         reply(as_json, {"file": str(file), "changes": count}, f"{count} changes written to {file}")
-
-
-def verdict(done: Verified) -> dict[str, Any]:
-    """What a verification has shown, as a document."""
-    waiting = done.unsealed
-    return {
-        "sound": done.sound,
-        "changes": done.changes,
-        "seals": done.head.place,
-        "sealedUpTo": done.head.last,
-        "head": done.head.mac.hex(),
-        "removedUpTo": done.removed,
-        "erased": done.erased,
-        "unsealed": None
-        if waiting is None
-        else {"changes": waiting.changes, "first": waiting.first, "last": waiting.last, "oldest": iso(waiting.oldest)},
-        "findings": [found._asdict() for found in done.findings],
-        "faults": done.faults,
-    }
 
 
 def _sentences(done: Verified) -> str:

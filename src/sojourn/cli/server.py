@@ -123,7 +123,7 @@ async def _serve(
         app = engine.application(server_id)
         served = [Served(app, [application])]
         if management is not None:
-            served.append(Served(admin_application(engine.rules, app), [management]))
+            served.append(Served(admin_application(engine.rules, app, engine.changes), [management]))
         if reload:
             stack.callback(asyncio.create_task(Reloader(engine, app).run()).cancel)
         engine.warm_up()

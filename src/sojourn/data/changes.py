@@ -81,6 +81,15 @@ class Changes:
         token = await self.heads.sign(self._installation, database, top, now, lines)
         yield json.encode({"head": token, "key": await self.heads.public()}) + b"\n"
 
+    async def signed_head(self, database: str = MAIN) -> tuple[Seal, str, dict[str, Any]]:
+        """The last seal, when all that was changed before is sealed; that, signed; and the key that checks it as a JWK.
+
+        Raises ``ChangeLogBroken``.
+        """
+        top = await self.seal(database)
+        token = await self.heads.sign(self._installation, database, top, self._clock.now(), Lines())
+        return top, token, await self.heads.public()
+
     async def accept(self, database: str = MAIN, *, actor: str, reason: str) -> Seal:
         """Take the log as it is now for the right one: after a restored backup, or when a file was put in its place.
 

@@ -162,8 +162,6 @@ class Undo:
 
             def work(connection: Connection) -> None:
                 version, report = run(connection)
-                if len(report.parts) > 1 and not selection.names_authors:
-                    raise SeveralAuthors(report.parts)
                 if policy == "abort" and report.stays:
                     raise UndoConflicts(report)
                 act.done = Undone(version=version if report.count else 0, tag=act.tag, report=report)
@@ -194,6 +192,9 @@ class Undo:
         def run(connection: Connection) -> tuple[int, Report]:
             walk = Walk(connection, self.backend.rows, order)
             who.check(walk.parts)
+            # A plan, which has no tag, shows them.
+            if tag and len(walk.parts) > 1 and not selection.names_authors:
+                raise SeveralAuthors(walk.parts)
             report = walk.run()
             return walk.version, report
 

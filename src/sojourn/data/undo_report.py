@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -159,3 +159,39 @@ class Tallying:
             acts=self._acts,
             conflicts=self.conflicts,
         )
+
+
+def described(report: Report) -> dict[str, Any]:
+    """``report`` as the command line shows it, but for whose changes they were."""
+    return {
+        "changes": report.changes,
+        "already": report.already,
+        "left": [{"kind": one.kind, "changes": one.changes} for one in report.left],
+        "tallies": [{"table": one.table, "kind": one.kind, "acts": one.acts} for one in report.tallies],
+        "acts": [
+            {
+                "kind": one.kind,
+                "table": one.table,
+                "key": one.key,
+                "before": one.before,
+                "after": one.after,
+                "undoes": one.undoes,
+            }
+            for one in report.acts
+        ],
+        "conflicts": [
+            {
+                "number": one.number,
+                "table": one.table,
+                "key": one.key,
+                "column": one.column or None,
+                "reason": one.reason,
+                "by": one.by,
+                "found": one.found,
+                "wanted": one.wanted,
+                "text": one.text or None,
+                "forced": one.forced,
+            }
+            for one in report.conflicts
+        ],
+    }

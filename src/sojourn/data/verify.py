@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from sojourn.core.clock import iso
 from sojourn.data import schema
 from sojourn.data.chain import ALL, COVERED, ChainKeys, Seal, as_seal, covered, taken_apart
 from sojourn.data.sealing import Values, committed, newest
@@ -215,6 +216,25 @@ class Verification:
             findings=self._found,
             faults=self._faults,
         )
+
+
+def verdict(done: Verified) -> dict[str, Any]:
+    """What a verification has shown, as command line and admin API tell it."""
+    waiting = done.unsealed
+    return {
+        "sound": done.sound,
+        "changes": done.changes,
+        "seals": done.head.place,
+        "sealedUpTo": done.head.last,
+        "head": done.head.mac.hex(),
+        "removedUpTo": done.removed,
+        "erased": done.erased,
+        "unsealed": None
+        if waiting is None
+        else {"changes": waiting.changes, "first": waiting.first, "last": waiting.last, "oldest": iso(waiting.oldest)},
+        "findings": [found._asdict() for found in done.findings],
+        "faults": done.faults,
+    }
 
 
 def _unsealed(connection: Connection, head: Seal) -> Unsealed | None:

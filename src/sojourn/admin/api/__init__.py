@@ -2,6 +2,7 @@
 
 from sojourn.admin.api import (
     audit,
+    changes,
     ends,
     engine,
     files,
@@ -18,6 +19,7 @@ from sojourn.admin.api import (
 
 __all__ = [
     "audit",
+    "changes",
     "ends",
     "engine",
     "files",

@@ -58,8 +58,8 @@ async def export_audit(asked: Asked[AuditQuery, Nothing]) -> Reply:
 async def _page(asked: Asked[AuditQuery, Nothing], *, oldest_first: bool) -> AuditPage:
     query = asked.query
     wanted = Wanted(
-        since=_instant(query.since),
-        until=_instant(query.until),
+        since=instant(query.since),
+        until=instant(query.until),
         kinds=frozenset(query.kind.split(",")) if query.kind else frozenset(),
         outcome=query.outcome or "",
         realms=_realms(asked),
@@ -89,7 +89,8 @@ async def _told(asked: Asked[AuditQuery, Nothing], events: Sequence[AuditEvent])
     return [answers.AuditEvent(**described(event, names)) for event in events]  # type: ignore[arg-type]  # by name
 
 
-def _instant(text: str | None) -> int | None:
+def instant(text: str | None) -> int | None:
+    """``text`` in milliseconds since 1970, None for none; raises ``BadRequest``."""
     if text is None:
         return None
     try:

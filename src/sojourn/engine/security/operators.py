@@ -33,6 +33,8 @@ Right = Literal[
     "keys",
     "providers",
     "audit",
+    "changes",
+    "acceptChanges",
     "deploy",
 ]
 
@@ -51,11 +53,13 @@ SCOPES: Mapping[Right, tuple[str, ...]] = {
     "keys": ("security.manageKeys",),
     "providers": ("security.manageProviders",),
     "audit": ("security.viewAudit",),
+    "changes": ("database.viewChanges",),
+    "acceptChanges": ("security.acceptChanges",),
     "deploy": (DEPLOY_EVERYWHERE, deploy_scope(REALM)),
 }
 
 #: Who has no scope that begins with one of these, in no realm, is no operator and cannot log in as one.
-ADMINISTRATIVE = ("engine.", "security.")
+ADMINISTRATIVE = ("engine.", "security.", "database.viewChanges")
 
 
 class Operator(NamedTuple):
