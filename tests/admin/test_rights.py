@@ -33,6 +33,7 @@ class Row(NamedTuple):
 VIEW, MANAGE, FIELDS = "engine.viewSessions", "engine.manageSessions", "engine.viewFields"
 AUDIT = "security.viewAudit"
 CHANGES = "database.viewChanges"
+UNDO = "database.undoChanges"
 KEYS = "security.manageKeys"
 TOKENS = "security.manageTokens"
 VIEW_USERS, MANAGE_USERS = "security.viewUsers", "security.manageUsers"
@@ -66,6 +67,9 @@ ROWS = {
     "acceptChanges": Row(
         "POST", "/changes/accept", "security.acceptChanges", 403, 200, {"reason": "restored"}, everywhere=True
     ),
+    "planUndo": Row("POST", "/undo/plan", UNDO, 200, 200, {"tag": "none"}),
+    "undoChanges": Row("POST", "/undo", UNDO, 200, 200, {"tag": "none"}),
+    "redoChanges": Row("POST", "/redo", UNDO, 200, 200, {"tag": "none"}),
     # An account and a group that nobody has: who may not ask is refused before that is looked at.
     "listUsers": Row("GET", "/users", VIEW_USERS, 200, 200),
     "showUser": Row("GET", "/users/999", VIEW_USERS, 404, 404),

@@ -308,7 +308,7 @@ async def test_a_session_that_ends_meanwhile_undoes_nothing(engine: Engine, ente
 
 @pytest.mark.parametrize(
     "selection",
-    [Selection(), Selection(keys=(1,), kinds=("INSERT",)), Selection(everyone=True, kinds=("INSERT",))],
+    [Selection(), Selection(kinds=("INSERT",)), Selection(everyone=True, kinds=("INSERT",))],
 )
 async def test_the_whole_log_is_never_meant(engine: Engine, enter: Enter, selection: Selection) -> None:
     with pytest.raises(NothingSelected):

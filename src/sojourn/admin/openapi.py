@@ -70,6 +70,7 @@ GROUPS = {
     "files": "Files of scripts in the engine database.",
     "audit": "The audit log.",
     "changes": "The change log of the databases of the application.",
+    "undo": "Undo and redo of changes, by plan first.",
     "engine": "Counts, and the upkeep of the engine.",
 }
 

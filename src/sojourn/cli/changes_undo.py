@@ -32,7 +32,7 @@ from sojourn.core.errors import Conflict
 from sojourn.data import databases
 from sojourn.data.selecting import Part, Selection
 from sojourn.data.terms import Author
-from sojourn.data.undo import Asker, Policy, Undo, Undone
+from sojourn.data.undo import Asker, Policy, Undone
 from sojourn.data.undo_report import Report, SeveralAuthors, UndoConflicts
 from sojourn.data.undo_report import described as told
 from sojourn.model.session import ANONYMOUS_KEY
@@ -147,9 +147,8 @@ class Done:
 async def _done(
     engine: Engine, database: str, selection: Selection, policy: Policy, *, redo: bool, dry_run: bool
 ) -> Done:
-    rules = engine.rules
     who = Asker(author=Author(user_key=ANONYMOUS_KEY, user_name=ACTOR), host=True)
-    undoing = Undo(await engine.databases.named(database), rules.audit, rules.clock, who)
+    undoing = await engine.changes.undo(database, who)
     try:
         if dry_run:
             plan = await undoing.plan(selection, redo=redo, force=policy == "force")

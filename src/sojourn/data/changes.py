@@ -14,6 +14,7 @@ from sojourn.data.export import Heads, Lines
 from sojourn.data.reading import ChangeLog
 from sojourn.data.retention import Person, Retention
 from sojourn.data.sealer import Sealer
+from sojourn.data.undo import Asker, Undo
 from sojourn.data.verify import Verification, Verified
 from sojourn.engine.audit.log import AuditPlace, Wanted
 from sojourn.engine.heads import ChangeHeads
@@ -43,6 +44,10 @@ class Changes:
     async def log(self, database: str = MAIN) -> ChangeLog:
         """The log of a database, to read. Raises ``DatabaseUnknown``, and what keeps it from being opened."""
         return ChangeLog(await self._databases.named(database))
+
+    async def undo(self, database: str, who: Asker) -> Undo:
+        """Undo and redo in a database, with the rights of ``who``. Raises as :meth:`log`."""
+        return Undo(await self._databases.named(database), self._audit, self._clock, who)
 
     async def verify(self, database: str = MAIN, *, heads: Mapping[int, bytes] | None = None) -> Verified:
         """Compare the whole log with its seals, and the seals with what the engine and the audit log know of them.

@@ -50,7 +50,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     versions: tuple[int, ...] = ()
     table: str = ""
-    #: Keys of records; with :attr:`table`.
+    #: Keys of records; of whatever table where none is named.
     keys: tuple[Key, ...] = ()
     kinds: tuple[ChangeKind, ...] = ()
     #: Numbers in the log, :data:`MOST_NUMBERS` at most; None: not by number.
@@ -60,11 +60,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Raise :class:`NothingSelected` for a selection of the whole log, :class:`TooManyNumbers`."""
-        said = (self.tag, self.sessions, self.users, self.versions, self.table)
+        said = (self.tag, self.sessions, self.users, self.versions, self.table, self.keys)
         if not any(said) and self.since is None and self.until is None and self.numbers is None:
             raise NothingSelected
-        if self.keys and not self.table:
-            raise NothingSelected("a record is named by its table and its key")
         if len(self.numbers or ()) > MOST_NUMBERS or len(self.keys) > MOST_NUMBERS:
             raise TooManyNumbers(f"at most {MOST_NUMBERS} changes or records can be named one by one")
 

@@ -64,6 +64,11 @@ class Asker(msgspec.Struct, frozen=True, kw_only=True):
             if not own and not (there and UNDO_CHANGES in self.scope):
                 raise ForeignChanges
 
+    def check_force(self) -> None:
+        """Raise ``InsufficientScope`` unless he may take back what somebody has changed since."""
+        if not (self.host or FORCE_UNDO in self.scope):
+            raise InsufficientScope
+
     def forbidden(self, connection: Connection, keys: Sequence[Key]) -> set[Key]:
         """Those of the keys whose records he may not change: of products, when he has no right to them."""
         negative = [] if self.host else [key for key in keys if isinstance(key, int) and key < 0]
@@ -156,8 +161,8 @@ class Undo:
         who = self.who
         act = _Act(self._audit, self.backend.name, selection, who, policy, redo=redo)
         try:
-            if policy == "force" and not (who.host or FORCE_UNDO in who.scope):
-                raise InsufficientScope
+            if policy == "force":
+                who.check_force()
             run = await self._prepared(selection, redo=redo, force=policy == "force", tag=act.tag)
 
             def work(connection: Connection) -> None:

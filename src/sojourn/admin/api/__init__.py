@@ -14,6 +14,7 @@ from sojourn.admin.api import (
     scopes,
     sessions,
     tokens,
+    undo,
     users,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "scopes",
     "sessions",
     "tokens",
+    "undo",
     "users",
 ]

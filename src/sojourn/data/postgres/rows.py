@@ -16,8 +16,9 @@ from sojourn.data.errors import BadValue, TableUnknown
 from sojourn.data.port import Cell, Image, Key, RowAccess, Table
 from sojourn.data.postgres.faults import house_errors
 from sojourn.data.postgres.images import imaged, same_moment
-from sojourn.data.postgres.names import APPLICATION, quoted
+from sojourn.data.postgres.names import APPLICATION, SYSTEM, quoted
 from sojourn.data.postgres.tables import NONE, Shape, Shapes
+from sojourn.data.schema import PREFIX
 
 T = TypeVar("T")
 
@@ -133,6 +134,9 @@ class PostgresRows(RowAccess):
 
     def _shape(self, table: Table) -> Shape:
         shape = self.shapes.by_name.get(table.name)
+        if table.name.startswith(PREFIX):
+            # One of ours, which undo knows: whoever asks has it from us.
+            return Shape(0, table, {}, {}, {name: name for name in table.columns})
         if shape is None:
             raise TableUnknown(f"there is no table {table.name[:60]!r}")
         return shape
@@ -149,7 +153,8 @@ def _quoted(name: str) -> str:
 
 
 def _name(table: Table) -> str:
-    return f"{quoted(APPLICATION)}.{_quoted(table.name)}"
+    schema = SYSTEM if table.name.startswith(PREFIX) else APPLICATION
+    return f"{quoted(schema)}.{_quoted(table.name)}"
 
 
 def _names(shape: Shape, columns: Iterable[str]) -> list[str]:

@@ -35,6 +35,7 @@ Right = Literal[
     "audit",
     "changes",
     "acceptChanges",
+    "undo",
     "deploy",
 ]
 
@@ -55,11 +56,12 @@ SCOPES: Mapping[Right, tuple[str, ...]] = {
     "audit": ("security.viewAudit",),
     "changes": ("database.viewChanges",),
     "acceptChanges": ("security.acceptChanges",),
+    "undo": ("database.undoChanges",),
     "deploy": (DEPLOY_EVERYWHERE, deploy_scope(REALM)),
 }
 
 #: Who has no scope that begins with one of these, in no realm, is no operator and cannot log in as one.
-ADMINISTRATIVE = ("engine.", "security.", "database.viewChanges")
+ADMINISTRATIVE = ("engine.", "security.", "database.viewChanges", "database.undoChanges")
 
 
 class Operator(NamedTuple):
