@@ -151,6 +151,7 @@ class Child:
             packet = self._outcome()
         except Thrown:
             packet = self._failure(order["memory"])
+        self._tell_rejections()
         if self._scope.has_jobs:
             self._drain_quietly()
         self._cpu_end = self._look_at = math.inf
@@ -208,6 +209,14 @@ class Child:
         most = max(self._most, self._heap())
         grown = max(most - self._base, largest_size() - self._size)
         return most - self._idle > memory * 3 // 4 or grown > memory // 4
+
+    def _tell_rejections(self) -> None:
+        try:
+            if not self._halted():
+                self._scope.tell_rejections()
+        except Thrown:
+            self._scope.forget()
+        self._scope.forget_rejections()
 
     def _halted(self) -> bool:
         return self._stopped != ""

@@ -21,6 +21,7 @@ typedef struct JSRuntime JSRuntime;
 typedef struct JSContext JSContext;
 typedef struct { uint64_t u; int64_t tag; } JSValue;
 typedef JSValue JSCFunctionData(JSContext *, JSValue, int, JSValue *, int, JSValue *);
+typedef void JSHostPromiseRejectionTracker(JSContext *, JSValue, JSValue, bool, void *);
 typedef int JSInterruptHandler(JSRuntime *, void *);
 typedef struct {
   int64_t malloc_size, malloc_limit, memory_used_size;
@@ -41,6 +42,7 @@ void JS_SetGCThreshold(JSRuntime *, size_t);
 void JS_RunGC(JSRuntime *);
 void JS_ComputeMemoryUsage(JSRuntime *, JSMemoryUsage *);
 void JS_SetInterruptHandler(JSRuntime *, JSInterruptHandler *, void *);
+void JS_SetHostPromiseRejectionTracker(JSRuntime *, JSHostPromiseRejectionTracker *, void *);
 bool JS_IsJobPending(JSRuntime *);
 int JS_ExecutePendingJob(JSRuntime *, JSContext **);
 JSContext *JS_NewContext(JSRuntime *);

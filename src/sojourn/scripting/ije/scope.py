@@ -25,6 +25,11 @@ class Thrown(Exception):
     """JavaScript has thrown; the value is pending in the scope."""
 
 
+#: Rejected promises of one execution that are kept in view, and that are logged.
+_NOTED: Final = 100
+_TOLD: Final = 20
+
+
 class Natives:
     """What the bridge calls: the functions of this process, as one C callback each.
 
@@ -46,6 +51,11 @@ class Natives:
         self._functions = (self._host_call, self._evaluate, self._declared, self._now)
         self.callback = ffi.callback("JSCFunctionData", self._called)
         self.interrupt = ffi.callback("JSInterruptHandler", self._asked)
+        self.tracker = ffi.callback("JSHostPromiseRejectionTracker", self._rejected)
+        #: Promises that were rejected and that nothing has handled so far, with their reasons, by their addresses.
+        self.rejected: dict[int, tuple[Any, Any]] = {}
+        #: How many more there are.
+        self.more = 0
 
     def _called(self, context: Any, _this: Any, _count: int, arguments: Any, which: int, _data: Any) -> Any:
         return self._functions[which](context, arguments)
@@ -85,6 +95,20 @@ class Natives:
     def _now(self, _context: Any, _arguments: Any) -> Any:
         return number(time.monotonic() * 1000)
 
+    def _rejected(self, context: Any, promise: Any, reason: Any, handled: bool, _opaque: Any) -> None:  # noqa: FBT001
+        # JavaScript that runs in here could not be interrupted: the interruption would be lost with its error.
+        dup, at = self._library.JS_DupValue, int(promise.u)
+        if not handled:
+            if len(self.rejected) < _NOTED:
+                self.rejected[at] = (dup(context, promise), dup(context, reason))
+            else:
+                self.more += 1
+        elif at in self.rejected:
+            for value in self.rejected.pop(at):
+                self._library.JS_FreeValue(context, value)
+        else:
+            self.more = max(0, self.more - 1)
+
     def _asked(self, _runtime: Any, _opaque: Any) -> int:
         return 1 if self._interrupted() else 0
 
@@ -111,6 +135,8 @@ class Scope:
         self._start = self._property(b"start")
         self._poll = self._property(b"poll")
         self._failed = self._property(b"failed")
+        self._tell, self._tell_more = self._property(b"tell"), self._property(b"tellMore")
+        library.JS_SetHostPromiseRejectionTracker(self._runtime, natives.tracker, ffi.NULL)
         prepare = self._property(b"prepare")
         self._called(prepare, [])
         self._free(prepare)
@@ -190,12 +216,29 @@ class Scope:
             return packet, "yes"
         return packet, "perhaps" if empty else "no"
 
+    def tell_rejections(self) -> None:
+        """Log the promises that were rejected and that nothing has handled; raises :class:`Thrown`."""
+        natives = self._natives
+        reasons, more = [reason for _, reason in natives.rejected.values()], natives.more
+        for reason in reasons[:_TOLD]:
+            self._free(self._called(self._tell, [reason]))
+        more += len(reasons[_TOLD:])
+        if more:
+            self._free(self._called(self._tell_more, [number(more)]))
+
+    def forget_rejections(self) -> None:
+        """Let go of them."""
+        for values in self._natives.rejected.values():
+            for value in values:
+                self._free(value)
+        self._natives.rejected, self._natives.more = {}, 0
+
     def forget(self) -> None:
         """Drop what was thrown."""
         self._free(self._library.JS_GetException(self._context))
 
     def _close(self) -> None:
-        for value in (self._start, self._poll, self._failed, self._bridge):
+        for value in (self._start, self._poll, self._failed, self._tell, self._tell_more, self._bridge):
             self._free(value)
         self._library.JS_FreeContext(self._context)
         self._library.JS_FreeRuntime(self._runtime)

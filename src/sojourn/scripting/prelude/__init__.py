@@ -14,7 +14,18 @@ from typing import Any, Final, NamedTuple
 from sojourn.scripting.prelude.declared import outline, texts
 
 #: The parts of the bridge, in the order in which ``bridge.js`` takes them.
-CORE: Final = ("primordials", "codec", "random", "timers", "errors", "calls", "modules", "classes", "tasks")
+CORE: Final = (
+    "primordials",
+    "codec",
+    "random",
+    "timers",
+    "errors",
+    "calls",
+    "rejections",
+    "modules",
+    "classes",
+    "tasks",
+)
 
 
 class Written(NamedTuple):

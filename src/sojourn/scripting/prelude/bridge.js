@@ -8,7 +8,8 @@
 //   core     the functions of the parts of the bridge, in the order of CORE in prelude/__init__.py
 //   parts    the functions of the other files of the prelude
 //   outline  the classes that the host declares, as JSON; see declared.py
-// and returns what the runtime works with: { start, poll, failed }, see tasks.js; and prepare(), see classes.js.
+// and returns what the runtime works with: { start, poll, failed }, see tasks.js; tell() and
+// tellMore(), see rejections.js; prepare(), see classes.js.
 // Nothing here and in the parts may look up what a script can change: only primordials, own properties, and objects
 // without a prototype are used once start() was called. What scripts can reach is frozen.
 (function (natives, core, parts, outline) {
@@ -19,9 +20,11 @@
   const timers = core[3](p, natives.now);
   const errors = core[4](p, codec);
   const calls = core[5](p, codec, errors, natives.send);
-  const modules = core[6](p, calls, natives.evaluate);
-  const host = core[7](p, calls, errors, modules, p.parse(outline), natives.declared, codec);
+  const rejections = core[6](p, calls, errors);
+  const modules = core[7](p, calls, natives.evaluate);
+  const host = core[8](p, calls, errors, modules, p.parse(outline), natives.declared, codec);
   for (let i = 0; i < parts.length; i++) parts[i](host);
   const { prepare } = host;
-  return core[8](p, { __proto__: null, codec, seed, timers, errors, calls, modules, prepare, evaluate: natives.evaluate });
+  const tools = { __proto__: null, codec, seed, timers, errors, calls, rejections, modules, prepare };
+  return core[9](p, tools, natives.evaluate);
 })

@@ -4,6 +4,8 @@
   // As deep as objects may nest, which ends cycles too.
   const DEEPEST = 100;
   const LONGEST_BIGINT = 4000;
+  // The last error of a value that was too large.
+  let tooLarge;
   let carried;
   let unpack;
 
@@ -26,7 +28,10 @@
 
   function spend(state, part) {
     state.room -= part.length;
-    if (state.room < 0) throw new p.RangeError('the value is larger than ' + state.most + ' bytes');
+    if (state.room < 0) {
+      tooLarge = new p.RangeError('the value is larger than ' + state.most + ' bytes');
+      throw tooLarge;
+    }
     return part;
   }
 
@@ -194,6 +199,8 @@
     __proto__: null,
     write,
     read,
+    // Whether an error says that a value was too large to be written.
+    isTooLarge: (error) => error !== undefined && error === tooLarge,
     // What makes the text of a DataSet, { pack }, once there can be one; and what makes a DataSet of a text.
     carry(by) { carried = by; },
     onDataSet(f) { unpack = f; },

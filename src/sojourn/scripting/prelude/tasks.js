@@ -1,13 +1,15 @@
 // One task after the other. The runtime calls start(packet), then in turns: all promise jobs, poll(). What they throw goes
 // to failed().
-(function (p, bridge) {
+(function (p, bridge, evaluate) {
   'use strict';
-  const { codec, seed, timers, errors, calls, modules, evaluate } = bridge;
+  const { codec, seed, timers, errors, calls, rejections, modules } = bridge;
   const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$0123456789';
   // The last value: still awaited, there, or thrown.
   let waiting = false;
   let threw = false;
   let value;
+  // Whether the last value is larger than it may be.
+  let tooLarge = false;
 
   const perform = {
     __proto__: null,
@@ -55,8 +57,17 @@
     waiting = false;
   }
 
+  function written() {
+    try {
+      return codec.write(value, calls.room());
+    } catch (error) {
+      tooLarge = codec.isTooLarge(error);
+      throw error;
+    }
+  }
+
   function finish() {
-    const text = '{"op":"done","v":' + codec.write(value, calls.room()) + '}';
+    const text = '{"op":"done","v":' + written() + '}';
     value = undefined;
     timers.clear();
     return text;
@@ -65,6 +76,8 @@
   return p.freeze({
     __proto__: null,
     prepare: bridge.prepare,
+    tell: rejections.tell,
+    tellMore: rejections.tellMore,
     start(packet) {
       const order = codec.read(packet);
       const task = order.task;
@@ -74,6 +87,7 @@
       modules.begin(task.type === 'script' ? task.file : '');
       timers.clear();
       threw = false;
+      tooLarge = false;
       waiting = false;
       value = perform[task.type](task);
       if (typeof value === 'object' && value !== null && p.isPrototypeOf(p.PromisePrototype, value)) {
@@ -98,7 +112,8 @@
       timers.clear();
       value = undefined;
       threw = false;
-      return '{"op":"done","e":' + errors.described(thrown) + '}';
+      const described = errors.described(thrown);
+      return '{"op":"done","e":' + (tooLarge ? p.slice(described, 0, -1) + ',"kind":"output"}' : described) + '}';
     },
   });
 })
