@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from sojourn.core.json import Json
 from sojourn.data.definition import define
 from sojourn.data.selecting import Selection
 from sojourn.data.terms import Author
-from tests.pipelines.flows import generate, make, plan, step
+from sojourn.engine.live import Session
+from tests.pipelines.flows import generate, make, plan, problems_of, step
 from tests.pipelines.gate import PASSWORD, Gate
 
 pytestmark = pytest.mark.anyio
@@ -99,8 +103,6 @@ async def test_changes_of_documents_are_undone(gate: Gate, token: str) -> None:
     await run(gate, store("INSERT", objectId="A-1", document={"n": 1}), token=token)
     await run(gate, store("UPDATE BY ID", objectId="A-1", document={"$inc": {"n": 1}}), token=token)
     access = await gate.access(token)
-    from sojourn.engine.live import Session
-
     undo = await gate.engine.database(Session(gate.rules, access)).undo()
     done = await undo.undo(Selection(versions=(2,)))
     assert done.version == 3
@@ -163,3 +165,12 @@ async def test_a_token_of_an_external_principal_has_no_account(gate: Gate) -> No
     backend = await gate.engine.databases.named()
     rows = await backend.read(lambda c: c.exec_driver_sql("SELECT user_key, session <> '' FROM sojourn_change").all())
     assert [tuple(row) for row in rows] == [(-1, 1)]
+
+
+def test_the_steps_of_the_how_to_are_steps() -> None:
+    page = Path("docs/howto/data-in-pipelines.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 4
+    for text in blocks:
+        found, problems = problems_of(*YAML(typ="safe").load(text))
+        assert found is not None, problems
