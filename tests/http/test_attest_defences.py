@@ -24,6 +24,7 @@ from sojourn.engine.passwords import credentials
 from sojourn.engine.passwords.throttling import Throttling, Try
 from sojourn.engine.security.actors import HOST
 from sojourn.engine.tokens import access_tokens as tokens
+from sojourn.engine.tokens import verification
 from sojourn.engine.tokens.claims import read_claims
 from sojourn.http import crosssite, endpoints, farewell
 from sojourn.http.attesting import described
@@ -321,7 +322,7 @@ def any_purpose(patch: Patch, _engine: Engine) -> None:
 
         __hash__ = str.__hash__
 
-    patch.setattr(tokens, "ACCESS_TYPE", Whatever(tokens.ACCESS_TYPE))
+    patch.setattr(verification, "ACCESS_TYPE", Whatever(verification.ACCESS_TYPE))
 
 
 @off("9.2.4", "one audience for all")

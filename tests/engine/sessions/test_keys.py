@@ -14,7 +14,7 @@ from sojourn.engine import lookups
 from sojourn.engine.keys.rings import UnknownKey
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
-from sojourn.engine.tokens import access_tokens as tokens_module
+from sojourn.engine.tokens import verification as tokens_module
 from sojourn.identity.compact import check_signature
 from sojourn.model.realm import Realm, RealmConfig
 from sojourn.model.session import Device

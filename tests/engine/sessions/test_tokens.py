@@ -22,7 +22,7 @@ from sojourn.core.errors import (
 from sojourn.engine.access import Access
 from sojourn.engine.rules import Rules
 from sojourn.engine.sessions import Begun
-from sojourn.engine.tokens import access_tokens as tokens_module
+from sojourn.engine.tokens import verification as tokens_module
 from sojourn.engine.tokens.access_tokens import RESERVED_CLAIMS, ReservedClaims, TokenTooLarge
 from sojourn.identity.compact import check_signature, sign
 from sojourn.model.realm import Realm
