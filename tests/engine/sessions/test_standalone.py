@@ -24,7 +24,8 @@ from sojourn.engine.audit.query import Wanted as Events
 from sojourn.engine.listing import Wanted
 from sojourn.engine.live import Session
 from sojourn.engine.security.actors import HOST
-from sojourn.engine.standalone import MOST_LASTING, NotAdmittedThere, StandaloneSessions, TooManyStandalone
+from sojourn.engine.standalone import NotAdmittedThere, StandaloneSessions
+from sojourn.engine.standings import MOST_LASTING, TooManyStandalone
 from sojourn.model.token import AuthToken
 from tests.http.conftest import PASSWORD, clock, engine, made_project
 
