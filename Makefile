@@ -48,7 +48,7 @@ install: $(RUN_READY) ## Make the environment and install Sojourn into it
 run: $(RUN_READY) ## Start the engine with the example project on 127.0.0.1:8420
 	@$(BIN)/sojourn demo
 
-test: $(DEV_READY) $(PROVIDER_READY) ## Run all tests, three processes for two cores; ARGS=tests/stores for some of them
+test: $(DEV_READY) $(PROVIDER_READY) ## Run all tests, in two processes more than cores; ARGS=tests/stores for some of them
 	@$(BIN)/python -m pytest -q -m "not soak and not alone" -n auto --dist worksteal $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 	@$(BIN)/python -m pytest -q -m "alone and not soak" $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 

@@ -44,9 +44,8 @@ _collect_seldom()
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """``-n auto``: half as many test processes again as cores, for many a test waits for a process or a limit of time."""
-    cores = os.cpu_count() or 1
-    return cores + (cores + 1) // 2
+    """``-n auto``: two test processes more than cores, for many a test waits for a process or a limit of time."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture

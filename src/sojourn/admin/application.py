@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -64,13 +65,19 @@ def _api(plane: Plane) -> Iterator[Route]:
         yield Route(PREFIX + path, Endpoint(operations, plane, authority))
 
 
+@functools.cache
+def _document() -> bytes:
+    """The OpenAPI document, the same for every engine; describing all types takes tens of milliseconds."""
+    return encode(openapi())
+
+
 class _Pages:
     def __init__(self, rules: Rules, application: Application, manager: SessionManager) -> None:
         self._rules = rules
         self._application = application
         self._manager = manager
         self._health = application.health
-        self._openapi = encode(openapi())
+        self._openapi = _document()
 
     async def live(self, _request: Request) -> Response:
         return JSONResponse({"status": "up"})

@@ -52,9 +52,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if unknown := sorted(named - POWERS.keys()):
         raise pytest.UsageError(f"unknown powers: {', '.join(unknown)}; there are {', '.join(POWERS)}")
     missing = {kind for power, kinds in POWERS.items() if power not in named for kind in kinds}
-    kept = [item for item in items if not (_of_suite(item) and _class_name(item) in missing)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = kept
+    out = {item for item in items if _of_suite(item) and _class_name(item) in missing}
+    if out:
+        config.hook.pytest_deselected(items=[*out])
+        items[:] = [item for item in items if item not in out]
 
 
 @pytest.hookimpl(wrapper=True)
