@@ -98,3 +98,20 @@ async def test_the_log_is_verified_and_its_head_signed(admin: Client, hire: Hire
     events = (await admin.get("/api/v1/audit?kind=CHANGE_LOG", token)).json()["events"]
     assert events[0]["detail"]["reason"] == "seen"
     assert (await admin.get("/api/v1/changes?database=none", token)).status == 404
+
+
+@pytest.mark.usefixtures("_changed")
+async def test_a_log_that_is_another_one_is_seen(admin: Client, engine: Engine) -> None:
+    await engine.changes.seal()
+    assert (await admin.get("/health/ready")).json()["project"] == []
+    backend = await engine.databases.named()
+
+    def attack(connection: Any) -> None:
+        connection.exec_driver_sql("DROP TRIGGER sojourn_seal_delete")
+        connection.exec_driver_sql("DELETE FROM sojourn_seal")
+
+    await backend.write(attack)
+    await engine.changes.sealer.round()
+    (told,) = (await admin.get("/health/ready")).json()["project"]
+    assert "ends with seal 0" in told
+    assert "sojourn_change_logs_broken 1.0" in (await admin.get("/metrics")).body.decode()

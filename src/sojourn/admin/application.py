@@ -41,7 +41,7 @@ def admin_application(rules: Rules, application: Application, changes: Changes) 
     origins = Origins(settings.admin.public_url, settings.server.trusted_proxies)
     manager = SessionManager(rules)
     operators = Operators(realms=rules.realms, facts=rules.facts, logins=rules.logins)
-    pages = _Pages(rules, application, manager)
+    pages = _Pages(rules, application, changes, manager)
     app = Starlette(
         routes=[
             Route("/health/live", pages.live),
@@ -72,8 +72,9 @@ def _document() -> bytes:
 
 
 class _Pages:
-    def __init__(self, rules: Rules, application: Application, manager: SessionManager) -> None:
+    def __init__(self, rules: Rules, application: Application, changes: Changes, manager: SessionManager) -> None:
         self._rules = rules
+        self._changes = changes
         self._application = application
         self._manager = manager
         self._health = application.health
@@ -85,14 +86,17 @@ class _Pages:
     async def ready(self, _request: Request) -> Response:
         """Up or not, with the causes, and what is amiss although the engine serves."""
         causes = dict(await self._health.causes())
-        body = {"status": "down" if causes else "up", "causes": causes, "project": list(self._health.amiss())}
+        amiss = [*self._health.amiss(), *self._changes.sealer.broken.values()]
+        body = {"status": "down" if causes else "up", "causes": causes, "project": amiss}
         if causes:
             return JSONResponse(body, 503, {"retry-after": str(RETRY_AFTER)})
         return JSONResponse(body)
 
     async def metrics(self, _request: Request) -> Response:
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(EngineCollector(self._rules, self._application, await Measured.now(self._manager)))
+        registry.register(
+            EngineCollector(self._rules, self._application, self._changes, await Measured.now(self._manager))
+        )
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(self, _request: Request) -> Response:

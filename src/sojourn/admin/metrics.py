@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from sojourn import __version__
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import SojournError
+from sojourn.data.changes import Changes
 from sojourn.engine.manager import Counts, SessionManager
 from sojourn.engine.rules import Rules
 from sojourn.http.application import Application
@@ -40,8 +41,9 @@ class Measured(NamedTuple):
 class EngineCollector(Collector):
     """The counters of one process, and the sessions of the store."""
 
-    def __init__(self, rules: Rules, application: Application, measured: Measured) -> None:
+    def __init__(self, rules: Rules, application: Application, changes: Changes, measured: Measured) -> None:
         self._rules = rules
+        self._changes = changes
         self._application = application
         self._measured = measured
 
@@ -63,6 +65,7 @@ class EngineCollector(Collector):
         yield from self._sweeping()
         yield from self._watching()
         yield from self._scripts()
+        yield from self._logs()
         delay = self._rules.upkeep.delay.seconds
         yield _gauge("sojourn_engine_database_delay_seconds", "How late an acknowledged change of it is read.", delay)
         if isinstance(self._rules.store, Described):
@@ -145,6 +148,11 @@ class EngineCollector(Collector):
         )
         standing = len(self._rules.sessions.standalone.all())
         yield _gauge("sojourn_sessions_standalone", "Sessions of runners, alive now.", standing)
+
+    def _logs(self) -> Iterator[Metric]:
+        sealed, broken = self._changes.sealed, len(self._changes.sealer.broken)
+        yield CounterMetricFamily("sojourn_changes_sealed", "Changes that this process has sealed.", value=sealed)
+        yield _gauge("sojourn_change_logs_broken", "Change logs that are not what the engine knows of them.", broken)
 
     def _watching(self) -> Iterator[Metric]:
         watch = self._rules.watch

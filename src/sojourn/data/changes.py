@@ -41,6 +41,11 @@ class Changes:
         self.heads = Heads(rules.seals)
         self._installation, self._clock = rules.db.installation, rules.clock
 
+    @property
+    def sealed(self) -> int:
+        """How many changes this process has sealed since the start."""
+        return self._chains.sealed
+
     async def log(self, database: str = MAIN) -> ChangeLog:
         """The log of a database, to read. Raises ``DatabaseUnknown``, and what keeps it from being opened."""
         return ChangeLog(await self._databases.named(database))

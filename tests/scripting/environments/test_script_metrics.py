@@ -28,7 +28,8 @@ async def test_executions_environments_and_refusals_are_counted(build: Build, ro
         await house.run(await house.session("desk", "ana"), "1", scripts=("ufs:/outer.js",))
     application = Application(rooms.rules, Deployment([]), Runner(rooms.rules), scripts=house.scripts)
     registry = CollectorRegistry()
-    registry.register(EngineCollector(rooms.rules, application, await Measured.now(SessionManager(rooms.rules))))
+    measured = await Measured.now(SessionManager(rooms.rules))
+    registry.register(EngineCollector(rooms.rules, application, rooms.changes, measured))
     lines = generate_latest(registry).decode().splitlines()
     assert 'sojourn_script_executions_total{outcome="ok",realm="desk-ije"} 2.0' in lines
     assert 'sojourn_script_executions_total{outcome="failed",realm="desk-ije"} 1.0' in lines
