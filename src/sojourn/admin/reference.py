@@ -138,5 +138,6 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if kind == "array":
         return f"array of {_kind(schema['items'])}"
     if kind in ("integer", "number") and "minimum" in schema:
-        return f"{kind} {schema['minimum']} to {schema['maximum']}"
+        most = f" to {schema['maximum']}" if "maximum" in schema else " or more"
+        return f"{kind} {schema['minimum']}{most}"
     return str(schema.get("format", kind))
