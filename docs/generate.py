@@ -53,7 +53,7 @@ sweeps and the taking of one-time values are admitted; everything else is 503 `s
 
 ## Beside sessions
 
-Every store also keeps *one-time values* (codes, states, refresh tokens, seen identifiers: `OneTime` in `sojourn.stores.base`) and *counters of tries*
+Every store also keeps *one-time values* (codes, states, refresh tokens, seen identifiers: `OneTime` in `sojourn.stores.limited`) and *counters of tries*
 (`Throttle`), because logins rest on them; an engine does not start on a store without. Of any number of callers at once, in any number of processes,
 one takes a value; n tries at once count n. What is over is deleted by the sweep, on Valkey by the server's own expiry a minute later. When the store
 cannot be reached the answer is 503: nothing is taken, and no try is admitted. A taken value is as durable as an end of a session in the table below, except that the

@@ -16,7 +16,7 @@ from sojourn.stores.memory import MemoryStore
 
 
 class Forgetful:
-    """Only what :class:`~sojourn.stores.base.OneTime` asks for."""
+    """Only what :class:`~sojourn.stores.limited.OneTime` asks for."""
 
     async def put(self) -> None:
         """Nobody gets so far."""

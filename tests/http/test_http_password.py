@@ -9,7 +9,7 @@ import pytest
 from sojourn.bootstrap import Engine
 from sojourn.core.clock import MINUTE, ManualClock
 from sojourn.identity.password import Cost, PasswordHasher
-from sojourn.stores.base import Throttle
+from sojourn.stores.limited import Throttle
 from tests.http.conftest import GOOD, PASSWORD
 from tests.http.wire_client import Client, cookie_of
 

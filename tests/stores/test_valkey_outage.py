@@ -20,7 +20,8 @@ from sojourn.core.errors import (
 from sojourn.core.ids import new_token
 from sojourn.model.field import increment, put
 from sojourn.model.session import Session
-from sojourn.stores.base import Ended, Taken
+from sojourn.stores.base import Ended
+from sojourn.stores.limited import Taken
 from sojourn.stores.valkey import ValkeyStore
 from sojourn.stores.valkey.wire import LOOK_EVERY
 from sojourn.testing.law import ALICE, HERE, LOGOUT, T, a_rotation, a_session, created, refused, texts

@@ -28,7 +28,8 @@ from sojourn.identity.password import WeakPassword
 from sojourn.model.realm import Realm
 from sojourn.model.user import Account
 from sojourn.outbound.mail import Mail
-from sojourn.stores.base import OneTime, SessionStore
+from sojourn.stores.base import SessionStore
+from sojourn.stores.limited import OneTime
 
 #: How long a code is good, in milliseconds.
 CODE_FOR = 10 * MINUTE

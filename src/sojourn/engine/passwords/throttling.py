@@ -22,7 +22,8 @@ from sojourn.engine.keys.seals import Seals
 from sojourn.model.address import address_block
 from sojourn.model.realm import Realm
 from sojourn.model.user import MAX_EMAIL, fold
-from sojourn.stores.base import SessionStore, Throttle
+from sojourn.stores.base import SessionStore
+from sojourn.stores.limited import Throttle
 
 #: What is tried. Passwords are ``login`` wherever they are shown, so that no way in has tries of its own.
 Kind = Literal["login", "reset", "code", "client", "token"]

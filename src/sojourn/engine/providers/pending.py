@@ -17,7 +17,8 @@ from sojourn.engine.keys.seals import Seals
 from sojourn.identity.oidc.errors import LoginNotTaken
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device
-from sojourn.stores.base import OneTime, SessionStore
+from sojourn.stores.base import SessionStore
+from sojourn.stores.limited import OneTime
 
 #: How long a browser may take at the provider, in milliseconds.
 UNDER_WAY = 10 * MINUTE

@@ -23,7 +23,8 @@ from sojourn.engine.sessions import Sessions
 from sojourn.engine.tokens.access_tokens import Issued, Tokens
 from sojourn.model.realm import MAX_MILLIS, Realm
 from sojourn.model.session import End, Session
-from sojourn.stores.base import OneTime, SessionStore, Taken
+from sojourn.stores.base import SessionStore
+from sojourn.stores.limited import OneTime, Taken
 
 PREFIX = "sjr_"
 

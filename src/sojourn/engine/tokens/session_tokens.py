@@ -32,7 +32,8 @@ from sojourn.engine.realms import Realms
 from sojourn.model.realm import Realm
 from sojourn.model.scope import is_condition, parse_scopes
 from sojourn.model.session import Device, Session, listed_token
-from sojourn.stores.base import OneTime, SessionStore
+from sojourn.stores.base import SessionStore
+from sojourn.stores.limited import OneTime
 
 #: What the text of a session token begins with.
 PREFIX: Final = "sjs_"

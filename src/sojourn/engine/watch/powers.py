@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sojourn.core.errors import StoreUnavailable
-from sojourn.stores.base import OneTime, SessionStore, Throttle
+from sojourn.stores.base import SessionStore
+from sojourn.stores.limited import OneTime, Throttle
 
 _NEEDED: tuple[tuple[type, str], ...] = ((OneTime, "values that one caller can take"), (Throttle, "counters of tries"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sojourn.stores.base import Taken, Tried
+from sojourn.stores.limited import Taken, Tried
 
 
 class _Value(NamedTuple):

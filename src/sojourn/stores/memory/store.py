@@ -20,7 +20,8 @@ from sojourn.model.session import (
     list_token,
     owner_of,
 )
-from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept, Taken, Tried
+from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept
+from sojourn.stores.limited import Taken, Tried
 from sojourn.stores.memory.records import Kept, Records
 
 
@@ -213,31 +214,31 @@ class MemoryStore:
         return [Count(realm, kind, live) for (realm, kind), live in sorted(counted.items())]
 
     async def put(self, name: str, text: str, until: int, now: int) -> bool:
-        """See :meth:`sojourn.stores.base.OneTime.put`."""
+        """See :meth:`sojourn.stores.limited.OneTime.put`."""
         return self._open().one_time.put(name, text, until, now)
 
     async def look(self, name: str, now: int) -> str | None:
-        """See :meth:`sojourn.stores.base.OneTime.look`."""
+        """See :meth:`sojourn.stores.limited.OneTime.look`."""
         return self._open().one_time.look(name, now)
 
     async def take(self, name: str, now: int, *, remember: int = 0) -> Taken | None:
-        """See :meth:`sojourn.stores.base.OneTime.take`."""
+        """See :meth:`sojourn.stores.limited.OneTime.take`."""
         return self._open().one_time.take(name, now, remember)
 
     async def drop(self, name: str) -> None:
-        """See :meth:`sojourn.stores.base.OneTime.drop`."""
+        """See :meth:`sojourn.stores.limited.OneTime.drop`."""
         self._open().one_time.drop(name)
 
     async def count_try(self, name: str, delays: Sequence[int], now: int, *, forget: int) -> Tried:
-        """See :meth:`sojourn.stores.base.Throttle.count_try`."""
+        """See :meth:`sojourn.stores.limited.Throttle.count_try`."""
         return self._open().throttle.count(name, delays, now, forget)
 
     async def give_back(self, name: str, now: int) -> None:
-        """See :meth:`sojourn.stores.base.Throttle.give_back`."""
+        """See :meth:`sojourn.stores.limited.Throttle.give_back`."""
         self._open().throttle.give_back(name, now)
 
     async def reset(self, name: str) -> None:
-        """See :meth:`sojourn.stores.base.Throttle.reset`."""
+        """See :meth:`sojourn.stores.limited.Throttle.reset`."""
         self._open().throttle.reset(name)
 
     async def adopt(self, installation: str) -> str:

@@ -7,42 +7,42 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sojourn.stores.base import Taken, Tried
+from sojourn.stores.limited import Taken, Tried
 from sojourn.stores.sqlite.space import DiskSpace
 from sojourn.stores.sqlite.statements import SQL
 from sojourn.stores.sqlite.writer import Writer
 
 
 class Limited:
-    """The powers :class:`~sojourn.stores.base.OneTime` and :class:`~sojourn.stores.base.Throttle` of the store, but for its reads."""
+    """The powers :class:`~sojourn.stores.limited.OneTime` and :class:`~sojourn.stores.limited.Throttle` of the store, but for its reads."""
 
     _writer: Writer
     _space: DiskSpace
 
     async def put(self, name: str, text: str, until: int, now: int) -> bool:
-        """See :meth:`sojourn.stores.base.OneTime.put`."""
+        """See :meth:`sojourn.stores.limited.OneTime.put`."""
         self._space.admit()
         return await self._writer.submit(_put, name, text, until, now)
 
     async def take(self, name: str, now: int, *, remember: int = 0) -> Taken | None:
-        """See :meth:`sojourn.stores.base.OneTime.take`."""
+        """See :meth:`sojourn.stores.limited.OneTime.take`."""
         return await self._writer.submit(_take, name, now, remember)
 
     async def drop(self, name: str) -> None:
-        """See :meth:`sojourn.stores.base.OneTime.drop`."""
+        """See :meth:`sojourn.stores.limited.OneTime.drop`."""
         await self._writer.submit(_run, SQL.once_drop, {"name": name})
 
     async def count_try(self, name: str, delays: Sequence[int], now: int, *, forget: int) -> Tried:
-        """See :meth:`sojourn.stores.base.Throttle.count_try`."""
+        """See :meth:`sojourn.stores.limited.Throttle.count_try`."""
         self._space.admit()
         return await self._writer.submit(_count, name, tuple(delays) or (0,), now, forget)
 
     async def give_back(self, name: str, now: int) -> None:
-        """See :meth:`sojourn.stores.base.Throttle.give_back`."""
+        """See :meth:`sojourn.stores.limited.Throttle.give_back`."""
         await self._writer.submit(_run, SQL.throttle_give_back, {"name": name, "now": now})
 
     async def reset(self, name: str) -> None:
-        """See :meth:`sojourn.stores.base.Throttle.reset`."""
+        """See :meth:`sojourn.stores.limited.Throttle.reset`."""
         await self._writer.submit(_run, SQL.throttle_reset, {"name": name})
 
 

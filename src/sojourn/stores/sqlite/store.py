@@ -180,7 +180,7 @@ class SqliteStore(Limited):
         await self._writer.submit(bags.drop_bag, realm, principal)
 
     async def look(self, name: str, now: int) -> str | None:
-        """See :meth:`sojourn.stores.base.OneTime.look`."""
+        """See :meth:`sojourn.stores.limited.OneTime.look`."""
         try:
             return self._reads.one_time(name, now)
         except _TROUBLE as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sojourn.core.errors import StoreCorrupt
-from sojourn.stores.base import Taken, Tried
+from sojourn.stores.limited import Taken, Tried
 from sojourn.stores.valkey.failures import ODD
 from sojourn.stores.valkey.keys import Keys
 from sojourn.stores.valkey.link import Link
@@ -13,7 +13,7 @@ from sojourn.stores.valkey.scripts import scripts
 
 
 class ValkeyLimited:
-    """The acts of :class:`~sojourn.stores.base.OneTime` and :class:`~sojourn.stores.base.Throttle`."""
+    """The acts of :class:`~sojourn.stores.limited.OneTime` and :class:`~sojourn.stores.limited.Throttle`."""
 
     def __init__(self, link: Link, names: Keys) -> None:
         self._link = link

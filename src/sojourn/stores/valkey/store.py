@@ -10,7 +10,8 @@ from sojourn.config.valkey_url import Place, parse_valkey_url
 from sojourn.core.errors import SojournError, StoreUnavailable
 from sojourn.model.field import DEFAULT_LIMITS, Changed, Field, Limits, Op, check_limits
 from sojourn.model.session import End, IssuedToken, Loaded, Rotation, Session, Tombstone
-from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept, Taken, Tried
+from sojourn.stores.base import Contract, Count, Cursor, Ended, Finding, Mark, Swept
+from sojourn.stores.limited import Taken, Tried
 from sojourn.stores.valkey import check, server
 from sojourn.stores.valkey.bags import ValkeyBags
 from sojourn.stores.valkey.keys import Keys
@@ -150,31 +151,31 @@ class ValkeyStore:
         return await self._lists.counts()
 
     async def put(self, name: str, text: str, until: int, now: int) -> bool:
-        """See :meth:`sojourn.stores.base.OneTime.put`."""
+        """See :meth:`sojourn.stores.limited.OneTime.put`."""
         return await self._limited.put(name, text, until, now)
 
     async def look(self, name: str, now: int) -> str | None:
-        """See :meth:`sojourn.stores.base.OneTime.look`."""
+        """See :meth:`sojourn.stores.limited.OneTime.look`."""
         return await self._limited.look(name, now)
 
     async def take(self, name: str, now: int, *, remember: int = 0) -> Taken | None:
-        """See :meth:`sojourn.stores.base.OneTime.take`."""
+        """See :meth:`sojourn.stores.limited.OneTime.take`."""
         return await self._limited.take(name, now, remember)
 
     async def drop(self, name: str) -> None:
-        """See :meth:`sojourn.stores.base.OneTime.drop`."""
+        """See :meth:`sojourn.stores.limited.OneTime.drop`."""
         await self._limited.drop(name)
 
     async def count_try(self, name: str, delays: Sequence[int], now: int, *, forget: int) -> Tried:
-        """See :meth:`sojourn.stores.base.Throttle.count_try`."""
+        """See :meth:`sojourn.stores.limited.Throttle.count_try`."""
         return await self._limited.count(name, delays, now, forget)
 
     async def give_back(self, name: str, now: int) -> None:
-        """See :meth:`sojourn.stores.base.Throttle.give_back`."""
+        """See :meth:`sojourn.stores.limited.Throttle.give_back`."""
         await self._limited.give_back(name, now)
 
     async def reset(self, name: str) -> None:
-        """See :meth:`sojourn.stores.base.Throttle.reset`."""
+        """See :meth:`sojourn.stores.limited.Throttle.reset`."""
         await self._limited.reset(name)
 
     async def time(self) -> int:

@@ -12,17 +12,8 @@ from sojourn.core.errors import StoreUnavailable
 from sojourn.core.ids import new_token
 from sojourn.model.field import Op, put
 from sojourn.model.session import TOMBSTONE_FOR, End
-from sojourn.stores.base import (
-    Lifecycle,
-    Mark,
-    Marked,
-    OneTime,
-    SessionLimit,
-    SessionStore,
-    Taken,
-    Throttle,
-    Tombstones,
-)
+from sojourn.stores.base import Lifecycle, Mark, Marked, SessionLimit, SessionStore, Tombstones
+from sojourn.stores.limited import OneTime, Taken, Throttle
 from sojourn.testing.law import (
     ALICE,
     BOB,

@@ -9,7 +9,8 @@ import asyncio
 from typing import Protocol
 
 from sojourn.core.clock import DAY
-from sojourn.stores.base import OneTime, SessionStore, Taken
+from sojourn.stores.base import SessionStore
+from sojourn.stores.limited import OneTime, Taken
 from sojourn.testing.law import T, law
 
 #: How many want one value at once.
@@ -24,7 +25,7 @@ class OneTimeStore(SessionStore, OneTime, Protocol):
 
 
 class OneTimeLaws:
-    """Laws of :class:`~sojourn.stores.base.OneTime`."""
+    """Laws of :class:`~sojourn.stores.limited.OneTime`."""
 
     @law("ONE-1")
     async def test_a_value_is_taken_once_and_looking_takes_nothing(self, store: OneTimeStore) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sojourn.core.clock import DAY
-from sojourn.stores.base import OneTime, SessionStore, Throttle, Tried
+from sojourn.stores.base import SessionStore
+from sojourn.stores.limited import OneTime, Throttle, Tried
 from sojourn.testing.law import T, law
 from sojourn.testing.session_laws.taking import ODD_NAMES
 
@@ -32,7 +33,7 @@ async def counted(store: Throttle, *times: int, name: str = "login", delays: Seq
 
 
 class ThrottleLaws:
-    """Laws of :class:`~sojourn.stores.base.Throttle`."""
+    """Laws of :class:`~sojourn.stores.limited.Throttle`."""
 
     @law("THR-1")
     async def test_each_try_is_counted_and_waits_for_its_delay_to_the_instant(self, store: LimitedStore) -> None:
