@@ -14,15 +14,15 @@ from sojourn.core.errors import SessionEnded
 from sojourn.core.json import Json
 from sojourn.data import schema
 from sojourn.data.documents.matching import BadQuery
-from sojourn.data.documents.store import (
+from sojourn.data.documents.records import (
     MAX_INSERT,
     BadDocument,
     DocumentExists,
-    Documents,
     Place,
     StoreIsExclusive,
     Which,
 )
+from sojourn.data.documents.store import Documents
 from sojourn.data.documents.updating import BadUpdate
 from sojourn.data.port import Backend
 from sojourn.data.terms import Author

@@ -21,7 +21,8 @@ from sojourn.data.keys import (
     ProductUnknown,
 )
 from sojourn.data.port import Backend
-from sojourn.data.products import SIZE, Products
+from sojourn.data.product_text import SIZE
+from sojourn.data.products import Products
 from sojourn.data.terms import PRODUCT, Author
 from sojourn.model.scope import NO_SCOPE, ScopeSet
 

@@ -11,10 +11,8 @@ from sqlalchemy import Connection
 from sojourn.core.errors import InsufficientScope
 from sojourn.data.keys import ProductUnknown, take_of_product
 from sojourn.data.port import Backend
+from sojourn.data.product_text import PREFIX, SIZE, BadProduct
 from sojourn.data.products import (
-    PREFIX,
-    SIZE,
-    BadProduct,
     ProductElsewhere,
     ProductExists,
     Products,

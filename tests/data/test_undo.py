@@ -17,7 +17,8 @@ from sojourn.core.errors import InsufficientScope, SessionEnded
 from sojourn.data import schema, undo_walk
 from sojourn.data.changelog import Draft, append, next_version
 from sojourn.data.database import Database
-from sojourn.data.documents.store import Documents, Place, Which
+from sojourn.data.documents.records import Place, Which
+from sojourn.data.documents.store import Documents
 from sojourn.data.errors import DatabaseLoginRequired
 from sojourn.data.port import Backend
 from sojourn.data.selecting import NothingSelected, Selection, TooManyNumbers

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sojourn.core.errors import BadRequest
+from sojourn.data.aggregates import aggregate
 from sojourn.data.errors import BadValue, TableWithoutKey
 from sojourn.data.port import Cell, Column, Key, Rows
 from sojourn.data.terms import Deleted, Modified, TableChanges
@@ -242,7 +243,7 @@ class DataSet:
         return [
             dict(zip(by, key, strict=True))
             | {
-                target: _aggregate(how, [row[name] for row in rows if row[name] is not None])
+                target: aggregate(how, [row[name] for row in rows if row[name] is not None])
                 for target, (how, name) in wanted.items()
             }
             for key, rows in groups.items()
@@ -318,23 +319,4 @@ class DataSet:
         return dict(zip(self.names, self._found.rows[number], strict=True))
 
 
-def _aggregate(how: str, values: list[Any]) -> Cell:
-    make = _AGGREGATES.get(how)
-    if make is None:
-        raise BadValue(f"{how[:40]!r} is no aggregate")
-    try:
-        found: Cell = make(values)
-    except TypeError:
-        raise BadValue("these values have no such aggregate") from None
-    return found
-
-
 _SAME: Final[Record] = {}
-
-_AGGREGATES: Final[Mapping[str, Callable[[list[Any]], Any]]] = {
-    "sum": sum,
-    "min": lambda values: min(values) if values else None,
-    "max": lambda values: max(values) if values else None,
-    "average": lambda values: sum(values) / len(values) if values else None,
-    "count": len,
-}

@@ -10,38 +10,24 @@ Who has the scope ``database.product:<key>`` may change the records of a product
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Collection, Iterable
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
 from sojourn.core.clock import DAY
-from sojourn.core.errors import BadRequest, Conflict, Forbidden, InsufficientScope
+from sojourn.core.errors import Conflict, Forbidden, InsufficientScope
 from sojourn.data import schema
 from sojourn.data.keys import ProductUnknown, check_product_right
 from sojourn.data.port import Backend
+from sojourn.data.product_text import PLACES, SIZE, Description, checked, from_text, to_text
 from sojourn.engine.leases import Leases
 from sojourn.identity.password import PasswordHasher
 from sojourn.model.scope import ScopeSet
 
-#: Keys of a product's range.
-SIZE: Final = 2**24
-
-#: How far below zero a range may begin, in ranges: below the keys that are constants of the seed, and a number in JavaScript.
-_PLACES: Final = (2**9, 2**29)
-
 #: For how long development is enabled: until it is disabled.
 _FOR_EVER: Final = 100 * 365 * DAY
-
-#: What the description of a product begins with.
-PREFIX: Final = "sjp1_"
-
-#: A verifier of Argon2id with what it costs: KiB, passes, lanes. One that costs more would hold up all logins.
-_VERIFIER: Final = re.compile(r"\$argon2id\$v=19\$m=(\d{1,6}),t=(\d{1,2}),p=(\d)\$")
-_MOST_COST: Final = (262_144, 16, 4)
 
 _table, _single = schema.product, schema.product_key
 
@@ -62,32 +48,6 @@ class WrongProductPassword(Forbidden):
     """This is not the master password of the product."""
 
     code = "product.wrong_password"
-
-
-class BadProduct(BadRequest):
-    """This does not describe a product."""
-
-    code = "product.bad_description"
-
-
-class _Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A product on its way to another database."""
-
-    key: Annotated[int, msgspec.Meta(ge=-SIZE * _PLACES[1], le=-SIZE * _PLACES[0], multiple_of=SIZE)]
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-    version: Annotated[str, msgspec.Meta(max_length=100)]
-    #: The first key that nobody has given out yet.
-    next: int
-    #: Verifier of the master password.
-    password: Annotated[str, msgspec.Meta(max_length=500)]
-    keys: Annotated[list[Annotated[int, msgspec.Meta(lt=0)]], msgspec.Meta(max_length=10_000)] = []
-
-    def __post_init__(self) -> None:
-        if not self.key < self.next <= self.key + SIZE:
-            raise ValueError("next is not within the range")
-        found = _VERIFIER.match(self.password)
-        if found is None or any(int(given) > most for given, most in zip(found.groups(), _MOST_COST, strict=True)):
-            raise ValueError("password is no verifier")
 
 
 class Made(NamedTuple):
@@ -140,9 +100,9 @@ class Products:
         self._hasher.check_new(password, names=(name,))
         stored = await self._hasher.hash(password)
 
-        def work(connection: Connection) -> _Description:
+        def work(connection: Connection) -> Description:
             key = _free_range(connection)
-            made = _decoded(
+            made = checked(
                 {
                     "key": key,
                     "name": name,
@@ -156,7 +116,7 @@ class Products:
             return made
 
         told = await self._backend.write(work)
-        return Made(told.key, _text(told))
+        return Made(told.key, to_text(told))
 
     async def enable(self, description: str, password: str) -> Product:
         """Let this database make the keys of a product; the product becomes known here where it was not.
@@ -165,7 +125,7 @@ class Products:
 
         Raises :class:`BadProduct`, :class:`WrongProductPassword`, :class:`ProductExists`, :class:`ProductElsewhere`.
         """
-        told = _read(description)
+        told = from_text(description)
         known = select(_table.c.password).where(_table.c.key == told.key)
         stored = await self._backend.read(lambda c: c.execute(known).scalar_one_or_none())
         # Of a product that is known here the description proves nothing: anybody can write one with a password of his own.
@@ -192,11 +152,11 @@ class Products:
         """
         await self._check(product, password)
 
-        def work(connection: Connection) -> _Description:
+        def work(connection: Connection) -> Description:
             connection.execute(update(_table).where(_table.c.key == product).values(developed=False))
             row = connection.execute(select(_table).where(_table.c.key == product)).one()
             singles = connection.execute(select(_single.c.key).where(_single.c.product == product)).scalars().all()
-            return _Description(
+            return Description(
                 key=row.key,
                 name=row.name,
                 version=row.version,
@@ -207,7 +167,7 @@ class Products:
 
         told = await self._backend.write(work)
         await self._leases.release(_lease(product), self._backend.name)
-        return _text(told)
+        return to_text(told)
 
     async def is_developed(self, product: int) -> bool:
         """Whether this database makes the keys of a product; raises ``ProductUnknown``."""
@@ -277,14 +237,14 @@ def _range_of(key: int) -> int:
 
 def _free_range(connection: Connection) -> int:
     """A range that no product of this database has; by chance, so that those of other databases have others."""
-    low, high = _PLACES
+    low, high = PLACES
     while True:
         key = -SIZE * (low + secrets.randbelow(high - low))
         if connection.execute(select(_table.c.key).where(_table.c.key == key)).first() is None:
             return key
 
 
-def _add(connection: Connection, told: _Description) -> None:
+def _add(connection: Connection, told: Description) -> None:
     if connection.execute(select(_table.c.key).where(_table.c.name == told.name)).first() is not None:
         raise ProductExists
     if any(_owner(connection, key) is not None for key in told.keys):
@@ -310,23 +270,3 @@ def _product(row: Row[tuple[object, ...]]) -> Product:
 
 def _lease(product: int) -> str:
     return f"product:{product}"
-
-
-def _text(told: _Description) -> str:
-    return PREFIX + msgspec.json.encode(told).hex()
-
-
-def _read(description: str) -> _Description:
-    try:
-        if not description.startswith(PREFIX):
-            raise BadProduct
-        return _decoded(msgspec.json.decode(bytes.fromhex(description.removeprefix(PREFIX))))
-    except ValueError:
-        raise BadProduct from None
-
-
-def _decoded(found: object) -> _Description:
-    try:
-        return msgspec.convert(found, _Description)
-    except msgspec.ValidationError as error:
-        raise BadProduct(f"this does not describe a product: {error}") from None

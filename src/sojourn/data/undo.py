@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from sojourn.core.clock import Clock
 from sojourn.core.errors import InsufficientScope, SojournError, Unavailable
 from sojourn.core.json import Json
-from sojourn.data.documents.store import TABLE as DOCUMENTS
+from sojourn.data.documents.records import TABLE as DOCUMENTS
 from sojourn.data.errors import DatabaseDeadlock, DatabaseLoginRequired
 from sojourn.data.port import Backend, Guard, Key, T
 from sojourn.data.products import check_may_change

@@ -12,7 +12,8 @@ from sojourn.core.clock import HOUR
 from sojourn.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from sojourn.core.json import Json
 from sojourn.data.database import Database
-from sojourn.data.documents.store import ID, Documents, Place, Which
+from sojourn.data.documents.records import ID, Place, Which
+from sojourn.data.documents.store import Documents
 from sojourn.data.documents.updating import Document
 from sojourn.data.errors import DatabaseLoginRequired, QueryTimeout, ResultTooLarge
 from sojourn.data.port import Bounds, Cell, Guard, Table

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sojourn.bootstrap import Engine
-from sojourn.data.products import SIZE, Products
+from sojourn.data.product_text import SIZE
+from sojourn.data.products import Products
 from tests.data.conftest import PASSWORD
 from tests.scripting.data.conftest import Players
 

@@ -17,7 +17,8 @@ from sojourn.core.errors import (
     Unauthorized,
 )
 from sojourn.data.keys import ProductUnknown
-from sojourn.data.products import SIZE, Products
+from sojourn.data.product_text import SIZE
+from sojourn.data.products import Products
 from sojourn.engine.accounts.users import ExternalAuthorizer
 from sojourn.engine.passwords.credentials import AccountUnusable
 from sojourn.engine.security.actors import HOST
