@@ -43,9 +43,10 @@ _keep_bytecode()
 _collect_seldom()
 
 
-def pytest_xdist_auto_num_workers() -> int:
+def pytest_xdist_auto_num_workers() -> int | None:
     """``-n auto``: two test processes more than cores, for many a test waits for a process or a limit of time."""
-    return (os.cpu_count() or 1) + 2
+    said = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ  # which xdist reads itself
+    return None if said else (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture
