@@ -168,6 +168,7 @@ function place(code) {
 }
 
 let prelude;
+const compiled = Object.create(null);
 
 // A global scope with the whole prelude: { context, scope }, scope as bridge.js describes it.
 function realm() {
@@ -181,7 +182,8 @@ function realm() {
   const compile = (code, filename) => new vm.Script(code, { filename });
   const run = (script) => script.runInContext(context, options);
   const list = (scripts) => scripts.map((script) => script.runInContext(context));
-  const declared = (name) => prelude.declared[name].runInContext(context, options);
+  // What most scopes never use is compiled when one does.
+  const declared = (name) => (compiled[name] ??= prelude.compile(prelude.declared[name])).runInContext(context, options);
   const guarded = guard.runInContext(context)(compile, run, place, declared, Error.prototype);
   const own = { declared: guarded.declared, hidesFrames: true };
   const natives = { __proto__: null, send: call, evaluate: guarded.evaluate, now, ...own };
@@ -197,7 +199,8 @@ function load(message) {
     bridge: script(message.bridge),
     core: message.core.map(script),
     parts: message.parts.map(script),
-    declared: Object.fromEntries(Object.entries(message.declared).map(([name, file]) => [name, script(file)])),
+    declared: message.declared,
+    compile: script,
     outline: message.outline,
   };
 }
