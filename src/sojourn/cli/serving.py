@@ -21,8 +21,12 @@ from sojourn.cli.script_types import write_types
 from sojourn.cli.server import serve_project
 from sojourn.cli.tour import END, Guest, tour
 from sojourn.config.project import Project, load_project
+from sojourn.data.definition import define
+from sojourn.data.lexer import split
+from sojourn.data.terms import Author
 from sojourn.engine.keys.apikeys import ApiKeyUnknown
 from sojourn.engine.security.actors import HOST
+from sojourn.model.session import ANONYMOUS_KEY
 
 EXAMPLE = Path(sojourn.__file__).parent / "examples" / "shop"
 
@@ -67,7 +71,7 @@ def demo(
         write_types(place / "scripts")
     read = _read(place, host, port, None)
     set_up_logging(read.settings.log, None)
-    script = asyncio.run(_prepare(read))
+    script = asyncio.run(_prepare(read, _schema(read)))
     note(f"The example project is in {place}")
     _leave(serve_project(read, on_ready=lambda: print(f"\n{script}\n{END}", flush=True)))
 
@@ -77,7 +81,7 @@ def _leave(code: int) -> None:
         raise typer.Exit(code)
 
 
-async def _prepare(project: Project) -> str:
+async def _prepare(project: Project, schema: str) -> str:
     """Fresh passwords and a fresh API key for the example; gives the tour that uses them."""
     await install(project.settings)
     async with Engine.open(project, recover=False) as engine:
@@ -88,7 +92,23 @@ async def _prepare(project: Project) -> str:
         except ApiKeyUnknown:
             note("first start of the example")
         key = (await engine.rules.api_keys.add(_KEY, realm, actor=ACTOR)).text
+        await _make_tables(engine, schema)
     return tour(project.settings.server.public_url, key, first, second, project.settings.project.absolute())
+
+
+def _schema(project: Project) -> str:
+    """The statements that make the tables of the example; a project of an older version has no file for them."""
+    file = project.settings.project / "schema.sql"
+    return file.read_text("utf-8") if file.is_file() else ""
+
+
+async def _make_tables(engine: Engine, schema: str) -> None:
+    backend = await engine.databases.named()
+    if "shop_order" in await backend.tables():
+        return
+    author = Author(user_key=ANONYMOUS_KEY, user_name=ACTOR)
+    for statement in split(schema, backend.dialect):
+        await define(backend, statement, author, engine.rules.clock.now())
 
 
 async def _fresh_guest(engine: Engine, name: str) -> Guest:

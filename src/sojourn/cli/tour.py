@@ -67,6 +67,16 @@ def _shared_cart(url: str, key: str, first: Guest, second: Guest) -> tuple[Step,
             f'curl -s {url}/shop/total -H "Authorization: Bearer $TOKEN"; echo',
             f'{{"user":"{first.name}","cents":2500}}',
         ),
+        Step(
+            "Another turns the cart into an order, a record of the database with its row in the change log …",
+            f'curl -s -X POST {url}/shop/order -H "Authorization: Bearer $TOKEN"; echo',
+            '{"sku":"A1","qty":2,"cents":2500}',
+        ),
+        Step(
+            "… and a third reads what she has ordered last.",
+            f'curl -s {url}/shop/orders -H "Authorization: Bearer $TOKEN"; echo',
+            '[{"sku":"A1","qty":2,"cents":2500}]',
+        ),
         Step(f"{second.name} has a cart of his own, still empty.", _login(shop, "OTHER", second)),
         Step(
             "His token opens his session only.",

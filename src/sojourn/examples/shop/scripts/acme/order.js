@@ -5,7 +5,9 @@ const { value: cart, version } = session.fields.getWithVersion('cart');
 if (!cart) {
   throw new HttpError('the cart is empty', null, null, 409);
 }
+const cents = prices.of(cart.sku) * cart.qty;
 session.fields.putIf('cart', null, version);
-const order = { id: createGUID(true), sku: cart.sku, qty: cart.qty, cents: prices.of(cart.sku) * cart.qty };
-session.fields.append('orders', order);
-order;
+const orders = database.query('SELECT * FROM shop_order WHERE 1 = 0');
+orders.append({ iKey: database.createKey(), buyer: session.userName, sku: cart.sku, qty: cart.qty, cents });
+orders.applyUpdates();
+({ sku: cart.sku, qty: cart.qty, cents });
