@@ -18,7 +18,7 @@ ON_BOTH_RUNTIMES = ("data", "environments", "files", "runner", "session", "web")
 LAST = 52
 
 #: What is said of something else than scripts; its tests are those of that part.
-ELSEWHERE = {20: "undo of changes", 34: "client tracking", 35: "files of realms", 37: "the audit log"}
+ELSEWHERE = {34: "client tracking", 35: "files of realms", 37: "the audit log"}
 
 #: What comes with later work, and why.
 LATER = {

@@ -26,12 +26,13 @@ class Which(Shape, frozen=True, kw_only=True):
     session: Annotated[SessionId, Meta(description="Public id of the session.")] | None = None
     table: Annotated[str, Meta(max_length=200, pattern=_NO_NUL, description="The table.")] = ""
     key: Annotated[int | str | None, Meta(description="Key of a record, with `table`.")] = None
-    version: Annotated[int, Meta(ge=0, description="Version number of one `applyUpdates`.")] | None = None
+    version: Annotated[int, Meta(ge=0, le=2**53, description="Version number of one `applyUpdates`.")] | None = None
     since: Annotated[str, Meta(max_length=40, description="Not before this instant, ISO 8601.")] | None = None
     until: Annotated[str, Meta(max_length=40, description="Before this instant.")] | None = None
     numbers: (
         Annotated[
-            list[Annotated[int, Meta(ge=1)]], Meta(min_length=1, max_length=10_000, description="Numbers in the log.")
+            list[Annotated[int, Meta(ge=1, le=2**53)]],
+            Meta(min_length=1, max_length=10_000, description="Numbers in the log."),
         ]
         | None
     ) = None

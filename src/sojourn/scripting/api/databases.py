@@ -17,6 +17,7 @@ from sojourn.engine.security.declared import ANYONE
 from sojourn.scripting.api.session import checked_tracking_id
 from sojourn.scripting.declare import BadArgument, HostClass, exposed, static
 from sojourn.scripting.paging import Pages, of_lists
+from sojourn.scripting.run import Run
 from sojourn.scripting.updates import changes, read
 from sojourn.scripting.values import UNDEFINED, BigInt, Value
 
@@ -274,19 +275,22 @@ class Databases(HostClass):
     # --- within ---
 
     def _database(self, number: int) -> Database:
-        """A connection, working for this execution; raises ``StaleSession`` for one that was made under another login."""
-        run = self.run
-        if number == _DEFAULT:
-            if run.kept.database is None:
-                run.kept.database = Database(run.rules, run.service.databases, run.session, terms=run.kept)
-            found: Database = run.kept.database
-        else:
-            held = run.held(number)
-            if not isinstance(held, _Opened):
-                raise BadArgument("there is no such connection")
-            found = held.database
-        found.serve(run.session, run.execution_key)
-        return found
+        return connection_of(self.run, number)
+
+
+def connection_of(run: Run, number: int) -> Database:
+    """A connection, working for this execution; raises ``StaleSession`` for one that was made under another login."""
+    if number == _DEFAULT:
+        if run.kept.database is None:
+            run.kept.database = Database(run.rules, run.service.databases, run.session, terms=run.kept)
+        found: Database = run.kept.database
+    else:
+        held = run.held(number)
+        if not isinstance(held, _Opened):
+            raise BadArgument("there is no such connection")
+        found = held.database
+    found.serve(run.session, run.execution_key)
+    return found
 
 
 async def _rows(

@@ -53,6 +53,7 @@ LAZY: Final = (
     "data_values",
     "data_view",
     "database",
+    "transaction_log",
     "keys",
 )
 #: What these files define for scripts.
@@ -60,6 +61,8 @@ WRITTEN: Final = (
     Written("data_set", "DataSet", ("lib/dataset/DataSet",)),
     Written("database", "Database", ("lib/database/Database",), ("database",)),
     Written("database", "Connection", ("lib/connection/Connection",), ("connection",)),
+    Written("transaction_log", "TransactionLog", ("lib/database/TransactionLog",)),
+    Written("transaction_log", "DBTracker", ("lib/database/DBTracker",)),
     Written("keys", "KeyPrefetcher", ("lib/database/KeyPrefetcher",)),
     Written("keys", "applyDisablingProductKeyCreation", ("lib/product/applyDisablingProductKeyCreation",)),
 )

@@ -138,6 +138,6 @@
   const database = p.freeze(new Database(DEFAULT));
   const connection = p.freeze(new Connection(DEFAULT));
 
-  // numberOf(connection): how the host knows it; for other parts of the prelude alone.
-  return p.freeze({ __proto__: null, Database, Connection, database, connection, numberOf });
+  // numberOf(connection): how the host knows it, isConnection, query(number, sql …): for other parts of the prelude alone.
+  return p.freeze({ __proto__: null, Database, Connection, database, connection, numberOf, isConnection, query });
 })
