@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import os
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -11,20 +13,23 @@ from typing import Annotated, Any
 
 import typer
 
-from sojourn.bootstrap import Engine
+from sojourn.bootstrap import Engine, readers_secret
 from sojourn.cli.engine import ACTOR, with_engine
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, refusals, reply, reply_rows
+from sojourn.config.project import load_project
+from sojourn.config.settings import Settings
 from sojourn.core import json
 from sojourn.core.errors import InvalidJson, SojournError
 from sojourn.data.databases import MAIN
 from sojourn.data.definition import define as define_as
+from sojourn.data.errors import DatabaseUnknown
 from sojourn.data.lexer import split
 from sojourn.data.port import Bounds, Cell, Parameters, Rows, Statement, Table
 from sojourn.data.terms import Author
 from sojourn.data.texts import csv_cell
 from sojourn.model.session import ANONYMOUS_KEY
 
-app = typer.Typer(help="The databases of the application: query, tables, define.", no_args_is_help=True)
+app = typer.Typer(help="The databases of the application: query, tables, define, roles.", no_args_is_help=True)
 
 DatabaseOption = Annotated[str, typer.Option("--database", metavar="NAME", help="Which of the project's databases.")]
 
@@ -33,6 +38,12 @@ class StatementFile(SojournError):
     """The file of statements cannot be read."""
 
     code = "data.file"
+
+
+class NotOnPostgres(SojournError):
+    """Only a database on PostgreSQL has roles."""
+
+    code = "data.no_roles"
 
 
 @app.command()
@@ -70,6 +81,31 @@ def query(
         lines.writerows([csv_cell(cell) for cell in row] for row in found.rows)
         return
     reply_rows(as_json, [dict(zip(names, map(_shown, row), strict=True)) for row in found.rows], names)
+
+
+@app.command()
+@refusals
+def roles(database: DatabaseOption = MAIN, project: ProjectOption = HERE) -> None:
+    """Print the SQL with which an operator makes the roles and schemas of a database on PostgreSQL.
+
+    For a server on which the engine's own role may make none. What stands there already stays. The password of the
+    reader is in it as a verifier only. The last statements need a superuser, and shut functions that no author needs.
+    """
+    settings = load_project(project, os.environ).settings
+    url = settings.database_urls.get(database)
+    if url is None:
+        raise DatabaseUnknown(f"there is no database {database[:60]!r}")
+    if not url.startswith("postgresql:"):
+        raise NotOnPostgres
+    for statement in asyncio.run(_roles(settings, url)):
+        print(f"{statement};")
+
+
+async def _roles(settings: Settings, url: str) -> Sequence[str]:
+    from sojourn.data.postgres.opening import printed
+
+    secret, _ = await readers_secret(settings)
+    return await asyncio.to_thread(printed, url, secret)
 
 
 @app.command()

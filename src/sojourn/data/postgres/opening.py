@@ -16,7 +16,7 @@ from sojourn.data.postgres.faults import FAULTS, house_errors
 from sojourn.data.postgres.names import SYSTEM, Roles, literal, quoted, roles_of
 from sojourn.data.postgres.writers import WRITE
 from sojourn.engine.database.postgres.lines import Line, Lines
-from sojourn.stores.libpq.connecting import connect_here
+from sojourn.stores.libpq.connecting import connect_here, read_url
 
 T = TypeVar("T")
 
@@ -107,6 +107,21 @@ def wanted(connection: Connection, there: roles_.Standing, opened: Opened) -> Se
     assert isinstance(driver, psycopg.Connection)
     proof = verifier(driver, opened.password, opened.roles.reader)
     return roles_.script(opened.roles, opened.database, proof, server=there.server)
+
+
+def printed(url: str, secret: bytes) -> Sequence[str]:
+    """The SQL for an operator, who may make roles; its last part is for a superuser. Raises ``DatabaseUnavailable``."""
+
+    def work(connection: Connection) -> Sequence[str]:
+        there, opened = standing_of(connection, secret)
+        return [*wanted(connection, there, opened), *roles_.hardening(opened.roles, opened.database)]
+
+    lines = Lines(read_url(url))
+    try:
+        with house_errors():
+            return _alone(lines, work)
+    finally:
+        lines.close()
 
 
 def _prepare(connection: Connection, secret: bytes, installation: str) -> Opened:

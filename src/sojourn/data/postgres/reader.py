@@ -24,11 +24,14 @@ from sojourn.data.errors import DatabaseUnavailable, ResultTooLarge
 from sojourn.data.port import Bounds, Cell
 from sojourn.data.postgres.faults import of_authors
 from sojourn.data.postgres.values import ADAPTERS, TIMESTAMP, Bound, in_utc
-from sojourn.stores.libpq.connecting import connect_here
+from sojourn.stores.libpq.connecting import PATIENCE, connect_here
 
 if sys.platform != "win32":
     import fcntl
     import termios
+
+#: Milliseconds that a question of ours may take.
+_PATIENCE = int(PATIENCE * SECOND)
 
 #: Rows that are decoded at once.
 _CHUNK = 256
@@ -71,6 +74,12 @@ class Allowance:
     def of(cls, milliseconds: int) -> Allowance:
         """For a question of ours."""
         return cls(Bounds(milliseconds, _OURS, _REST))
+
+    def part(self, milliseconds: int) -> Allowance:
+        """For a question of ours within it, that is answered at once or not at all."""
+        found = Allowance.of(min(self.left, milliseconds))
+        found.stopped = self.stopped
+        return found
 
     def renew(self, bounds: Bounds) -> None:
         """All of it from now on."""
@@ -153,7 +162,7 @@ class Reader:
 
     def names(self, sql: str, names: Sequence[str], allowance: Allowance) -> list[str]:
         """A question of ours about names: the first column of what it gives."""
-        found = self.ask(sql, [Bound(0, _list_of(names))], Allowance.of(allowance.left))
+        found = self.ask(sql, [Bound(0, _list_of(names))], allowance.part(_PATIENCE))
         return [str(row[0]) for row in found.rows]
 
     def end(self) -> None:

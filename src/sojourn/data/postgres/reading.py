@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from sojourn.core.clock import SECOND
 from sojourn.core.errors import StoreUnavailable
 from sojourn.data.errors import DatabaseUnavailable
 from sojourn.data.lexer import Lexed, lex
@@ -18,9 +19,13 @@ from sojourn.data.postgres.calls import LOOK, Calls
 from sojourn.data.postgres.names import APPLICATION, SYSTEM, literal, spelled
 from sojourn.data.postgres.reader import Allowance, Field, Reader
 from sojourn.data.postgres.values import Bound, bound, type_of
+from sojourn.stores.libpq.connecting import PATIENCE
 
 #: Connections for the statements of authors, and as many threads.
 READERS = 6
+
+#: Milliseconds that a question of ours may take.
+_PATIENCE: Final = int(PATIENCE * SECOND)
 
 # The look at a row gives the transaction its snapshot: from there on nothing makes it one that writes.
 _BEGIN: Final = (
@@ -123,7 +128,7 @@ class Reading:
         return _Described(columns, found)
 
     def _table(self, reader: Reader, oid: int, allowance: Allowance) -> _Shape | None:
-        known = reader.ask(_ORIGIN, [Bound(0, str(oid).encode())], Allowance.of(allowance.left)).rows
+        known = reader.ask(_ORIGIN, [Bound(0, str(oid).encode())], allowance.part(_PATIENCE)).rows
         if not known:
             return None
         names = [spelled(str(name)) for _, _, _, name, _, _ in known]
@@ -146,13 +151,13 @@ class Reading:
         if reader is None or reader.broken:
             reader, known = self._connected(), False
         try:
-            reader.command(begin, allowance)
+            reader.command(begin, first := allowance.part(_PATIENCE))
         except DatabaseUnavailable:
-            # The server had hung up on a connection that was idle: nothing was asked.
-            if not known or allowance.over:
+            # The server had hung up on a connection that was idle, so that nothing was asked; one that is silent has not.
+            if not known or first.over:
                 raise
             reader = self._connected()
-            reader.command(begin, allowance)
+            reader.command(begin, allowance.part(_PATIENCE))
         return reader
 
     def _connected(self) -> Reader:

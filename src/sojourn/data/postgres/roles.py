@@ -26,7 +26,7 @@ _FILES: Final = "1GB"
 
 #: Functions of PostgreSQL and its extensions that are open to everybody, and that no author needs.
 CLOSED: Final = (
-    "^(dblink|lo_|loread$|lowrite$|pg_advisory_|pg_try_advisory_|pg_notify$|pg_sleep|pg_cancel_backend$|"
+    "^(dblink|lo_|loread$|lowrite$|pg_advisory_(xact_)?lock|pg_try_advisory_|pg_notify$|pg_sleep|pg_cancel_backend$|"
     "pg_terminate_backend$|pg_logical_emit_message$)"
 )
 

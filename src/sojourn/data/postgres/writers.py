@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -25,6 +26,9 @@ DEFINITION = 600.0
 
 #: Seconds that the server may be silent beyond that.
 _LONGER = 0.5
+
+#: Seconds within which a transaction fails to begin whose connection was closed before.
+_AT_ONCE = 0.5
 
 #: Seconds between two looks for lines whose server is silent.
 _LOOK = 0.25
@@ -151,12 +155,12 @@ class _Transaction:
     def _started(self) -> Line:
         """A line on which the transaction has begun."""
         if self._idle:
-            line = self._idle.pop()
+            line, at_once = self._idle.pop(), time.monotonic() + _AT_ONCE
             try:
                 return self._begun(line)
             except FAULTS:
-                # The server had hung up on a line that was idle, so that nothing has begun.
-                if not line.broken:
+                # The server had hung up on a line that was idle, so that nothing has begun; one that is silent has not.
+                if not line.broken or time.monotonic() > at_once:
                     raise
         return self._begun(self._lines.new())
 
