@@ -97,6 +97,7 @@ def _typed(command: str) -> list[str]:
         "scripts run",
         "scripts debug",
         "changes show",
+        "data roles",
         "sessions why",
         "sessions drop",
         "keys revoke",

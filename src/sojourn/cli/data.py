@@ -85,7 +85,7 @@ def query(
 
 @app.command()
 @refusals
-def roles(database: DatabaseOption = MAIN, project: ProjectOption = HERE) -> None:
+def roles(database: DatabaseOption = MAIN, project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """Print the SQL with which an operator makes the roles and schemas of a database on PostgreSQL.
 
     For a server on which the engine's own role may make none. What stands there already stays. The password of the
@@ -97,8 +97,8 @@ def roles(database: DatabaseOption = MAIN, project: ProjectOption = HERE) -> Non
         raise DatabaseUnknown(f"there is no database {database[:60]!r}")
     if not url.startswith("postgresql:"):
         raise NotOnPostgres
-    for statement in asyncio.run(_roles(settings, url)):
-        print(f"{statement};")
+    statements = asyncio.run(_roles(settings, url))
+    reply(as_json, {"statements": statements}, "\n".join(f"{statement};" for statement in statements))
 
 
 async def _roles(settings: Settings, url: str) -> Sequence[str]:
