@@ -97,5 +97,3 @@ class Log:
 def _prepare(raw: sqlite3.Connection, _record: object) -> None:
     raw.isolation_level = None
     raw.execute("PRAGMA synchronous=OFF")
-    # As builds of SQLite are that do not overwrite by themselves.
-    raw.execute("PRAGMA secure_delete=OFF")

@@ -216,14 +216,6 @@ def test_the_values_of_a_record_can_be_erased(log: Log) -> None:
     assert log.verify().head.place == 5
 
 
-def test_erased_values_are_not_in_the_file_any_more(log: Log) -> None:
-    log.write(3, name="x" * 9_000 + "Bolt")
-    log.seal()
-    assert b"Bolt" in log.path.read_bytes()
-    log.do(lambda connection: sealing.rewrite(connection, log.keys, range(1, 24), empty, log.now))
-    assert b"Bolt" not in log.path.read_bytes()
-
-
 def test_who_made_a_change_can_be_erased_and_the_change_stays(log: Log) -> None:
     log.do(lambda connection: sealing.rewrite(connection, log.keys, range(1, 21), nameless, log.now))
     log.do(lambda connection: sealing.rewrite(connection, log.keys, [4], empty, log.now))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from sojourn.data.port import Backend
 from sojourn.data.sealing import Values, Written
 from sojourn.data.verify import Verification
 from tests.data.chained import ANNA, NOW
+from tests.data.conftest import IN_A_FILE
 
 pytestmark = pytest.mark.anyio
 
@@ -135,3 +137,13 @@ async def test_two_sealers_at_one_instant(log: Chained) -> None:
     await log.backend.write(lambda c: c.execute(insert(schema.seal).values(row)).rowcount)
     with pytest.raises(ConstraintFailed):
         await log.backend.write(lambda c: c.execute(insert(schema.seal).values(row)).rowcount)
+
+
+@IN_A_FILE
+async def test_erased_values_are_not_in_the_file_any_more(log: Chained, tmp_path: Path) -> None:
+    await log.backend.write(lambda c: sealing.rewrite(c, KEYS, range(1, 13), empty, NOW + 10))
+    # Not every build of SQLite overwrites by itself.
+    asked = "PRAGMA secure_delete"
+    assert await log.backend.write(lambda c: c.exec_driver_sql(asked).scalar_one()) == 1
+    await log.backend.close()
+    assert b"Bolt" not in (tmp_path / "app.db").read_bytes()

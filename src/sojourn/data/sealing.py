@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
@@ -135,8 +134,7 @@ def rewrite(connection: Connection, keys: ChainKeys, numbers: Sequence[int], wha
         if (left := what(row)) != row.values
     ]
     if changed:
-        with _overwriting(connection):
-            connection.execute(_REWRITE, [_recommitted(number, left) for number, left in changed])
+        connection.execute(_REWRITE, [_recommitted(number, left) for number, left in changed])
         rows = connection.execute(covered().where(_change.c.number.in_([number for number, _ in changed])))
         entries = b"".join(map(keys.entry, rows))
         seal = keys.after(top, Seal(top.place + 1, now, top.last, top.removed, b"", b"", entries))
@@ -170,20 +168,6 @@ def remove(connection: Connection, removed: int, most: int = BATCH) -> int:
         return gone
     seals = select(_seal.c.place).where(_seal.c.last < removed).order_by(_seal.c.place).limit(most)
     return connection.execute(delete(_seal).where(_seal.c.place.in_(seals))).rowcount
-
-
-@contextmanager
-def _overwriting(connection: Connection) -> Iterator[None]:
-    """Let SQLite overwrite with zeros what statements take out of its file, not merely forget it."""
-    if connection.dialect.name != "sqlite":
-        yield
-        return
-    before = connection.exec_driver_sql("PRAGMA secure_delete").scalar_one()
-    connection.exec_driver_sql("PRAGMA secure_delete=ON")
-    try:
-        yield
-    finally:
-        connection.exec_driver_sql(f"PRAGMA secure_delete={int(before)}")
 
 
 def _recommitted(number: int, left: Values) -> dict[str, object]:

@@ -19,7 +19,8 @@ _log = logging.getLogger(__name__)
 CHECKPOINT_ABOVE = 4 * 1024 * 1024
 
 _PREFIX = "sqlite:///"
-_COMMON = ("foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY", "wal_autocheckpoint=0")
+# What is deleted or erased is overwritten in the file; not every build of SQLite does that by itself.
+_COMMON = ("foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY", "wal_autocheckpoint=0", "secure_delete=ON")
 
 Role = Literal["reader", "writer"]
 
