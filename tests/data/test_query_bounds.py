@@ -25,13 +25,6 @@ from tests.data.conftest import IN_A_FILE
 
 pytestmark = pytest.mark.anyio
 
-
-@pytest.fixture(scope="session")
-def database_kind() -> str:
-    """These statements are written for one kind."""
-    return "sqlite"
-
-
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT {what} FROM n"
 
 
