@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, suppress
@@ -21,6 +22,7 @@ from sojourn.data.migrate import migrate
 from sojourn.data.pool import Pool
 from sojourn.data.port import Backend, Bounds, Guard, Rows, Statement, T, Table
 from sojourn.data.sqlite import check, rights
+from sojourn.data.sqlite.cells import LARGEST
 from sojourn.data.sqlite.faults import busy, of_author, of_engine
 from sojourn.data.sqlite.readers import Reader, Turn
 from sojourn.data.sqlite.rows import SqliteRows
@@ -57,6 +59,7 @@ class SqliteBackend(Backend):
             self._gate.acquire(self._deadline())
             self._writer = connections.connect(path, "writer")
             made.callback(connections.disconnect, self._writer)
+            connections.raw(self._writer).setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
             self._transact(migrate, Act(None), self._deadline())
             self._gate.release()
             self._readers = Pool(lambda: Reader(path, engine), READERS, f"query-{name}")
@@ -108,6 +111,7 @@ class SqliteBackend(Backend):
         """See :meth:`Backend.define`."""
         lexed = lex(statement, "sqlite")
         check_definition(lexed)
+        rights.check_functions(lexed)
 
         def work(connection: Connection) -> T:
             driver = connections.raw(connection)

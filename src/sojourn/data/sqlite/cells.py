@@ -23,6 +23,9 @@ from sojourn.data.port import Cell, ColumnType
 #: What the driver takes and gives.
 Stored = None | int | float | str | bytes
 
+#: Bytes that one value may have: no statement makes a larger one, and no column keeps one.
+LARGEST: Final = 64 << 20
+
 _WORDS: Final[tuple[tuple[str, ColumnType], ...]] = (
     ("BOOL", "boolean"),
     ("JSON", "json"),

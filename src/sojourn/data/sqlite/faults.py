@@ -35,6 +35,9 @@ _PLAIN: Final[Mapping[int, type[SojournError]]] = {
     sqlite3.SQLITE_MISMATCH: BadValue,
 }
 
+#: How SQLite words a refusal of the authorizer that has no code of its own.
+_REFUSED: Final = ("not authorized to use function", " is prohibited", "vtable constructor failed")
+
 
 def busy() -> StoreBusy:
     """Other writers kept it for too long."""
@@ -69,7 +72,8 @@ def _of_author(error: Exception) -> SojournError:
     if isinstance(error, _OF_DRIVER) and not code:
         return BadParameters("a parameter cannot be given to SQLite")
     if code == sqlite3.SQLITE_ERROR:
-        return _mistake(str(error))
+        refused = any(words in str(error) for words in _REFUSED)
+        return StatementRefused() if refused else _mistake(str(error))
     if code == 0 and isinstance(error, sqlite3.DatabaseError):
         # The driver's own: text that is not UTF-8, a statement that it does not take.
         return BadStatement(str(error)[:200])

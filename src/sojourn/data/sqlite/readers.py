@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from sojourn.data.origin import Origin, origin
 from sojourn.data.parameters import bind, check_reading, respelled
 from sojourn.data.port import Bounds, Cell, Column, ColumnType, Rows, Statement
 from sojourn.data.sqlite import rights
-from sojourn.data.sqlite.cells import READERS, Stored, column_type, parameter, type_of
+from sojourn.data.sqlite.cells import LARGEST, READERS, Stored, column_type, parameter, type_of
 from sojourn.data.sqlite.faults import of_author
 from sojourn.data.sqlite.tables import schema_version, tables
 from sojourn.data.sqlite.temporary import temporary
@@ -30,8 +30,6 @@ _LOOK_AT_DISK = 0.1
 _TEMPORARY = 1 << 30
 #: Rows that are fetched at once.
 _BATCH = 500
-#: Bytes that one value may have, whatever the bounds say.
-_VALUE = 64 << 20
 #: Statements whose columns are remembered.
 _REMEMBERED = 512
 #: Seconds that a reader waits while another connection recovers the write-ahead log.
@@ -173,7 +171,7 @@ class Reader:
     def _limited(self, turn: Turn) -> Iterator[None]:
         """For a block SQLite asks whether it is to stop, and refuses larger values than the bounds allow."""
         connection = self._connection
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(turn.bounds.size, _VALUE))
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(turn.bounds.size, LARGEST))
         connection.set_progress_handler(turn.over, _LOOK_EVERY)
         try:
             yield
@@ -249,4 +247,8 @@ def _open(path: Path, engine: Path | None) -> sqlite3.Connection:
         connection.execute(f"ATTACH ? AS {rights.ENGINE}", (_read_only(engine),))
         for name in rights.ENGINE_VIEWS:
             connection.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM {rights.ENGINE}."{name}"')  # noqa: S608
+    for name in sorted(rights.HARMLESS):
+        # A table that is a function is made by its first use, and that would have to read the catalog.
+        with suppress(sqlite3.Error):
+            connection.execute(f"SELECT value FROM {name}(NULL) LIMIT 0").fetchall()  # noqa: S608 - a name of ours
     return connection

@@ -25,7 +25,7 @@ _FUNCTIONS: Final = frozenset(
     {"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "lsmode", "sqlite_dbpage", "sqlite_log"}
 )
 #: Tables that are there without anybody having made them, and harmless.
-_HARMLESS: Final = frozenset({"json_each", "json_tree", "generate_series"})
+HARMLESS: Final = frozenset({"json_each", "json_tree", "generate_series"})
 
 
 class Reads:
@@ -33,7 +33,7 @@ class Reads:
 
     def __init__(self, modules: Iterable[str], engine: Iterable[str]) -> None:
         """``modules``: names of all virtual table modules of the library; ``engine``: those of the engine's tables."""
-        self._closed = frozenset(map(str.lower, modules)) - _HARMLESS
+        self._closed = frozenset(map(str.lower, modules)) - HARMLESS
         self._engine = frozenset(map(str.lower, engine))
         #: Names of the tables and views of the application, in lower case; kept up to date by the connection.
         self.known: frozenset[str] = frozenset()
@@ -50,8 +50,7 @@ class Reads:
             return _allowed(self._readable((one or "").lower(), database, (view or "").lower()))
         if act == sqlite3.SQLITE_TRANSACTION:
             return _allowed(self.own)
-        # How SQLite declares a table that only exists as a function; on a connection that cannot write.
-        return _allowed(act == sqlite3.SQLITE_UPDATE and one == "sqlite_master")
+        return sqlite3.SQLITE_DENY
 
     def _readable(self, table: str, database: str | None, view: str) -> bool:
         if view in RESERVED:
@@ -90,6 +89,15 @@ def check_names(lexed: Lexed) -> None:
         )
         if name in RESERVED and begins:
             raise StatementRefused(f"{token.text[:40]} is a name of the system")
+
+
+def check_functions(lexed: Lexed) -> None:
+    """Raise ``StatementRefused`` where a definition calls what reaches outside: a default is not looked at before an
+    insert, which is ours.
+    """
+    for token in lexed.tokens:
+        if token.kind in ("word", "name") and token.text.lower() in _FUNCTIONS:
+            raise StatementRefused(f"{token.text} cannot be called")
 
 
 _DROPS: Final = frozenset({sqlite3.SQLITE_DROP_TABLE, sqlite3.SQLITE_DROP_VIEW, sqlite3.SQLITE_DROP_INDEX})
