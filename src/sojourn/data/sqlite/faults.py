@@ -36,7 +36,7 @@ _PLAIN: Final[Mapping[int, type[SojournError]]] = {
 }
 
 #: How SQLite words a refusal of the authorizer that has no code of its own.
-_REFUSED: Final = ("not authorized to use function", " is prohibited", "vtable constructor failed")
+_REFUSED: Final = ("not authorized", " is prohibited", "vtable constructor failed")
 
 
 def busy() -> StoreBusy:
