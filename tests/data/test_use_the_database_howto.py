@@ -18,6 +18,12 @@ from tests.docs.test_pages import blocks
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(scope="session")
+def database_kind() -> str:
+    """The page makes its own tables, and a file of its own is easily had."""
+    return "sqlite"
+
+
 def page() -> dict[str, Any]:
     names: dict[str, Any] = {name: getattr(sojourn, name) for name in sojourn.__all__}
     names |= {"aclosing": aclosing, "date": date, "Decimal": Decimal}

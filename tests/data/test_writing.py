@@ -1,4 +1,4 @@
-"""Transactions of ours on SQLite: the guard before the commit, callers who go, several processes, faults."""
+"""A file of SQLite that several processes write, and what goes wrong with it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,20 @@ import multiprocessing
 import os
 import signal
 import sqlite3
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
-from sqlalchemy import Connection, func, select
+from sqlalchemy import select
 
-from sojourn.bootstrap import Engine
-from sojourn.core.errors import CrossSiteWrite, SessionEnded, SojournError, StoreBusy, StoreCorrupt, StoreVersion
+from sojourn.core.errors import StoreBusy, StoreCorrupt, StoreVersion
 from sojourn.data import schema
-from sojourn.data.apply import Application, wanted
 from sojourn.data.errors import DatabaseUnavailable, RecordConflict
-from sojourn.data.port import Backend, Bounds, Statement
+from sojourn.data.port import Bounds, Statement
 from sojourn.data.sqlite.backend import SqliteBackend
-from sojourn.data.sqlite.rows import SqliteRows
-from sojourn.data.terms import Author, Modified, TableChanges
-from tests.data.conftest import Enter, product
+from sojourn.data.terms import Modified, TableChanges
+from tests.data.applying import apply, count
+from tests.data.conftest import product
 
 pytestmark = pytest.mark.anyio
 
@@ -33,132 +29,6 @@ pytestmark = pytest.mark.anyio
 def database_kind() -> str:
     """These tests look behind the face of one kind."""
     return "sqlite"
-
-
-AUTHOR = Author(user_key=1, user_name="anna")
-
-
-def _count(connection: Connection) -> int:
-    return int(connection.execute(select(func.count()).select_from(schema.change)).scalar_one())
-
-
-async def apply(backend: Backend, changes: TableChanges, **options: Any) -> int:
-    tables = await backend.tables()
-
-    def work(connection: Connection) -> int:
-        asked = [wanted(backend.rows, tables, changes)]
-        return Application(backend.rows, AUTHOR, 1, frozenset(), log=True).run(connection, asked)
-
-    return await backend.write(work, **options)
-
-
-async def count(backend: Backend) -> tuple[int, int]:
-    """Products, and rows of the log."""
-    (rows,) = await backend.query([Statement("SELECT count(*) FROM product")], Bounds())
-    return int(str(rows.rows[0][0])), await backend.read(_count)
-
-
-async def test_the_guard_is_asked_before_the_commit_and_its_refusal_undoes_all(backend: Backend) -> None:
-    asked = []
-
-    async def refuse() -> None:
-        # Nobody sees the change yet.
-        asked.append(await count(backend))
-        raise SessionEnded("logout")
-
-    with pytest.raises(SessionEnded):
-        await apply(backend, TableChanges(table="product", inserted=[product(1)]), guard=refuse)
-    assert asked == [(0, 0)]
-    assert await count(backend) == (0, 0)
-    assert await apply(backend, TableChanges(table="product", inserted=[product(1)])) == 1
-
-
-async def test_a_session_that_ends_while_its_change_is_under_way(engine: Engine, enter: Enter) -> None:
-    session = await enter()
-    backend = await engine.databases.named()
-    begun, ended = threading.Event(), threading.Event()
-
-    class Slow(SqliteRows):
-        def insert(self, *given: Any) -> None:
-            begun.set()
-            assert ended.wait(10)
-            super().insert(*given)
-
-    backend.rows = Slow()
-    applying = asyncio.create_task(
-        engine.database(session).apply_updates([TableChanges(table="product", inserted=[product(1)])])
-    )
-    await asyncio.to_thread(begun.wait)
-    await session.end()
-    ended.set()
-    with pytest.raises(SessionEnded):
-        await applying
-    assert await count(backend) == (0, 0)
-
-
-async def test_an_account_that_is_disabled_while_its_change_is_under_way(engine: Engine, enter: Enter) -> None:
-    backend = await engine.databases.named()
-    database = engine.database(await enter("ben"))
-    check = database._check
-
-    async def disabled_meanwhile() -> None:
-        database._check = check  # type: ignore[method-assign]
-        await check()
-        await engine.rules.users.set_state(database.user_key, "disabled", "test")
-
-    # The check at the door passes, and the account is disabled right behind it.
-    database._check = disabled_meanwhile  # type: ignore[method-assign]
-    with pytest.raises(SojournError) as raised:
-        await database.apply_updates([TableChanges(table="product", inserted=[product(1)])])
-    assert raised.value.status == 401
-    assert await count(backend) == (0, 0)
-
-
-async def test_a_caller_who_goes_before_the_commit_leaves_nothing(backend: Backend) -> None:
-    asking = asyncio.Event()
-
-    async def forever() -> None:
-        asking.set()
-        await asyncio.Event().wait()
-
-    change = TableChanges(table="product", inserted=[product(1)])
-    applying = asyncio.create_task(apply(backend, change, guard=forever))
-    async with asyncio.timeout(10):
-        await asking.wait()
-    applying.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await applying
-    assert await apply(backend, change) == 1
-    assert await count(backend) == (1, 1)
-
-
-async def test_a_caller_who_goes_while_he_waits_for_his_turn_leaves_nothing(backend: Backend) -> None:
-    asking, go = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        asking.set()
-        await go.wait()
-
-    first = asyncio.create_task(apply(backend, TableChanges(table="product", inserted=[product(1)]), guard=hold))
-    await asking.wait()
-    second = asyncio.create_task(apply(backend, TableChanges(table="product", inserted=[product(2)])))
-    await asyncio.sleep(0)
-    second.cancel()
-    await asyncio.wait([second])
-    go.set()
-    await first
-    assert await apply(backend, TableChanges(table="product", inserted=[product(3)])) == 2
-    assert await count(backend) == (2, 2)
-
-
-async def test_readers_go_on_while_somebody_writes(backend: Backend) -> None:
-    seen = []
-
-    async def look() -> None:
-        seen.append(await count(backend))
-
-    await apply(backend, TableChanges(table="product", inserted=[product(1)]), guard=look)
-    assert seen == [(0, 0)]
 
 
 # --- several processes ---
@@ -253,7 +123,11 @@ async def test_a_closed_database_says_so(made_file: Path, tmp_path: Path) -> Non
     opened = await SqliteBackend.open("main", tmp_path / "app.db")
     await opened.close()
     await opened.close()
-    for act in (opened.tables(), opened.query([Statement("SELECT 1")], Bounds()), opened.write(_count)):
+    for act in (
+        opened.tables(),
+        opened.query([Statement("SELECT 1")], Bounds()),
+        opened.write(lambda _connection: None),
+    ):
         with pytest.raises(DatabaseUnavailable):
             await act
 
@@ -277,12 +151,3 @@ async def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "app.db").mkdir()
     with pytest.raises(DatabaseUnavailable):
         await SqliteBackend.open("main", tmp_path / "app.db")
-
-
-async def test_a_request_of_another_site_writes_nothing(engine: Engine, enter: Enter) -> None:
-    session = await enter()
-    session.access = replace(session.access, read_only=True)
-    database = engine.database(session)
-    with pytest.raises(CrossSiteWrite):
-        await database.apply_updates([TableChanges(table="product", inserted=[product(1)])])
-    assert len(await database.query("SELECT * FROM product")) == 0

@@ -141,6 +141,7 @@ def _bytes(value: Any) -> str:
 
 
 def _document(value: Any) -> Json:
+    json.check_finite(value)
     return json.decode(json.encode(value))  # type: ignore[no-any-return]
 
 

@@ -62,7 +62,13 @@ def keeps(declared: str) -> bool:
     """Whether a column gives back what an image has written: SQLite turns texts into numbers where it can."""
     upper = declared.upper()
     texts = any(word in upper for word in ("CHAR", "CLOB", "TEXT")) and "INT" not in upper
-    return texts if column_type(declared) in ("string", "json") else bool(upper)
+    match column_type(declared):
+        case "string":
+            return texts
+        case "json":
+            return not texts
+        case _:
+            return bool(upper)
 
 
 def type_of(value: Stored) -> ColumnType:
@@ -112,7 +118,7 @@ def _decimal(value: Stored) -> Cell:
 
 def _json(value: Stored) -> Cell:
     if not isinstance(value, str):
-        return value
+        return _decimal(value)
     try:
         decoded: Cell = json.decode(value)
     except InvalidJson:
@@ -221,7 +227,11 @@ def _as_bytes(value: Cell) -> Stored:
 
 
 def _as_json(value: Cell) -> Stored:
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        # A column that is declared as JSON has numeric affinity: of the text of a number it would make a double.
+        return _as_decimal(value)
     try:
+        json.check_finite(value)
         return json.encode_text(value)
     except InvalidJson:
         raise BadValue from None
