@@ -151,3 +151,11 @@ async def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "app.db").mkdir()
     with pytest.raises(DatabaseUnavailable):
         await SqliteBackend.open("main", tmp_path / "app.db")
+
+
+async def test_a_file_that_is_gone_says_so(backend: SqliteBackend) -> None:
+    backend.path.unlink()
+    with pytest.raises(DatabaseUnavailable):
+        await backend.query([Statement("SELECT 1")], Bounds())
+    with pytest.raises(DatabaseUnavailable):
+        await backend.read(lambda _connection: None)

@@ -62,9 +62,9 @@ class SqliteBackend(Backend):
             connections.raw(self._writer).setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
             self._transact(migrate, Act(None), self._deadline())
             self._gate.release()
-            self._readers = Pool(lambda: Reader(path, engine), READERS, f"query-{name}")
+            self._readers = Pool(lambda: _made(lambda: Reader(path, engine)), READERS, f"query-{name}")
             made.callback(self._readers.close)
-            self._own = Pool(lambda: Own(path), _OWN_READERS, f"read-{name}")
+            self._own = Pool(lambda: _made(lambda: Own(path)), _OWN_READERS, f"read-{name}")
             made.callback(self._own.close)
             self._made = made.pop_all()
 
@@ -267,6 +267,12 @@ class Own:
 
 def _no_connection() -> QueryTimeout:
     return QueryTimeout("all connections of the database were in use for as long as the statement may run")
+
+
+def _made(make: Callable[[], T]) -> T:
+    """A connection; what keeps it from being made is said in our words."""
+    with of_engine():
+        return make()
 
 
 async def _awaited(guard: Guard) -> None:

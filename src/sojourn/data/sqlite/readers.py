@@ -124,9 +124,7 @@ class Reader:
         return result.rows(rows)
 
     def _begin(self, statement: Statement, turn: Turn) -> tuple[sqlite3.Cursor, Result]:
-        lexed = lex(statement.sql, "sqlite")
-        check_reading(lexed)
-        rights.check_names(lexed)
+        lexed = _checked(statement.sql)
         sql, values = bind(lexed, statement.parameters, lambda _number: "?")
         bound = [parameter(value) for value in values]
         schema = schema_version(self._guide)
@@ -134,10 +132,11 @@ class Reader:
         with self._limited(turn):
             cursor = self._connection.execute(sql, bound)
         names = tuple(entry[0] for entry in cursor.description)
-        return cursor, self._describe(lexed, schema, names)
+        return cursor, self._describe(lexed.sql, schema, names)
 
-    def _described(self, lexed: Lexed, schema: int, names: Sequence[str]) -> Result:
+    def _described(self, sql: str, schema: int, names: Sequence[str]) -> Result:
         """What is known of a result: SQLite knows the declared types of a view, which has no parameters."""
+        lexed = _checked(sql)
         marks = [token for token in lexed.tokens if token.kind == "parameter"]
         view = f"CREATE TEMP VIEW {_VIEW} AS {respelled(lexed, marks, lambda _: 'NULL')}"
         try:
@@ -214,6 +213,15 @@ def _cells(
                 cells[place] = read(row[place])
         found.append(tuple(cells))
     return found
+
+
+@lru_cache(_REMEMBERED)
+def _checked(sql: str) -> Lexed:
+    """A statement that begins as one that reads, and takes no name of the system."""
+    lexed = lex(sql, "sqlite")
+    check_reading(lexed)
+    rights.check_names(lexed)
+    return lexed
 
 
 class Room:

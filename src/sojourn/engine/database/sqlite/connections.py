@@ -6,6 +6,7 @@ import logging
 import sqlite3
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import StaticPool
@@ -66,7 +67,11 @@ def checkpoint(writer: sqlite3.Connection, path: Path) -> None:
 def _raw(path: Path, role: Role) -> sqlite3.Connection:
     # The writer waits in its own loop with jitter; a reader of a WAL waits only while another connection recovers it.
     timeout = 0.0 if role == "writer" else 1.0
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=timeout)
+    # A reader makes no file: an empty one in place of one that is lost would read as if nothing had ever been there.
+    mode = "rwc" if role == "writer" else "rw"
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=timeout
+    )
     if role == "writer" and connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
         connection.close()
         raise StoreUnavailable(f"{path.name} needs a local file system: no write-ahead log here")
