@@ -1,4 +1,4 @@
-"""The rules of sessions: the one check, guarded writes, begin, rotate, end.
+"""The rules of sessions: begin, rotate, end; what is done with an open one is in :mod:`sojourn.engine.opened`.
 
 Nothing here keeps a session in memory. A right follows from the record as the store has it now and from the facts of
 the engine database as they are now.
@@ -6,15 +6,14 @@ the engine database as they are now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from sojourn.config.settings import SessionSettings
 from sojourn.core.clock import Clock
-from sojourn.core.errors import BadRequest, SessionUnknown, SojournError
+from sojourn.core.errors import SessionUnknown
 from sojourn.core.ids import SessionHandle, new_handle, new_token, secret_hash
-from sojourn.engine.access import Access, Via
+from sojourn.engine.access import Access
 from sojourn.engine.admission import Admission
 from sojourn.engine.audit.log import Audit
 from sojourn.engine.beginnings import Beginnings
@@ -22,18 +21,15 @@ from sojourn.engine.check import Check
 from sojourn.engine.ends.ends import Ends
 from sojourn.engine.facts import Facts
 from sojourn.engine.fences import Fence
-from sojourn.engine.fields.auditing import FieldLog
-from sojourn.engine.fields.bag import SharedBags, check_scope, shares
+from sojourn.engine.fields.bag import SharedBags, shares
 from sojourn.engine.keys.session_keys import SessionKeys
-from sojourn.engine.oversight import Oversight
+from sojourn.engine.opened import OpenSessions
 from sojourn.engine.realms import Realms
 from sojourn.engine.standalone import StandaloneSessions
-from sojourn.engine.tokens.claims import Claims
 from sojourn.engine.tokens.script_scopes import ScriptFiles
 from sojourn.engine.tokens.session_tokens import SessionTokens
 from sojourn.engine.tokens.transients import Transients
 from sojourn.engine.watch.watch import StoreWatch
-from sojourn.model.field import Changed, Field, Op
 from sojourn.model.realm import Realm
 from sojourn.model.session import (
     Device,
@@ -53,17 +49,6 @@ def _never(_sid: str) -> bool:
     return False
 
 
-class IdleTooLong(BadRequest):
-    """The session cannot be idle for so long."""
-
-    code = "session.idle_too_long"
-
-    def __init__(self, most: int) -> None:
-        super().__init__(f"a session of this realm can be idle for at most {most} ms")
-        #: The longest idle limit of the realm, in milliseconds.
-        self.most = most
-
-
 class Begun(NamedTuple):
     """A session that was begun or rotated; its handle is shown once."""
 
@@ -71,7 +56,7 @@ class Begun(NamedTuple):
     handle: SessionHandle
 
 
-class Sessions(Oversight):
+class Sessions(OpenSessions):
     """Sessions of all realms."""
 
     def __init__(
@@ -90,165 +75,22 @@ class Sessions(Oversight):
         busy: Callable[[str], bool] = _never,
     ) -> None:
         self._keys = keys
-        #: Where realms with ``fieldAuditing`` have the changes of fields written down.
-        self.field_log: FieldLog | None = None
-        self._fence = Fence(facts, ends, clock, watch)
-        #: Handles that give identity for one execution; ``scripts``: those that tokens name.
-        self.transients = Transients(
-            facts,
-            scripts,
-            SessionTokens(store=store, facts=facts, fence=self._fence, realms=realms, clock=clock),
-            clock,
-        )
+        fence = Fence(facts, ends, clock, watch)
         #: Sessions that are being begun.
         self.beginnings = Beginnings(self._end_unknown)
         self._admission = Admission(store=store, ends=ends, realms=realms, audit=audit, settings=settings, clock=clock)
         super().__init__(
             store=store,
             ends=ends,
-            check=Check(store, self._fence, ends, clock, watch),
+            check=Check(store, fence, ends, clock, watch),
             bags=SharedBags(store, clock),
-            standalone=StandaloneSessions(
-                fence=self._fence, realms=realms, ends=ends, audit=audit, clock=clock, busy=busy
-            ),
+            standalone=StandaloneSessions(fence=fence, realms=realms, ends=ends, audit=audit, clock=clock, busy=busy),
             clock=clock,
+            fence=fence,
+            transients=Transients(
+                facts, scripts, SessionTokens(store=store, facts=facts, fence=fence, realms=realms, clock=clock), clock
+            ),
         )
-
-    # --- the one check ---
-
-    def open(self, realm: Realm, handle: SessionHandle, via: Via) -> Coroutine[Any, Any, Access]:
-        """The live session that ``handle`` opens in ``realm``.
-
-        Raises :class:`SessionUnknown` (also for a session of another realm), :class:`SessionReplaced` for a secret that
-        was rotated away less than a minute ago, and :class:`SessionEnded` with the reason, told only to who holds the
-        last secret.
-        """
-        return self._check.handle(realm, handle, via)
-
-    def open_token(self, realm: Realm, claims: Claims) -> Coroutine[Any, Any, Access]:
-        """The live session that a verified token names, if it lists the token.
-
-        Raises :class:`SessionEnded` with the reason for a token that its session had listed when it ended, else
-        :class:`TokenRefused`: ``unlisted``; ``issuer`` when ``iss`` names another kind of principal than the session
-        has; ``expired`` when the session ended with the token, at its ``exp``.
-        """
-        return self._check.token(realm, claims)
-
-    def open_refresh(self, realm: Realm, sid: str, epoch: int) -> Coroutine[Any, Any, Access]:
-        """The live session of a refresh token that was given out under ``epoch``.
-
-        Raises :class:`SessionEnded` with the reason, :class:`TokenRefused` ``stale`` when it has another epoch by now.
-        """
-        return self._check.refresh(realm, sid, epoch)
-
-    async def touch(self, access: Access) -> None:
-        """Record the access when the recorded one is older than the realm's ``touchEvery``. Never an error."""
-        if not self.touch_due(access):
-            return
-        session = access.session
-        try:
-            await self._store.change(access.realm.id, session.id, session.epoch, (), self._clock.now())
-        except SojournError:
-            return
-
-    def touch_due(self, access: Access) -> bool:
-        """Whether :meth:`touch` has something to do."""
-        if access.transient is not None:
-            return False
-        session = access.session
-        return self._clock.now() - session.last >= access.realm.touch_after(session.idle)
-
-    async def check(self, access: Access) -> None:
-        """The one check again, before an act for the session.
-
-        Raises :class:`SessionEnded`, :class:`StaleSession` when it changed its identity, :class:`TokenRefused` when the
-        token is no longer listed, :class:`SessionUnknown` when the store has lost it.
-        """
-        if access.transient is None:
-            await self._check.again(access)
-        elif access.session.id:
-            await self.standalone.check(access, self.check)
-        else:
-            await self.transients.again(access)
-
-    async def fields(self, access: Access) -> Mapping[str, Field]:
-        """The fields as they are now, those of the shared bag where the realm has one.
-
-        Raises as :meth:`check`, ``TransientSession`` without a record, and ``InsufficientScope`` for a delegated handle
-        without the scope ``session.global``.
-        """
-        access.recorded()
-        loaded = await self._check.again(access)
-        if not access.shared:
-            return loaded.fields
-        check_scope(access)
-        return await self._bags.fields(access.realm, loaded)
-
-    # --- writes ---
-
-    async def change(self, access: Access, ops: Sequence[Op], *, touch: bool = True) -> Changed:
-        """Apply all of ``ops`` or none, to the shared bag where the realm has one; ``touch`` records the access.
-
-        Raises ``CrossSiteWrite``, ``SessionEnded``, ``StaleSession``, ``SessionUnknown``, ``FieldConflict``,
-        ``BadOperand``, ``FieldLimit``; ``InsufficientScope`` as :meth:`fields`. Where the realm has ``fieldAuditing``, it
-        is in the change log before it is done, and refused when it cannot be.
-        """
-        access.writable()
-        session = access.session
-        if self._fence.passed(access.realm, session) is None:
-            await self._fence.check(access.realm, session)
-        if access.shared:
-            check_scope(access)
-        log = self.field_log if access.realm.config.field_auditing else None
-        if log is None:
-            return await self._apply(access, ops, touch=touch)
-        await log.changing(access, ops)
-        try:
-            return await self._apply(access, ops, touch=touch)
-        except SojournError as error:
-            # Without the second row the first one says what was tried.
-            with suppress(SojournError):
-                await log.refused(access, ops, error.code)
-            raise
-
-    async def _apply(self, access: Access, ops: Sequence[Op], *, touch: bool) -> Changed:
-        session = access.session
-        if access.shared:
-            changed = await self._bags.change(access, ops)
-            if touch:
-                await self.touch(access)
-            return changed
-        return await self._store.change(
-            session.realm,
-            session.id,
-            session.epoch,
-            ops,
-            self._clock.now(),
-            touch=touch,
-            limits=access.realm.limits,
-        )
-
-    async def set_idle(self, access: Access, milliseconds: int) -> None:
-        """Give the session an idle limit of its own, from this access on.
-
-        It may be longer than the realm's, up to its ``sessionLifetime`` and the bound of its ``timeouts``: more raises
-        :class:`IdleTooLong`, 0 and less ``BadRequest``. Raises as :meth:`change` too.
-        """
-        standalone = access.transient is not None and bool(access.session.id)
-        if not standalone:
-            access.writable()
-        realm, session = access.realm, access.session
-        if type(milliseconds) is not int or milliseconds <= 0:
-            # NaN is neither too long nor too short: a limit that never comes.
-            raise BadRequest("an idle limit is a whole number of ms, more than 0")
-        if milliseconds > realm.max_idle:
-            raise IdleTooLong(realm.max_idle)
-        if standalone:
-            self.standalone.set_idle(access, milliseconds)
-            return
-        await self._fence.check(realm, session)
-        now = self._clock.now()
-        await self._store.change(realm.id, session.id, session.epoch, (), now, idle=milliseconds)
 
     async def begin(
         self,

@@ -8,8 +8,9 @@ import pytest
 from sojourn.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from sojourn.core.errors import BadRequest, CrossSiteWrite, SessionEnded, StaleSession
 from sojourn.engine.live import Session
+from sojourn.engine.opened import IdleTooLong
 from sojourn.engine.rules import Rules
-from sojourn.engine.sessions import Begun, IdleTooLong
+from sojourn.engine.sessions import Begun
 from sojourn.model.realm import Realm
 from sojourn.model.session import Device
 from sojourn.model.user import Account, account_identity

@@ -20,9 +20,9 @@ from sojourn.data.keys import ProductUnknown
 from sojourn.data.product_text import SIZE
 from sojourn.data.products import Products
 from sojourn.engine.accounts.users import ExternalAuthorizer
+from sojourn.engine.opened import IdleTooLong
 from sojourn.engine.passwords.credentials import AccountUnusable
 from sojourn.engine.security.actors import HOST
-from sojourn.engine.sessions import IdleTooLong
 from sojourn.engine.tokens.rules import AuthTokenFixed, AuthTokenUnknown
 from sojourn.engine.tokens.session_tokens import NotStateful
 from sojourn.scripting.declare import BadArgument
