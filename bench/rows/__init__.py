@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.row import Row
-from bench.rows import p1, p2, p3, p4, p5, p6, p7, p8, p9, p11, p12, p13, p14, p15, p16, p17, p20
+from bench.rows import p1, p2, p3, p4, p5, p6, p7, p8, p9, p11, p12, p13, p14, p15, p16, p17, p19, p20
 
 ROWS: tuple[Row, ...] = (
     p1.ROW,
@@ -22,5 +22,6 @@ ROWS: tuple[Row, ...] = (
     p15.ROW,
     p16.ROW,
     p17.ROW,
+    p19.ROW,
     p20.ROW,
 )
