@@ -30,10 +30,10 @@ class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: Epoch of the session when its rows were read, None when no query has given them.
     epoch: int | None
     inserted: list[list[Kept]]
-    #: Key, places of the changed fields, what they held, what they shall hold.
-    modified: list[tuple[Kept, list[int], list[Kept], list[Kept]]]
-    #: Key, and what all fields held.
-    deleted: list[tuple[Kept, list[Kept]]]
+    #: Key, places of the changed fields and what they shall hold, places of those that are known and what they held.
+    modified: list[tuple[Kept, list[int], list[Kept], list[int], list[Kept]]]
+    #: Key, places of the fields that are known and what they held.
+    deleted: list[tuple[Kept, list[int], list[Kept]]]
 
 
 def read(text: str, epoch: int) -> list[Sent]:
@@ -55,31 +55,39 @@ def changes(sent: Sent, table: Table) -> TableChanges:
     A field without a value of a new row is left out, so that its column gets its default. Of a deleted row only what the
     table has in the same type is compared.
     """
-    places = [place for place, field in enumerate(sent.fields) if _same_type(field, table)]
+    compared = {place for place, field in enumerate(sent.fields) if _same_type(field, table)}
     return TableChanges(
         table=table.name,
         inserted=[_row(sent, enumerate(row), present=True) for row in sent.inserted],
         modified=[
             Modified(
                 _key(sent, key),
-                _row(sent, zip(at, before, strict=True)),
-                _row(sent, zip(at, after, strict=True)),
+                _row(sent, zip(known, before, strict=True)),
+                _row(sent, zip(places, after, strict=True)),
             )
-            for key, at, before, after in sent.modified
+            for key, places, after, known, before in sent.modified
         ],
         deleted=[
-            Deleted(_key(sent, key), _row(sent, ((place, row[place]) for place in places))) for key, row in sent.deleted
+            Deleted(
+                _key(sent, key),
+                _row(sent, (pair for pair in zip(known, before, strict=True) if pair[0] in compared)),
+            )
+            for key, known, before in sent.deleted
         ],
     )
 
 
 def _check(sent: Sent) -> None:
     width = len(sent.fields)
-    if any(len(row) != width for row in sent.inserted) or any(len(row) != width for _, row in sent.deleted):
+    if any(len(row) != width for row in sent.inserted):
         raise ValueError("a row has another number of fields")
-    for _, places, before, after in sent.modified:
-        if not len(places) == len(before) == len(after) or any(not 0 <= place < width for place in places):
-            raise ValueError("there is no such field")
+    pairs: list[tuple[list[int], list[Kept]]] = [
+        *((places, after) for _, places, after, _, _ in sent.modified),
+        *((known, before) for _, _, _, known, before in sent.modified),
+        *((known, before) for _, known, before in sent.deleted),
+    ]
+    if any(len(places) != len(kept) or any(not 0 <= place < width for place in places) for places, kept in pairs):
+        raise ValueError("there is no such field")
 
 
 def _same_type(field: Field, table: Table) -> bool:

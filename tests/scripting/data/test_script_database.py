@@ -345,3 +345,39 @@ async def test_changes_that_no_worker_of_ours_sends_are_refused(player: Players)
     ):
         with pytest.raises(SojournError):
             read(text, 0)
+
+
+async def test_what_the_database_fills_in_is_no_conflict_afterwards(player: Players) -> None:
+    anna = await player()
+    assert await anna(
+        """
+        database.executeDDL('CREATE TABLE filled' + K + ' (id BIGINT PRIMARY KEY, price DECIMAL(10, 2), city VARCHAR(20) DEFAULT \\'Ulm\\', n INTEGER)');
+        const ds = database.query('SELECT * FROM filled' + K);
+        ds.append({id: 1, price: '1.05', n: 1}); ds.post();
+        ds.applyUpdates();
+        const found = () => rows('SELECT price, city, n FROM filled' + K);
+        const before = found();
+        ds.edit(); ds.setField('n', 2); ds.post(); ds.applyUpdates();
+        ds.edit(); ds.setField('price', '2.04'); ds.setField('city', 'Bonn'); ds.post(); ds.applyUpdates();
+        ds.edit(); ds.setField('price', '3.5'); ds.post(); ds.applyUpdates();
+        const after = found();
+        const other = database.query('SELECT * FROM filled' + K);
+        other.edit(); other.setField('city', 'Kiel'); other.post(); other.applyUpdates();
+        ds.del();
+        const conflict = code(() => ds.applyUpdates());
+        other.del(); other.applyUpdates();
+        return [conflict, before[0].city, before[0].n, after, found()];
+        """
+    ) == ["database.record_conflict", "Ulm", 1, [{"price": 3.5, "city": "Bonn", "n": 2}], []]
+
+
+async def test_a_data_set_is_the_array_of_its_rows_elsewhere(player: Players) -> None:
+    anna = await player()
+    assert await anna(
+        """
+        const ds = database.query("SELECT 1 AS n, 'a' AS t UNION ALL SELECT 2, 'b' ORDER BY n");
+        session.fields.put({rows: ds});
+        return session.fields.get('rows');
+        """
+    ) == [{"n": 1, "t": "a"}, {"n": 2, "t": "b"}]
+    assert await anna.raw("database.query('SELECT 1 AS n')") == [{"n": 1}]

@@ -24,7 +24,7 @@
       const status = rows.statusOf(row);
       if (status === 'inserted') inserted[inserted.length] = rows.written(row);
       else if (status === 'modified') modified[modified.length] = updated(state, row, key);
-      else if (status === 'deleted') deleted[deleted.length] = removed(row, key);
+      else if (status === 'deleted') deleted[deleted.length] = removed(state, row, key);
     }
     return {
       __proto__: null, table: state.table, key: key === undefined ? '' : key.name, fields: described(state), epoch: state.epoch,
@@ -37,32 +37,45 @@
     return values.sent(row[key.index]);
   }
 
-  // Key, places of the changed fields, what they held, what they shall hold.
+  // Key, places of the changed fields and what they shall hold, places of those that are known and what they held.
   function updated(state, row, key) {
     const { original } = row[rows.INFO];
     const places = list();
-    const before = list();
     const after = list();
+    const known = list();
+    const before = list();
     for (let i = 0; i < state.fields.length; i++) {
       const field = state.fields[i];
       if (!rows.differs(field, row, original)) continue;
       places[places.length] = i;
-      before[before.length] = values.sent(original[field.index]);
       after[after.length] = values.sent(row[field.index]);
+      if (rows.isBlind(state, row, field)) continue;
+      known[known.length] = i;
+      before[before.length] = values.sent(original[field.index]);
     }
     const all = list();
     all[0] = keyOf(original, key);
     all[1] = places;
-    all[2] = before;
-    all[3] = after;
+    all[2] = after;
+    all[3] = known;
+    all[4] = before;
     return all;
   }
 
-  function removed(row, key) {
-    const { original } = row[rows.INFO];
+  // Key, places of the fields that are known and what they held.
+  function removed(state, row, key) {
+    const held = row[rows.INFO].original ?? row;
     const all = list();
-    all[0] = keyOf(original ?? row, key);
-    all[1] = rows.written(original ?? row);
+    const known = list();
+    const before = list();
+    for (let i = 0; i < state.fields.length; i++) {
+      if (rows.isBlind(state, row, state.fields[i])) continue;
+      known[known.length] = i;
+      before[before.length] = values.sent(held[state.fields[i].index]);
+    }
+    all[0] = keyOf(held, key);
+    all[1] = known;
+    all[2] = before;
     return all;
   }
 

@@ -157,7 +157,7 @@
     const seen = listed(other.view);
     const fields = copied(other.fields);
     structure(state, other, fields);
-    for (let i = 0; i < seen.length; i++) rows.adopt(state, copied(seen[i]));
+    for (let i = 0; i < seen.length; i++) rows.adopt(state, copied(seen[i]), other);
     view.rebuild(state);
   }
 

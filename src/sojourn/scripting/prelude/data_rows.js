@@ -1,6 +1,7 @@
 // The fields and rows of a DataSet, and what waits to be applied to the database. Loaded at its first use.
 // A row is an array: its number, which only grows, then null or { status, original } for a changed one, then what its fields
 // keep. state.rows has all rows in the order of their numbers, deleted ones too; void is one that was new and is gone.
+// state.blind says by number of which fields of a row it is not known what the database has: it has filled in a default.
 (function (host) {
   'use strict';
   const p = host.primordials;
@@ -26,6 +27,7 @@
     state.last = 0;
     state.pending = 0;
     state.voids = 0;
+    state.blind = { __proto__: null };
     state.epoch = null;
     state.connection = 0;
   }
@@ -134,8 +136,10 @@
   }
 
   // Add a copied row of another data set.
-  function adopt(state, row) {
+  function adopt(state, row, from) {
     const info = row[INFO];
+    const blind = from === undefined ? undefined : from.blind[row[NUMBER]];
+    if (blind !== undefined) state.blind[state.last + 1] = { __proto__: null, ...blind };
     state.last += 1;
     row[NUMBER] = state.last;
     if (info !== null) {
@@ -213,6 +217,21 @@
     state.pending = 0;
   }
 
+  const isBlind = (state, row, field) => state.blind[row[NUMBER]]?.[field.index] === true;
+
+  // After a row was written: a new one has defaults where it had no values, and what was changed is known again.
+  function look(state, row) {
+    const { status, original } = row[INFO];
+    const blind = state.blind[row[NUMBER]] ?? { __proto__: null };
+    for (let i = 0; i < state.fields.length; i++) {
+      const field = state.fields[i];
+      if (status === 'inserted' ? row[field.index] === null : isBlind(state, row, field)) {
+        blind[field.index] = status === 'inserted' || !differs(field, row, original);
+        state.blind[row[NUMBER]] = blind;
+      }
+    }
+  }
+
   // What waited is in the database now, under a version number.
   function accept(state, version) {
     const field = findField(state, 'iVersion');
@@ -220,6 +239,7 @@
       const status = statusOf(row);
       if (status === 'deleted' || status === 'void') return false;
       if (status !== '' && field !== undefined && field.type === 'integer') row[field.index] = version;
+      if (status !== '') look(state, row);
       row[INFO] = null;
       return true;
     });
@@ -276,6 +296,6 @@
     NUMBER, INFO, FIRST,
     clear, addField, fieldOf, findField, fieldsOf, keyField,
     valueOf, statusOf, isGone, newRow, taken, rowWith,
-    insert, adopt, modify, remove, wasModified, restore, restoreAll, accept, differs, load, written,
+    insert, adopt, modify, remove, wasModified, restore, restoreAll, accept, isBlind, differs, load, written,
   });
 })
