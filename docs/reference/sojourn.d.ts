@@ -379,7 +379,9 @@ declare class Database {
   query(sql: string[], parameters?: QueryParameters | null, options?: QueryOptions): DataSet[];
   /**
    * Write what waits in one or several DataSets, all or nothing: delete, then change, then add. Gives the version of the change,
-   * which the rows keep where they have a field `iVersion`; 0 when nothing waited. Afterwards the rows are as in the database.
+   * which the rows keep where they have a field `iVersion`; 0 when nothing waited. Afterwards nothing waits. What the database
+   * has filled in or rounded shows in the next query; a value with more digits than its column holds, which PostgreSQL rounds, is
+   * a conflict when it is changed once more before that.
    *
    * A row that somebody else has changed meanwhile in the same fields throws `RecordConflict`. The fields of a new row that have
    * no value get the default of their column. `logChanges` false leaves nothing in the change log. Throws `TableUnnamed`,
