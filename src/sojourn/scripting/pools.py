@@ -6,17 +6,21 @@ import asyncio
 import os
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 from sojourn.model.realm import Realm
 from sojourn.scripting.ceilings import Asker
 from sojourn.scripting.environments import Environment
+from sojourn.scripting.runtime import RuntimeName
 from sojourn.scripting.stock import Stock
 from sojourn.scripting.workers import Kind
 
-#: Executions of one realm that this machine is kept busy with before one more waits for another to end …
-_ENOUGH: Final = 2 * (os.cpu_count() or 1)
-#: … as long as they do end: after so many seconds in which nothing has moved there is one environment more.
+_PROCESSORS: Final = os.cpu_count() or 1
+#: Executions of one realm that this machine is kept busy with before one more waits for another to end. A worker of ije is
+#: small, and the more of them are under way, the more of their messages the server takes at one go; one of v8 is large.
+_ENOUGH: Final[Mapping[RuntimeName, int]] = {"ije": 6 * _PROCESSORS, "v8": 2 * _PROCESSORS}
+#: That holds as long as they do end: after so many seconds in which nothing has moved there is one environment more.
 _STANDSTILL: Final = 0.05
 
 
@@ -49,9 +53,9 @@ class Pool:
         self._moved = time.monotonic()
         self._call(go=False)
 
-    async def wait(self) -> None:
+    async def wait(self, runtime: RuntimeName) -> None:
         """Until one is idle, or nothing has moved for a while: more processes would only take each other's time."""
-        while not self.idle and self.used >= _ENOUGH:
+        while not self.idle and self.used >= _ENOUGH[runtime]:
             waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             self._waiting.append(waiting)
             self._watch()
@@ -106,7 +110,7 @@ class Pools:
         realm = asker.session.realm
         pool = self._of.setdefault(realm.id, Pool())
         if asker.patience:
-            await pool.wait()
+            await pool.wait(realm.config.runtime)
         environment: Environment | None = None
         pool.used += 1
         try:

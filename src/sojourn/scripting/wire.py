@@ -76,6 +76,12 @@ class Assembly:
     def add(self, packet: bytes) -> bytes | None:
         """The message that ``packet`` completes, else None; raises :class:`ProtocolBroken`."""
         head, blank, part = packet.partition(b" ")
+        if head[:1] == b"3" and part[-1:] == b"\n" and 1 < len(head) <= _LONGEST_HEAD:
+            # All of the message, as nearly always.
+            self._id, self._parts, self._size = b"", [], 0
+            if len(part) - 1 > self.most:
+                raise ProtocolBroken("message too large")
+            return part[:-1]
         if not blank or not part.endswith(b"\n") or not head[:1].isdigit() or not 1 < len(head) <= _LONGEST_HEAD:
             raise ProtocolBroken("malformed packet")
         flags = head[0] - 48
@@ -190,7 +196,7 @@ def decode(value: Any, marked: bool = True) -> Value:  # noqa: FBT001, FBT002
 
 def may_be_marked(text: bytes) -> bool:
     """Whether :func:`decode` has anything to do for values of this text."""
-    return b'"$"' in text or text.count(b"[") + text.count(b"{") >= DEEPEST
+    return b'"$"' in text or (len(text) >= DEEPEST and text.count(b"[") + text.count(b"{") >= DEEPEST)
 
 
 def _decoded(value: Any, depth: int) -> Any:

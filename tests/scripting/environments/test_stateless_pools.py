@@ -249,7 +249,7 @@ async def test_v8_has_a_ceiling_of_its_own(build: Build, monkeypatch: pytest.Mon
 
 
 async def test_a_burst_is_served_by_few_processes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sojourn.scripting.pools._ENOUGH", 2)
+    monkeypatch.setattr("sojourn.scripting.pools._ENOUGH", {"ije": 2, "v8": 2})
     monkeypatch.setattr("sojourn.scripting.pools._STANDSTILL", 600)
     session = await house.session("pool")
     assert await asyncio.gather(*(house.run(session, f"{number}") for number in range(12))) == list(range(12))
@@ -257,7 +257,7 @@ async def test_a_burst_is_served_by_few_processes(house: House, monkeypatch: pyt
 
 
 async def test_those_that_stand_still_hold_nobody_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sojourn.scripting.pools._ENOUGH", 1)
+    monkeypatch.setattr("sojourn.scripting.pools._ENOUGH", {"ije": 1, "v8": 1})
     monkeypatch.setattr("sojourn.scripting.pools._STANDSTILL", 0.01)
     session = await house.session("pool")
     still = [asyncio.create_task(house.run(session, "new Promise(() => setTimeout(() => {}, 60_000))")) for _ in "ab"]
@@ -271,7 +271,7 @@ async def test_those_that_stand_still_hold_nobody_up(house: House, monkeypatch: 
 async def test_who_waits_and_is_cancelled_leaves_his_turn_to_the_next(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sojourn.scripting.pools._ENOUGH", 1)
+    monkeypatch.setattr("sojourn.scripting.pools._ENOUGH", {"ije": 1, "v8": 1})
     monkeypatch.setattr("sojourn.scripting.pools._STANDSTILL", 600)
     session = await house.session("pool")
     code = "const end = Date.now() + 50; while (Date.now() < end); 1"
