@@ -18,6 +18,7 @@ from sojourn.core.errors import InsufficientScope, SessionEnded
 from sojourn.data import schema
 from sojourn.data.database import Database
 from sojourn.data.errors import (
+    BadTag,
     BadValue,
     ConstraintFailed,
     DatabaseLoginRequired,
@@ -240,6 +241,10 @@ async def test_tags(engine: Engine, enter: Enter) -> None:
     await database.apply_updates([inserted("product", product(2))])
     database.tracking_id = "U"
     await database.apply_updates([inserted("product", product(3))])
+    for bad in ("x" * 101, "a\nb", "\x00"):
+        with pytest.raises(BadTag):
+            database.tracking_id = bad
+    assert database.tracking_id == "U"
     database.tracking_id = ""
     assert database.tracking_id == "T"
     backend = await engine.databases.named()

@@ -14,10 +14,10 @@ from sojourn.data.changelog import next_version
 from sojourn.data.databases import MAIN, Databases
 from sojourn.data.dataset import DataSet
 from sojourn.data.definition import define
-from sojourn.data.errors import DatabaseLoginRequired, TableUnknown
+from sojourn.data.errors import BadTag, DatabaseLoginRequired, TableUnknown
 from sojourn.data.log_rows import LogRows
 from sojourn.data.port import NO_PARAMETERS, Backend, Bounds, Parameters, Statement, Table
-from sojourn.data.terms import ALTER_SCHEMA, EXTERNAL_ACCESS, Author, NoTerms, TableChanges, Terms
+from sojourn.data.terms import ALTER_SCHEMA, EXTERNAL_ACCESS, Author, NoTerms, TableChanges, Terms, is_tag
 from sojourn.data.undo import Asker, Undo
 from sojourn.engine.access import Access
 from sojourn.engine.live import Session
@@ -150,7 +150,9 @@ class Database(LogRows):
 
     @tracking_id.setter
     def tracking_id(self, value: str) -> None:
-        """Give it a tag of its own; empty returns to that of the session."""
+        """Give it a tag of its own; empty returns to that of the session. Raises ``BadTag``."""
+        if not is_tag(value):
+            raise BadTag
         self._tracking_id = value
 
     # --- reading ---

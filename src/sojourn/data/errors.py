@@ -41,6 +41,12 @@ class BadValue(BadRequest):
     code = "database.bad_value"
 
 
+class BadTag(BadRequest):
+    """A trackingId has at most 100 printable characters."""
+
+    code = "database.bad_tag"
+
+
 class BadStatement(BadRequest):
     """The database does not understand or does not take this statement."""
 

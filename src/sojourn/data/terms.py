@@ -8,6 +8,9 @@ import msgspec
 
 from sojourn.data.port import Cell, Key
 
+#: Characters of ``trackingId``.
+MAX_TAG = 100
+
 #: Scopes of the data layer.
 ALTER_SCHEMA = "database.alterSchema"
 EXTERNAL_ACCESS = "security.externalAccess"
@@ -18,6 +21,11 @@ FORCE_UNDO = "database.forceUndo"
 MANAGE_PRODUCTS = "database.manageProducts"
 #: Followed by the key of a product: to change its records and to make its keys.
 PRODUCT = "database.product:"
+
+
+def is_tag(value: str) -> bool:
+    """Whether it can be the tag of changes, or empty for none: at most :data:`MAX_TAG` printable characters."""
+    return len(value) <= MAX_TAG and value.isprintable()
 
 
 class Terms(Protocol):

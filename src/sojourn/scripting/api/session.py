@@ -7,22 +7,20 @@ import math
 from sojourn.core.clock import DAY, HOUR, MINUTE
 from sojourn.data.keys import ProductUnknown, check_product_right
 from sojourn.data.products import Products
+from sojourn.data.terms import MAX_TAG, is_tag
 from sojourn.engine import live
 from sojourn.engine.security.declared import ANYONE
 from sojourn.scripting.api.session_logins import SessionLogins
 from sojourn.scripting.declare import BadArgument, exposed, get, method, put
 from sojourn.scripting.values import Value
 
-#: Characters of ``trackingId``.
-MAX_TRACKING_ID = 100
-
 _VFS_KEY = "vfs:ikey?"
 
 
 def checked_tracking_id(value: str) -> str:
     """``value`` itself; raises ``BadArgument`` for what is no tag of changes."""
-    if len(value) > MAX_TRACKING_ID or not value.isprintable():
-        raise BadArgument(f"trackingId has at most {MAX_TRACKING_ID} printable characters")
+    if not is_tag(value):
+        raise BadArgument(f"trackingId has at most {MAX_TAG} printable characters")
     return value
 
 
