@@ -6,6 +6,8 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +24,7 @@ from sojourn.data.errors import (
     StatementRefused,
     TableUnknown,
 )
-from sojourn.data.port import Bounds, Statement
+from sojourn.data.port import Bounds, Cell, Statement
 from sojourn.data.postgres import opening, writers
 from sojourn.data.postgres.backend import PostgresBackend
 from sojourn.data.postgres.names import roles_of
@@ -284,3 +286,32 @@ async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable) as raised:
         await PostgresBackend.open("main", "postgresql://nobody:hidden@127.0.0.1:1/none", secret=SECRET)
     assert "hidden" not in raised.value.message
+
+
+async def test_an_image_is_what_is_read_back(backend: PostgresBackend) -> None:
+    """The change log keeps it without reading the row again."""
+    columns = (
+        "price DECIMAL(8, 2), big DECIMAL(4, -2), free DECIMAL, short VARCHAR(3), real DOUBLE PRECISION, at TIMESTAMPTZ"
+    )
+    await backend.define(f"CREATE TABLE exact (key BIGINT PRIMARY KEY, {columns})", lambda _connection: None)
+    table = (await backend.tables())["exact"]
+    assert table.exact
+    rows: list[dict[str, Cell]] = [
+        {"price": Decimal("1.005"), "big": 149, "free": Decimal("1.50"), "short": "abc  ", "real": 0.1},
+        {"price": Decimal("-1.005"), "big": 150, "free": Decimal("1E+3"), "short": "a ", "real": 1e300},
+        {
+            "price": 7,
+            "big": None,
+            "free": 0.25,
+            "short": "",
+            "real": -0.0,
+            "at": datetime(2026, 1, 2, 3, 4, 5, 60, UTC),
+        },
+    ]
+    images = [backend.rows.image(table, {"key": key, "at": None, **row}) for key, row in enumerate(rows)]
+    await backend.write(lambda connection: backend.rows.insert(connection, table, images))
+    found = await backend.read(lambda connection: backend.rows.images(connection, table, range(3)))
+    assert [found[key] for key in range(3)] == images
+    await backend.define("ALTER TABLE exact ADD COLUMN padded CHAR(5)", lambda _connection: None)
+    assert not (await backend.tables())["exact"].exact
+    await backend.define("DROP TABLE exact", lambda _connection: None)

@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, bindparam, column, insert, select, table, update
 
@@ -54,10 +54,18 @@ def append(connection: Connection, author: Author, drafts: Sequence[Draft], vers
         rows = [
             (*_row(draft, author, salts[SALT * place : SALT * (place + 1)]), *who) for place, draft in enumerate(drafts)
         ]
-        # The driver's own statement: of thousands of rows SQLAlchemy would look at each value once more.
-        sql, named = _insertion(connection.dialect)
-        given = [dict(zip(_COLUMNS, row, strict=True)) for row in rows] if named else rows
-        connection.exec_driver_sql(sql, given)
+        _write(connection, rows)
+
+
+def _write(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """By the driver's own means: of thousands of rows SQLAlchemy would look at each value once more."""
+    if connection.dialect.name != "postgresql":
+        connection.exec_driver_sql(_insertion(connection.dialect), list(rows))
+        return
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def commitment(salt: bytes, *erasable: str | None) -> bytes:
@@ -81,13 +89,14 @@ _COLUMNS = (
     *("kind", "table_name", "record", "before", "after", "content", "undoes", "salt", "commitment"),
     *("version", "user_key", "user_name", "session", "realm", "address", "execution_key", "at", "tag", "fresh"),
 )
+_NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
+_COPY = f"COPY {schema.change.name} ({_NAMES}) FROM STDIN"
 
 
 @lru_cache(8)
-def _insertion(dialect: Dialect) -> tuple[str, bool]:
-    """The statement that adds rows, and whether its parameters have names; else they come as :data:`_COLUMNS`."""
-    compiled = insert(table(schema.change.name, *map(column, _COLUMNS))).compile(dialect=dialect)
-    return str(compiled), not dialect.positional
+def _insertion(dialect: Dialect) -> str:
+    """The statement that adds a row, its parameters in the order of :data:`_COLUMNS`."""
+    return str(insert(table(schema.change.name, *map(column, _COLUMNS))).compile(dialect=dialect))
 
 
 def _who(author: Author, version: int, now: int) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any, Final
 
 from sojourn.core import json
@@ -37,18 +37,51 @@ from sojourn.data.postgres.values import (
 _OIDS = 33
 
 
-def imaged(value: Cell, oid: int, column: str) -> Json:
+def imaged(value: Cell, oid: int, modifier: int, column: str) -> Json:
     """``value`` of a column of the type ``oid`` as ``to_jsonb`` would spell it; raises ``BadValue``."""
     if value is None:
         return None
     try:
         if is_array(oid):
             return _elements(value)
-        made: Json = _IMAGES.get(oid, _text)(value)
+        made: Json = fitted(_IMAGES.get(oid, _text)(value), oid, modifier)
     except (ValueError, TypeError, OverflowError, InvalidOperation, InvalidJson) as error:
         shown = type(value).__name__
         raise BadValue(f"a {shown} does not fit the column {column}, which holds {type_of(oid)}") from error
     return made
+
+
+#: Their images say all that is kept, whatever stands behind the type.
+_KEPT: Final = frozenset({BOOL, INT2, INT4, INT8, FLOAT8, DATE, BYTEA, NUMERIC, oid_of("text"), oid_of("varchar")})
+#: So do theirs, with nothing behind the type.
+_KEPT_WHOLE: Final = frozenset({TIME, TIMESTAMP, TIMESTAMPTZ})
+_VARCHAR: Final = oid_of("varchar")
+
+#: In the modifier of a type: what is added to it, and the bits of a scale.
+_HEADER = 4
+#: More digits than a number of PostgreSQL has.
+_DIGITS = 200_000
+_SCALE = 0x7FF
+_SIGN = 0x400
+
+
+def keeps(oid: int, modifier: int) -> bool:
+    """Whether a column gives back the very image that was written."""
+    return oid in _KEPT or (oid in _KEPT_WHOLE and modifier < 0)
+
+
+def fitted(image: Json, oid: int, modifier: int) -> Json:
+    """``image`` as the column keeps it: so many digits, no blanks beyond its length."""
+    if modifier < 0:
+        return image
+    if oid == NUMERIC and isinstance(image, Decimal):
+        scale = (((modifier - _HEADER) & _SCALE) ^ _SIGN) - _SIGN
+        with localcontext(prec=_DIGITS):
+            return image.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
+    if oid == _VARCHAR and isinstance(image, str):
+        most = modifier - _HEADER
+        return image[:most] if not image[most:].strip(" ") else image
+    return image
 
 
 def _elements(value: Any) -> list[Any]:

@@ -35,12 +35,13 @@ class PostgresRows(RowAccess):
 
     def image(self, table: Table, values: Mapping[str, Cell]) -> Image:
         """See :meth:`RowAccess.image`."""
-        types = self._shape(table).types
+        shape = self._shape(table)
+        types, modifiers = shape.types, shape.modifiers
         unknown = [name for name in values if name not in types]
         if unknown:
             raise BadValue(f"{table.name} has no column {unknown[0][:60]!r}")
         return {
-            name: imaged(value, types[name], name)
+            name: imaged(value, types[name], modifiers.get(name, -1), name)
             for name, value in values.items()
             if not table.columns[name].generated
         }
@@ -136,7 +137,7 @@ class PostgresRows(RowAccess):
         shape = self.shapes.by_name.get(table.name)
         if table.name.startswith(PREFIX):
             # One of ours, which undo knows: whoever asks has it from us.
-            return Shape(0, table, {}, {}, {name: name for name in table.columns})
+            return Shape(0, table, {}, {}, {}, {name: name for name in table.columns})
         if shape is None:
             raise TableUnknown(f"there is no table {table.name[:60]!r}")
         return shape

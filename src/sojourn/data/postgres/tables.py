@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from sojourn.data.port import Column, Table
+from sojourn.data.postgres.images import keeps
 from sojourn.data.postgres.names import APPLICATION, SYSTEM, literal, spelled
 from sojourn.data.postgres.values import type_of
 
@@ -18,6 +19,8 @@ _SIGN = text(
     f"""SELECT md5(string_agg(s.sign, ',' ORDER BY s.sign)) FROM (
       SELECT c.oid || ':' || c.xmin || ':' || (SELECT string_agg(a.attnum || '.' || a.xmin, ' ' ORDER BY a.attnum)
                FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)
+             || ':' || coalesce((SELECT string_agg(g.oid || '.' || g.xmin, ' ' ORDER BY g.oid)
+               FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal), '')
              || ':' || coalesce((SELECT string_agg(i.indexrelid || '.' || i.xmin, ' ' ORDER BY i.indexrelid)
                FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid), '') AS sign
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS}) s"""  # noqa: S608 - our own words
@@ -28,7 +31,9 @@ _LOOK = text(
              CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END AS type,
              a.attnotnull OR coalesce(t.typnotnull, false) AS filled, a.attgenerated <> '' AS generated,
              coalesce((SELECT i.indnkeyatts = 1 AND i.indkey[0] = a.attnum FROM pg_catalog.pg_index i
-                        WHERE i.indrelid = c.oid AND i.indisprimary), false) AS key
+                        WHERE i.indrelid = c.oid AND i.indisprimary), false) AS key,
+             a.atttypmod AS modifier, t.typtype = 'd' AS domain, c.relhasrules OR EXISTS (
+               SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) AS acts
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
@@ -43,6 +48,8 @@ class Shape(NamedTuple):
     table: Table
     #: Type of each column; of a domain the one it is made of.
     types: Mapping[str, int]
+    #: What stands in parentheses behind the type of each column, as the catalogue has it.
+    modifiers: Mapping[str, int]
     #: Names of columns by their place.
     places: Mapping[int, str]
     #: What PostgreSQL calls each column.
@@ -91,6 +98,11 @@ class _Row(NamedTuple):
     filled: bool
     generated: bool
     key: bool
+    #: What stands in parentheses behind the type.
+    modifier: int
+    domain: bool
+    #: Whether a trigger or rule may change what is written.
+    acts: bool
 
 
 def _shape(rows: list[_Row]) -> Shape:
@@ -100,8 +112,14 @@ def _shape(rows: list[_Row]) -> Shape:
     key = key or next((row.column for row in rows if row.key), "")
     return Shape(
         first.oid,
-        Table(first.name, columns, key, view=first.view),
+        Table(first.name, columns, key, first.view, exact=_exact(rows)),
         {row.column: row.type for row in rows},
+        {row.column: row.modifier for row in rows if not row.domain},
         {row.place: row.column for row in rows},
         {row.column: row.folded for row in rows},
     )
+
+
+def _exact(rows: list[_Row]) -> bool:
+    """Whether an image is read back as it was written."""
+    return not rows[0].acts and all(row.generated or (not row.domain and keeps(row.type, row.modifier)) for row in rows)
