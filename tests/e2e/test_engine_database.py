@@ -204,7 +204,7 @@ def test_an_engine_database_that_does_not_answer_is_503_in_time(nodes: Nodes) ->
 def test_commands_work_on_it(nodes: Nodes) -> None:
     migrated, events = nodes.shop.run("store", "migrate"), nodes.shop.run("audit", "list")
     assert isinstance(migrated, dict)
-    assert set(migrated) == {"session", "engine"}
+    assert set(migrated) == {"session", "engine", "application"}
     assert events
     metrics = nodes.engines[0].get("/metrics", admin=True)
     assert b"sojourn_engine_database_delay_seconds 0.0" in metrics.body
