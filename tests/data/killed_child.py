@@ -1,6 +1,6 @@
 """Changes records without end, a few at a time, and says which version was acknowledged; to be killed.
 
-``python killed_child.py FILE SEED``
+``python killed_child.py FILE|URL SECRET SEED``; the secret, in hexadecimal digits, is for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -41,9 +41,18 @@ class Now:
         return 1_800_000_000_000
 
 
-async def main(file: str, seed: int) -> None:
+async def opened(place: str, secret: bytes) -> Backend:
+    """The database in a file, or on PostgreSQL."""
+    if not place.startswith("postgresql:"):
+        return await SqliteBackend.open("main", Path(place))
+    from sojourn.data.postgres.backend import PostgresBackend
+
+    return await PostgresBackend.open("main", place, secret=secret)
+
+
+async def main(place: str, secret: bytes, seed: int) -> None:
     """Go on for ever."""
-    backend = await SqliteBackend.open("main", Path(file))
+    backend = await opened(place, secret)
     chance = random.Random(seed)
     while True:
         tag = f"T{chance.randrange(3)}"
@@ -86,4 +95,4 @@ async def _change(backend: Backend, tag: str, chance: random.Random) -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], bytes.fromhex(sys.argv[2]), int(sys.argv[3])))

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, select
 from sojourn.core import json
 from sojourn.data import schema
 from sojourn.data.port import Backend
-from sojourn.data.sqlite.backend import SqliteBackend
+from tests.data.conftest import SECRET, empty_postgres
+from tests.data.killed_child import opened
 
 pytestmark = pytest.mark.anyio
 
@@ -26,12 +27,12 @@ CHILD = Path(__file__).with_name("killed_child.py")
 ROOT = Path(__file__).parents[2]
 
 
-def kill_at_random(file: Path, seed: int) -> list[int]:
+def kill_at_random(place: str, seed: int) -> list[int]:
     """Let a child change records, kill it without warning; the versions that it was told."""
     chance = random.Random(seed)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        [sys.executable, str(CHILD), str(file), str(seed)], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, str(CHILD), place, SECRET.hex(), str(seed)], stdout=subprocess.PIPE, text=True, env=environment
     ) as child:
         assert child.stdout is not None
         told = [child.stdout.readline()]
@@ -72,13 +73,20 @@ async def check(backend: Backend, told: list[int]) -> int:
     return len(log)
 
 
-async def killed(made_file: Path, tmp_path: Path, times: int) -> None:
-    file = tmp_path / "app.db"
-    shutil.copy(made_file, file)
+@pytest.fixture
+def place(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a database with the tables of the tests is, a file or a URL."""
+    if database_kind == "postgresql":
+        return empty_postgres(request, "killed")
+    shutil.copy(request.getfixturevalue("made_file"), tmp_path / "app.db")
+    return str(tmp_path / "app.db")
+
+
+async def killed(place: str, times: int) -> None:
     changes = 0
     for seed in range(times):
-        told = await asyncio.to_thread(kill_at_random, file, seed)
-        backend = await SqliteBackend.open("main", file)
+        told = await asyncio.to_thread(kill_at_random, place, seed)
+        backend = await opened(place, SECRET)
         try:
             found = await check(backend, told)
         finally:
@@ -87,10 +95,10 @@ async def killed(made_file: Path, tmp_path: Path, times: int) -> None:
         changes = found
 
 
-async def test_a_change_and_its_row_in_the_log_are_both_there_or_both_not(made_file: Path, tmp_path: Path) -> None:
-    await killed(made_file, tmp_path, 2)
+async def test_a_change_and_its_row_in_the_log_are_both_there_or_both_not(place: str) -> None:
+    await killed(place, 2)
 
 
 @pytest.mark.soak
-async def test_two_hundred_kills_part_no_change_from_its_row(made_file: Path, tmp_path: Path) -> None:
-    await killed(made_file, tmp_path, 200)
+async def test_two_hundred_kills_part_no_change_from_its_row(place: str) -> None:
+    await killed(place, 200)
