@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from sojourn.core.errors import InsufficientScope
 from sojourn.data.keys import ProductUnknown, take_of_product
-from sojourn.data.port import Backend
+from sojourn.data.port import Backend, Bounds, Statement
 from sojourn.data.product_text import PREFIX, SIZE, BadProduct
 from sojourn.data.products import (
     ProductElsewhere,
@@ -182,3 +182,14 @@ async def test_records_of_a_product_are_changed_with_its_scope(products: Product
             await check(*keys, having=NO_SCOPE)
     with pytest.raises(InsufficientScope):
         await check(-8)
+
+
+async def test_statements_of_authors_see_products_without_their_passwords(products: Products, backend: Backend) -> None:
+    shop = await products.create("shop", PASSWORD, version="1.2")
+    await products.enable(shop.description, PASSWORD)
+    (found,) = await backend.query([Statement('SELECT * FROM "iLicense"')], Bounds())
+    names = [column.name for column in found.columns]
+    assert names == ["iKey", "iName", "iProductVersion", "iLowestKey", "iHighestKey", "iDevelopment"]
+    assert list(found.rows) == [(shop.key, "shop", "1.2", shop.key, shop.key + SIZE - 1, True)]
+    tables = await backend.tables()
+    assert tables["iLicense"].view

@@ -9,7 +9,7 @@ from sojourn.engine.database import migrate as alembic
 from sojourn.engine.database.migrate import Line
 
 #: The newest revision in ``migrations/versions``; a test holds the two together.
-HEAD = "0004"
+HEAD = "0005"
 
 LINE = Line("sojourn.data:migrations", HEAD, f"{schema.PREFIX}alembic", "the database of the application")
 

@@ -58,3 +58,10 @@ FROM sojourn_change AS made WHERE made.kind <> 'FIELD'"""
 def log_view(connection: Connection) -> str:
     """The statement that makes ``iLog`` in the database of ``connection``."""
     return f'CREATE VIEW "iLog" AS {_LOG.format_map(_WORDS[connection.dialect.name])}'
+
+
+#: The statement that makes ``iLicense``: products with their ranges, without their master passwords.
+LICENSES: Final = """\
+CREATE VIEW "iLicense" AS SELECT made.key AS "iKey", made.name AS "iName", made.version AS "iProductVersion",
+    made.key AS "iLowestKey", made.high AS "iHighestKey", made.developed AS "iDevelopment"
+FROM sojourn_product AS made"""
