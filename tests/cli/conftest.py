@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import sojourn
-from sojourn import bootstrap
 from sojourn.cli.app import app
 from tests.read_once import command_tree, pipelines_once
 
@@ -47,7 +46,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def _once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands read the same pipelines and make the same tree of themselves again and again."""
     monkeypatch.setattr("typer.testing._get_command", command_tree)
-    monkeypatch.setattr(bootstrap, "load_pipelines", pipelines_once)
+    monkeypatch.setattr("sojourn.bootstrap.engine.load_pipelines", pipelines_once)
 
 
 @pytest.fixture(scope="session")

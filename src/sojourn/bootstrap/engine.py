@@ -1,39 +1,30 @@
-"""Composition root: the only module that names a concrete backend. It builds an :class:`Engine` from a project."""
+"""The engine of one project, put together from its parts."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
-from sojourn.config.addresses import parse_store_url
+from sojourn.bootstrap.backends import open_database, open_databases, open_ije, open_store, open_v8
 from sojourn.config.project import Project, load_project
-from sojourn.config.settings import Settings
 from sojourn.core.clock import Clock, SystemClock
-from sojourn.core.crypto import write_master_key
-from sojourn.core.errors import SessionUnknown, StoreUnavailable
+from sojourn.core.errors import SessionUnknown
 from sojourn.core.ids import parse_handle
 from sojourn.core.masterkey import MasterKeyFile
 from sojourn.data.changes import Changes
 from sojourn.data.database import Database
 from sojourn.data.databases import MAIN, Databases
 from sojourn.data.documents.store import sweep
-from sojourn.data.errors import DatabaseUnavailable
 from sojourn.data.field_log import ChangedFields
-from sojourn.data.port import Backend
 from sojourn.data.terms import Terms
-from sojourn.engine.accounts.adoption import adopt, mark_beside, tampered
+from sojourn.engine.accounts.adoption import adopt, mark_beside
 from sojourn.engine.accounts.grants import RealmUnknown
-from sojourn.engine.accounts.records import Accounts, AccountSeal
 from sojourn.engine.assembly import assemble
-from sojourn.engine.audit.log import Audit
-from sojourn.engine.database import EngineDatabase
 from sojourn.engine.fields.bag import check_bags
-from sojourn.engine.keys.seals import Seals
 from sojourn.engine.live import Session
 from sojourn.engine.manager import SessionManager
 from sojourn.engine.rules import Rules
@@ -47,11 +38,8 @@ from sojourn.model.session import Device
 from sojourn.pipelines.deployment import Deployment, load_pipelines
 from sojourn.pipelines.runner import Runner
 from sojourn.scripting.routes.table import RouteTable, load_routes
-from sojourn.scripting.runtime import Runtime
 from sojourn.scripting.service import Scripts
-from sojourn.stores.base import Lifecycle, SessionStore
-from sojourn.stores.memory import MemoryStore
-from sojourn.stores.sqlite import SqliteStore
+from sojourn.stores.base import Lifecycle
 
 _log = logging.getLogger(__name__)
 
@@ -211,69 +199,6 @@ class Engine:
         return found
 
 
-async def open_store(url: str, project: Path = Path()) -> SessionStore:
-    """The session store behind ``url``: ``memory://``, ``sqlite:///FILE`` (relative to ``project``), ``postgresql://…``,
-    ``valkey://…``.
-
-    Raises ``BadAddress`` for any other URL, ``StoreUnavailable``, ``StoreVersion``, ``StoreCorrupt``.
-    """
-    place = parse_store_url("session", url, project)
-    if place.scheme == "valkey":
-        return await _open_valkey(url)
-    if place.scheme == "postgresql":
-        return await _open_postgres(url)
-    if place.path is None:
-        return MemoryStore()
-    _make_private_folder(place.path.parent)
-    return await SqliteStore.open(place.path)
-
-
-async def _open_valkey(url: str) -> SessionStore:
-    try:
-        from sojourn.stores.valkey import ValkeyStore
-    except ImportError as error:
-        raise StoreUnavailable("a store on Valkey or Redis needs one more package: install sojourn[valkey]") from error
-    return await ValkeyStore.open(url)
-
-
-async def _open_postgres(url: str) -> SessionStore:
-    try:
-        from sojourn.stores.postgres import PostgresStore
-    except ImportError as error:
-        raise StoreUnavailable("a store on PostgreSQL needs one more package: install sojourn[postgres]") from error
-    return await PostgresStore.open(url)
-
-
-async def install(settings: Settings) -> None:
-    """Make what only ``init`` and ``demo`` make: the engine database and the master key, where there is none yet."""
-    database = await _open_database(settings)
-    try:
-        write_master_key(settings.master_key_path(database.installation))
-    finally:
-        await database.close()
-
-
-async def tampered_accounts(settings: Settings) -> Sequence[str]:
-    """The accounts whose record was changed from outside, as ``directory/name``. Raises ``MasterKeyMissing``."""
-    async with _sealed(settings) as (database, seals):
-        accounts = Accounts(AccountSeal(), SystemClock())
-        await accounts.seal.start(seals)
-        return await tampered(database, accounts)
-
-
-@asynccontextmanager
-async def _sealed(settings: Settings) -> AsyncIterator[tuple[EngineDatabase, Seals]]:
-    """The engine database and what it has sealed, for a command. Raises ``MasterKeyMissing``."""
-    database = await _open_database(settings)
-    try:
-        file = MasterKeyFile(settings.master_key_path(database.installation))
-        seals = Seals(database, file.read()[0], Audit(database, SystemClock()), file=file)
-        await seals.start()
-        yield database, seals
-    finally:
-        await database.close()
-
-
 async def _assemble(
     kind: type[Engine],
     project: Project,
@@ -284,7 +209,7 @@ async def _assemble(
     deploy: bool,
 ) -> Engine:
     settings = project.settings
-    database = await _open_database(settings)
+    database = await open_database(settings)
     stack.push_async_callback(database.close)
     master_file = MasterKeyFile(settings.master_key_path(database.installation))
     master = master_file.read()[0]
@@ -322,63 +247,9 @@ async def _assemble(
     stack.push_async_callback(databases.close)
     rules.upkeep.also(lambda: sweep(databases.opened(), rules.clock))
     rules.sessions.field_log = ChangedFields(databases, rules.clock)
-    scripts = Scripts(rules, {"ije": _open_ije, "v8": _open_v8}, databases)
+    scripts = Scripts(rules, {"ije": open_ije, "v8": open_v8}, databases)
     stack.push_async_callback(scripts.close)
     return kind(project, rules, deployment, routes, scripts, databases=databases)
-
-
-def open_databases(settings: Settings, rules: Rules | None = None) -> Databases:
-    """The databases of the application, none of them open yet; a command has no ``rules``."""
-    urls = settings.database_urls
-    return Databases({name: partial(_open_application, settings, rules, name, url) for name, url in urls.items()})
-
-
-async def _open_application(settings: Settings, rules: Rules | None, name: str, url: str) -> Backend:
-    place, engine = parse_store_url("application", url, settings.project), settings.engine_store
-    if place.path is None:
-        return await _open_application_on_postgres(settings, rules, name, url)
-    from sojourn.data.sqlite.backend import SqliteBackend
-
-    _make_private_folder(place.path.parent)
-    return await SqliteBackend.open(name, place.path, engine=engine.path)
-
-
-async def _open_application_on_postgres(settings: Settings, rules: Rules | None, name: str, url: str) -> Backend:
-    try:
-        from sojourn.data.postgres.backend import PostgresBackend
-    except ImportError as error:
-        message = "a database of the application on PostgreSQL needs one more package: install sojourn[postgres]"
-        raise DatabaseUnavailable(message) from error
-    secret, installation = await readers_secret(settings, rules)
-    return await PostgresBackend.open(name, url, secret=secret, installation=installation)
-
-
-async def readers_secret(settings: Settings, rules: Rules | None = None) -> tuple[bytes, str]:
-    """From which the passwords of the readers on PostgreSQL follow, and the id of the engine.
-
-    Raises ``MasterKeyMissing``.
-    """
-    from sojourn.data.postgres.backend import SECRET
-
-    if rules is not None:
-        return await rules.seals.secret(SECRET), rules.db.installation
-    async with _sealed(settings) as (database, seals):
-        return await seals.secret(SECRET), database.installation
-
-
-# A runtime is imported when it is needed: most commands and many engines never run a script.
-
-
-async def _open_ije() -> Runtime:
-    from sojourn.scripting.ije import open_runtime
-
-    return await open_runtime()
-
-
-async def _open_v8() -> Runtime:
-    from sojourn.scripting.v8 import open_runtime
-
-    return await open_runtime()
 
 
 @asynccontextmanager
@@ -399,17 +270,3 @@ async def _kept(engine: Engine) -> AsyncIterator[None]:
 def _told_if_failed(upkeep: asyncio.Task[None]) -> None:
     if not upkeep.cancelled() and upkeep.exception() is not None:
         _log.critical("the upkeep of the engine has failed", exc_info=upkeep.exception())
-
-
-async def _open_database(settings: Settings) -> EngineDatabase:
-    place = settings.engine_store
-    if place.path is not None:
-        _make_private_folder(place.path.parent)
-    return await EngineDatabase.open(settings.stores.engine, settings.project)
-
-
-def _make_private_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreUnavailable(f"the folder of a store cannot be made: {error.strerror}") from error
