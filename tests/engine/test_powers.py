@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from sojourn import bootstrap
 from sojourn.bootstrap import Engine, install
 from sojourn.config.project import load_project
 from sojourn.core.errors import StoreUnavailable
@@ -42,7 +41,7 @@ async def test_no_engine_starts_on_such_a_store(tmp_path: Path, monkeypatch: pyt
     async def opened(*_: object) -> object:
         return Forgetful()
 
-    monkeypatch.setattr(bootstrap, "open_store", opened)
+    monkeypatch.setattr("sojourn.bootstrap.engine.open_store", opened)
     (tmp_path / "sojourn.toml").write_text("")
     await install(load_project(tmp_path, {}).settings)
     with pytest.raises(StoreUnavailable, match="counters of tries"):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from sojourn import bootstrap
 from sojourn.bootstrap import Engine, install
 from sojourn.config.project import load_project
 from sojourn.core.clock import ManualClock
@@ -89,7 +88,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def engine(folder: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
     """An open engine."""
-    monkeypatch.setattr(bootstrap, "load_pipelines", pipelines_once)
+    monkeypatch.setattr("sojourn.bootstrap.engine.load_pipelines", pipelines_once)
     async with Engine.open(load_project(folder, {}), clock=clock, hasher=_cheap()) as opened:
         yield opened
 
