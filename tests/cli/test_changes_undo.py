@@ -90,8 +90,10 @@ def test_an_undo_is_done_told_and_can_be_taken_back(shop: Line) -> None:
     listed = shop.json("changes", "list", "--tag", done["tag"])
     assert {(row["user"], row["version"]) for row in listed} == {("host", done["version"])}
     again = shop.run("changes", "undo", "--tag", TAG)
-    assert "nothing to take back: 0 for 3 changes, 3 already, 0 conflicts" in again.stdout
-    assert "taken back" in shop.run("changes", "redo", "--tag", TAG).stdout
+    assert "nothing taken back: 0 for 3 changes, 3 already taken back, 0 conflicts" in again.stdout
+    assert "made anew: 1 DELETE of item" in shop.run("changes", "redo", "--tag", TAG).stdout
+    nowhere = shop.run("changes", "undo", "--tag", "of-nobody", "--dry-run")
+    assert (nowhere.exit_code, nowhere.stdout, nowhere.stderr) == (0, "", "there are no such changes\n")
     assert rows(shop) == AFTER
     (event, *_) = shop.json("audit", "list", "--kind", "UNDO")
     assert (event["actor"], event["outcome"]) == ("host", "ok")

@@ -98,7 +98,7 @@ def undo(
         )
         return await _done(engine, database, selection, policy, redo=False, dry_run=dry_run)
 
-    _answer(with_engine(project, work), as_json)
+    _answer(with_engine(project, work), "taken back", as_json)
 
 
 @refusals
@@ -121,7 +121,7 @@ def redo(
         selection = Selection(tag=tag, versions=tuple(version or ()), numbers=numbers, everyone=everyone)
         return await _done(engine, database, selection, policy, redo=True, dry_run=dry_run)
 
-    _answer(with_engine(project, work), as_json)
+    _answer(with_engine(project, work), "made anew", as_json)
 
 
 class Done:
@@ -159,7 +159,7 @@ async def _done(
         return Done(engine, conflict)
 
 
-def _answer(done: Done, as_json: bool) -> None:
+def _answer(done: Done, what: str, as_json: bool) -> None:
     document = done.document
     if done.error is not None:
         _refuse(done, done.error, as_json)
@@ -167,12 +167,14 @@ def _answer(done: Done, as_json: bool) -> None:
         reply(True, document, "")
         return
     _show(done)
-    if done.undone is None:
-        print(f"would be taken back: {_sum(document)}")
+    if not done.parts:
+        note("there are no such changes")
+    elif done.undone is None:
+        print(f"would be {what}: {_sum(document, what)}")
     elif document["version"]:
-        print(f"taken back: {_sum(document)}; version {document['version']}, tag {document['tag']}")
+        print(f"{what}: {_sum(document, what)}; version {document['version']}, tag {document['tag']}")
     else:
-        print(f"nothing to take back: {_sum(document)}")
+        print(f"nothing {what}: {_sum(document, what)}")
 
 
 def _refuse(done: Done, error: Conflict, as_json: bool) -> NoReturn:
@@ -188,7 +190,8 @@ def _refuse(done: Done, error: Conflict, as_json: bool) -> NoReturn:
 
 def _show(done: Done) -> None:
     document = done.document
-    reply_rows(False, document["parts"], _PARTS)
+    if done.parts:
+        reply_rows(False, document["parts"], _PARTS)
     if done.undone is None and document.get("acts"):
         print()
         reply_rows(False, [flat(act) for act in document["acts"]], _ACTS)
@@ -201,9 +204,14 @@ def _show(done: Done) -> None:
         note("these are changes of several sessions or users: name one of them, or say --all")
 
 
-def _sum(document: dict[str, Any]) -> str:
+def _sum(document: dict[str, Any], what: str) -> str:
     acts = ", ".join(f"{one['acts']} {one['kind']} of {one['table']}" for one in document["tallies"]) or "0"
-    return f"{acts} for {document['changes']} changes, {document['already']} already, {len(document['conflicts'])} conflicts"
+    conflicts = _counted(len(document["conflicts"]), "conflict")
+    return f"{acts} for {_counted(document['changes'], 'change')}, {document['already']} already {what}, {conflicts}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _part(part: Part, realms: dict[str, str]) -> dict[str, Any]:

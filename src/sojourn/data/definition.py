@@ -53,7 +53,7 @@ def check_definition(lexed: Lexed, *, comments: bool = False) -> None:
     words = [token.text.upper() if token.kind == "word" else "" for token in tokens]
     kinds = _KINDS + (_ON_POSTGRESQL if comments else ())
     if not any(tuple(words[: len(kind)]) == kind for kind in kinds):
-        raise StatementRefused("executeDDL takes CREATE, ALTER and DROP of tables, indexes and views")
+        raise StatementRefused("the schema is changed by CREATE, ALTER and DROP of tables, indexes and views")
     for token in tokens:
         name = token.text.strip("'").lower()
         if token.kind in ("word", "name", "string") and (name.startswith(PREFIX) or name in RESERVED):

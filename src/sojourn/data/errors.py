@@ -95,7 +95,7 @@ class QueryTimeout(SojournError):
     """The statement has run longer than it may."""
 
     code = "database.timeout"
-    status = 413
+    status = 504
 
 
 class ResultTooLarge(SojournError):

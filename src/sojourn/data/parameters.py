@@ -57,5 +57,5 @@ def _ordered(marks: Sequence[Token], parameters: Sequence[Cell]) -> list[Cell]:
     if isinstance(parameters, str | bytes):
         raise BadParameters("parameters are a list, or named values")
     if len(marks) != len(parameters):
-        raise BadParameters(f"the statement has {len(marks)} parameters, {len(parameters)} were given")
+        raise BadParameters(f"parameters in the statement: {len(marks)}, values given: {len(parameters)}")
     return list(parameters)

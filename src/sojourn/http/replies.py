@@ -78,16 +78,23 @@ def with_cookies(reply: Reply, cookies: Sequence[Header]) -> Reply:
     return reply._replace(headers=(*headers, NO_STORE, *cookies))
 
 
-def error_reply(error: SojournError, execution_key: str, realm: str = "") -> Reply:
-    """What a client is told of ``error``: message, code, execution key; never where or how it happened."""
-    body: dict[str, Any] = {"message": _message(error), "code": error.code, "executionKey": execution_key}
+def error_reply(error: SojournError, execution_key: str, realm: str = "", *, general: bool = False) -> Reply:
+    """What a client is told of ``error``: message, code, execution key; never where or how it happened.
+
+    ``general``: in the words of its class, for what says more than the client may know.
+    """
+    body: dict[str, Any] = {
+        "message": _message(error, general=general),
+        "code": error.code,
+        "executionKey": execution_key,
+    }
     body |= _evidence(error)
     return json_reply(error.status, body, *_error_headers(error, realm))
 
 
-def _message(error: SojournError) -> str:
+def _message(error: SojournError, *, general: bool) -> str:
     # What failed inside may be told in words that name a file or a host; the client gets the sentence of its class.
-    inside = error.status >= 500  # noqa: PLR2004 - the HTTP status is its own name
+    inside = general or error.status >= 500  # noqa: PLR2004 - the HTTP status is its own name
     return inspect.getdoc(type(error)) or error.code if inside else error.message
 
 

@@ -21,6 +21,15 @@ from sojourn.core.errors import (
     Unavailable,
 )
 from sojourn.core.json import encode
+from sojourn.data.errors import (
+    BadValue,
+    ConstraintFailed,
+    QueryTimeout,
+    RecordConflict,
+    ResultTooLarge,
+    StatementRefused,
+)
+from sojourn.data.keys import KeyLimit
 from sojourn.http.outgoing import SANDBOX, is_active
 from sojourn.http.replies import JSON, NO_STORE, RETRY, Reply, challenge, error_reply, json_reply
 from sojourn.http.wire import Header
@@ -44,7 +53,17 @@ _PASSED: Final = (
     Unavailable,
     ScriptOutputTooLarge,
     BadForm,
+    BadValue,
+    KeyLimit,
+    QueryTimeout,
+    ResultTooLarge,
 )
+
+#: Of these, what is the mistake of who wrote the statement all the same.
+_OF_AUTHORS: Final = (StatementRefused,)
+
+#: What is told in the general words of its class: the own ones name tables, columns and values.
+_GENERAL: Final = (BadValue, ConstraintFailed, RecordConflict)
 
 _MOST_MESSAGE: Final = 2_000
 
@@ -82,12 +101,16 @@ def failure_reply(failure: ScriptFailed, exchange: Exchange, execution_key: str,
     """
     thrown = failure.thrown if isinstance(failure.thrown, Mapping) else {}
     raised = exchange.raised
-    if raised is not None and thrown.get("code") == raised.code and isinstance(raised, _PASSED):
-        return error_reply(_for_clients(raised), execution_key, realm)
+    if raised is not None and thrown.get("code") == raised.code and _passes(raised):
+        return error_reply(_for_clients(raised), execution_key, realm, general=isinstance(raised, _GENERAL))
     status = failure.http_status
     if status is not None:
         return _http_error(failure, status, thrown, execution_key, realm)
     return error_reply(failure, execution_key, realm)
+
+
+def _passes(raised: SojournError) -> bool:
+    return isinstance(raised, _PASSED) and not isinstance(raised, _OF_AUTHORS)
 
 
 def _for_clients(raised: SojournError) -> SojournError:

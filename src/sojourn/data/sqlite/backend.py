@@ -10,10 +10,10 @@ from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from threading import Lock
 
-from sqlalchemy import Connection, Transaction
+from sqlalchemy import Connection
 
 from sojourn.core.clock import SECOND
-from sojourn.core.errors import OutcomeUnknown, StoreBusy
+from sojourn.core.errors import StoreBusy
 from sojourn.core.private import make_private
 from sojourn.data.definition import check_definition
 from sojourn.data.errors import DatabaseUnavailable, QueryTimeout
@@ -28,8 +28,8 @@ from sojourn.data.sqlite.readers import Reader, Turn
 from sojourn.data.sqlite.rows import SqliteRows
 from sojourn.data.sqlite.tables import schema_version, tables
 from sojourn.engine.database.sqlite import connections
-from sojourn.engine.database.sqlite.faults import FAULTS, is_busy
 from sojourn.engine.database.sqlite.gate import PATIENCE, Deadline, Gate
+from sojourn.engine.database.sqlite.transaction import transact
 from sojourn.stores.base import Contract, Finding
 
 #: Connections for the statements of authors, and as many threads.
@@ -60,7 +60,7 @@ class SqliteBackend(Backend):
             self._writer = connections.connect(path, "writer")
             made.callback(connections.disconnect, self._writer)
             connections.raw(self._writer).setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
-            self._transact(migrate, Act(None), self._deadline())
+            transact(self._writer, migrate, self._deadline())
             self._gate.release()
             self._readers = Pool(lambda: _made(lambda: Reader(path, engine)), READERS, f"query-{name}")
             made.callback(self._readers.close)
@@ -166,37 +166,9 @@ class SqliteBackend(Backend):
     def _write(self, work: Callable[[Connection], T], act: Act) -> T:
         deadline = self._deadline()
         with of_engine(), self._gate.held(deadline):
-            result = self._transact(work, act, deadline)
+            result = transact(self._writer, work, deadline, act.ask)
             connections.checkpoint(connections.raw(self._writer), self.path)
             return result
-
-    def _transact(self, work: Callable[[Connection], T], act: Act, deadline: Deadline) -> T:
-        with self._begin(deadline) as transaction:
-            result = work(self._writer)
-            act.ask()
-            self._commit(transaction)
-        return result
-
-    def _begin(self, deadline: Deadline) -> Transaction:
-        while True:
-            try:
-                return self._writer.begin()
-            except FAULTS as error:
-                # Only a foreign tool can hold SQLite's own lock while we hold the gate.
-                if not is_busy(error):
-                    raise
-            deadline.pause()
-
-    def _commit(self, transaction: Transaction) -> None:
-        try:
-            transaction.commit()
-        except FAULTS as error:
-            driver = connections.raw(self._writer)
-            transaction.close()
-            if driver.in_transaction:
-                driver.rollback()
-                raise
-            raise OutcomeUnknown("the database failed while it committed") from error
 
     def _close(self) -> None:
         self._thread.shutdown()

@@ -9,16 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, Transaction
+from sqlalchemy import Connection
 
-from sojourn.core.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
+from sojourn.core.errors import StoreBusy, StoreUnavailable
 from sojourn.core.private import make_private
 from sojourn.engine.database.faults import closed
 from sojourn.engine.database.port import EngineDatabase, Generation, Patience, T
 from sojourn.engine.database.rows import prepare
 from sojourn.engine.database.sqlite import check, connections
-from sojourn.engine.database.sqlite.faults import FAULTS, house_errors, is_busy
+from sojourn.engine.database.sqlite.faults import house_errors
 from sojourn.engine.database.sqlite.gate import PATIENCE, Deadline, Gate
+from sojourn.engine.database.sqlite.transaction import transact
 from sojourn.stores.base import Contract, Finding
 
 
@@ -40,7 +41,7 @@ class SqliteDatabase(EngineDatabase):
             self._gate.acquire(Deadline(patience))
             self._writer = connections.connect(path, "writer")
             made.callback(connections.disconnect, self._writer)
-            self.installation = self._transact(prepare, Deadline(patience))
+            self.installation = transact(self._writer, prepare, Deadline(patience))
             self._reader = connections.connect(path, "reader")
             made.callback(connections.disconnect, self._reader)
             #: The driver's connection of the reader: the generation is asked for too often to look for it each time.
@@ -110,36 +111,9 @@ class SqliteDatabase(EngineDatabase):
     def _write(self, work: Callable[[Connection], T]) -> T:
         deadline = Deadline(self._patience)
         with house_errors(), self._gate.held(deadline):
-            result = self._transact(work, deadline)
+            result = transact(self._writer, work, deadline)
             connections.checkpoint(connections.raw(self._writer), self._path)
             return result
-
-    def _transact(self, work: Callable[[Connection], T], deadline: Deadline) -> T:
-        with self._begin(deadline) as transaction:
-            result = work(self._writer)
-            self._commit(transaction)
-        return result
-
-    def _begin(self, deadline: Deadline) -> Transaction:
-        while True:
-            try:
-                return self._writer.begin()
-            except FAULTS as error:
-                # Only a foreign tool can hold SQLite's own lock while we hold the gate.
-                if not is_busy(error):
-                    raise
-            deadline.pause()
-
-    def _commit(self, transaction: Transaction) -> None:
-        try:
-            transaction.commit()
-        except FAULTS as error:
-            driver = connections.raw(self._writer)
-            transaction.close()
-            if driver.in_transaction:
-                driver.rollback()
-                raise
-            raise OutcomeUnknown("the engine database failed while it committed") from error
 
     def _close(self) -> None:
         self._thread.shutdown()
