@@ -79,6 +79,16 @@ async def test_an_error_becomes_the_message_or_ends_the_flow(gate: Gate) -> None
     assert (await run(gate, store("FIND BY ID"), status=422))["code"] == 422
 
 
+async def test_a_query_that_a_template_did_not_find_means_no_document(gate: Gate) -> None:
+    await run(gate, store("INSERT", objectId="A-1", document={"n": 1}))
+    for query in ("{{ message.body.query }}", None):
+        gone = store("DELETE BY QUERY", query=query)
+        assert (await run(gate, gone, body={}, status=422))["code"] == 422
+        changed = store("UPDATE BY QUERY", query=query, document={"n": 2})
+        assert (await run(gate, changed, body={}, status=422))["code"] == 422
+    assert (await run(gate, store("FIND BY QUERY", query={})))["data"] == [{"n": 1, "_oId": "A-1"}]
+
+
 async def test_what_is_isolated_the_next_execution_does_not_see(gate: Gate) -> None:
     kept = store("INSERT", document={"n": 1}, isolated=True)
     await run(gate, kept)

@@ -37,6 +37,9 @@ LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1_0
 
 _PAGE = 500
 
+#: Characters of a key with its sign, at most: what is longer is no number of ours.
+_DIGITS = 20
+
 
 async def every(
     engine: Engine, log: ChangeLog, selection: Selection, realm: str | None, *, oldest_first: bool = False
@@ -64,7 +67,7 @@ async def user_keys(engine: Engine, directory: str, user: str | None) -> tuple[i
     if user is None:
         return ()
     account = await engine.rules.users.find(directory, user)
-    if account is None and user.isdecimal():
+    if account is None and user.isdecimal() and len(user) <= _DIGITS:
         return (int(user),)
     return ((account or await known_account(engine, directory, user)).key,)
 
@@ -76,7 +79,7 @@ def keys_of(texts: list[str] | None, table: str) -> tuple[Key, ...]:
     found: list[Key] = []
     for text in texts or ():
         found.append(text)
-        if text.removeprefix("-").isdecimal():
+        if text.removeprefix("-").isdecimal() and len(text) <= _DIGITS:
             found.append(int(text))
     return tuple(found)
 

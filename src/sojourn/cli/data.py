@@ -77,7 +77,7 @@ def query(
     names = [column.name for column in found.columns]
     if as_csv and not as_json:
         lines = csv.writer(sys.stdout, lineterminator="\n")
-        lines.writerow(names)
+        lines.writerow(map(csv_cell, names))
         lines.writerows([csv_cell(cell) for cell in row] for row in found.rows)
         return
     reply_rows(as_json, [dict(zip(names, map(_shown, row), strict=True)) for row in found.rows], names)

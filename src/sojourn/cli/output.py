@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import getpass
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,12 +30,15 @@ HERE = Path()
 
 _UNBOUNDED = 100_000
 
+#: Control characters but for tab and line end, marks that turn the direction of text, halves of pairs.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 Row = Mapping[str, Any]
 
 
 def reply(as_json: bool, document: Any, text: str) -> None:
     """Answer with ``document`` for machines or ``text`` for people."""
-    print(encode_text(document) if as_json else text)
+    print(encode_text(document) if as_json else harmless(text))
 
 
 def reply_rows(as_json: bool, rows: Sequence[Row], columns: Sequence[str]) -> None:
@@ -48,7 +52,7 @@ def reply_rows(as_json: bool, rows: Sequence[Row], columns: Sequence[str]) -> No
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(harmless(column), overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     # What goes into a pipe or a file is not for the width of a terminal.
@@ -63,12 +67,12 @@ def reply_record(as_json: bool, record: Row) -> None:
         return
     width = max(map(len, record), default=0)
     for name, value in record.items():
-        print(f"{name:<{width}}  {_cell(value)}")
+        print(f"{harmless(name):<{width}}  {_cell(value)}")
 
 
 def note(text: str) -> None:
     """Tell people something beside the answer."""
-    print(text, file=sys.stderr)
+    print(harmless(text), file=sys.stderr)
 
 
 def fail(as_json: bool, error: SojournError) -> NoReturn:
@@ -112,5 +116,10 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list | tuple):
-        return " ".join(str(item) for item in value)
-    return str(value)
+        return harmless(" ".join(str(item) for item in value))
+    return harmless(str(value))
+
+
+def harmless(text: str) -> str:
+    """``text`` without what a terminal would obey: what is listed was often written by a stranger."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -15,17 +15,20 @@ from sojourn.core.errors import BadRequest
 from sojourn.data import schema
 from sojourn.data.changelog import Draft, append, next_version
 from sojourn.data.port import Key
-from sojourn.data.terms import Author
+from sojourn.data.terms import MAX_TAG, Author, is_tag
 from sojourn.engine.audit.log_types import KINDS
 from sojourn.model.change import ChangeKind
 
-#: The longest type, tag and content of a note, in characters.
+#: The longest type and content of a note, in characters.
 LONGEST_TYPE = 60
-LONGEST_TAG = 100
 LONGEST_CONTENT = 65_536
+#: The longest key that is a text.
+LONGEST_KEY = 1_000
 
 #: Types that only the engine writes.
 RESERVED: Final = frozenset({*get_args(ChangeKind), *KINDS})
+
+_KEYS: Final = range(-(2**63), 2**63)
 
 _table = schema.change
 _LAST = select(func.max(_table.c.number))
@@ -66,8 +69,17 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
             raise BadNote(f"log rows of the type {self.kind} are written by the engine")
         if len(self.content) > LONGEST_CONTENT or "\0" in self.content:
             raise BadNote(f"the content of a log row has at most {LONGEST_CONTENT} characters, and no NUL")
-        if self.tag is not None and (len(self.tag) > LONGEST_TAG or not self.tag.isprintable()):
-            raise BadNote(f"a tag is a printable text of at most {LONGEST_TAG} characters")
+        if self.tag is not None and not is_tag(self.tag):
+            raise BadNote(f"a tag is a printable text of at most {MAX_TAG} characters")
+        # A row that a view cannot show would keep everybody from reading the log, and rows are never taken away.
+        if not (_known(self.key) and _known(self.class_key)):
+            raise BadNote(f"a key has at most 64 bits, or is a printable text of at most {LONGEST_KEY} characters")
+
+
+def _known(key: Key | None) -> bool:
+    if isinstance(key, str):
+        return len(key) <= LONGEST_KEY and key.isprintable()
+    return key is None or key in _KEYS
 
 
 def insert_note(connection: Connection, author: Author, note: Note, now: int) -> int:

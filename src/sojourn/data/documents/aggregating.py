@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from decimal import Decimal, localcontext
 from typing import Any, Final
 
-from sojourn.core import json
 from sojourn.core.json import Json
-from sojourn.data.documents.matching import BadQuery, compile_query, kind_of, same, values_at
+from sojourn.data.documents.matching import BadQuery, compile_query, identity, kind_of, values_at
 from sojourn.data.documents.ordering import rank, sorted_documents
 from sojourn.data.documents.updating import EXACT, Document, plain
 
 #: Stages of one aggregation, and documents that may be between two of them.
 _MOST_STAGES: Final = 20
 _MOST: Final = 200_000
+#: Fields of one group: each may hold all documents of it.
+_MOST_FIELDS: Final = 50
 
 Stage = Callable[[list[Document]], list[Document]]
 
@@ -30,12 +31,19 @@ def compile_aggregation(stages: Json) -> Stage:
 
     def run(documents: list[Document]) -> list[Document]:
         for stage in made:
-            documents = stage(documents)
-            if len(documents) > _MOST:
-                raise BadQuery(f"an aggregation has at most {_MOST} documents between two stages")
+            try:
+                documents = stage(documents)
+            except ArithmeticError:
+                raise BadQuery("a number is too large to calculate with") from None
+            _check_number(len(documents))
         return documents
 
     return run
+
+
+def _check_number(count: int) -> None:
+    if count > _MOST:
+        raise BadQuery(f"an aggregation has at most {_MOST} documents between two stages")
 
 
 def _stage(stage: Json) -> Stage:
@@ -90,6 +98,7 @@ def _unwind(operand: Json) -> Stage:
         for one in documents:
             value = one.get(path)
             items = value if isinstance(value, list) else [] if value is None else [value]
+            _check_number(len(found) + len(items))
             found += [{**one, path: item} for item in items]
         return found
 
@@ -141,6 +150,8 @@ def _projected(document: Document, made: Mapping[str, Json], without: Sequence[s
 def _group(operand: Json) -> Stage:
     if not isinstance(operand, dict) or "_id" not in operand:
         raise BadQuery("$group takes an object with _id")
+    if len(operand) > _MOST_FIELDS:
+        raise BadQuery(f"$group makes at most {_MOST_FIELDS} fields")
     accumulators: dict[str, tuple[Callable[[list[Any]], Json], Json]] = {}
     for name, wanted in operand.items():
         if name == "_id":
@@ -153,11 +164,11 @@ def _group(operand: Json) -> Stage:
         accumulators[name] = (_ACCUMULATORS[word], expression)
 
     def run(documents: list[Document]) -> list[Document]:
-        groups: dict[str, tuple[Json, list[Document]]] = {}
+        groups: dict[Hashable, tuple[Json, list[Document]]] = {}
         for one in documents:
             found = _value(one, operand["_id"])
             key = None if found is _ABSENT else found
-            groups.setdefault(_identity(key), (key, []))[1].append(one)
+            groups.setdefault(identity(key), (key, []))[1].append(one)
         return [
             {
                 "_id": key,
@@ -167,13 +178,6 @@ def _group(operand: Json) -> Stage:
         ]
 
     return run
-
-
-def _identity(value: Json) -> str:
-    """A text that equal values have in common."""
-    if kind_of(value) == "number":
-        return f"n{Decimal(str(value)).normalize()}"
-    return json.encode_text(value)
 
 
 def _numbers(values: Iterable[Any]) -> list[Decimal]:
@@ -187,7 +191,11 @@ def _sum(values: list[Any]) -> Json:
 
 def _average(values: list[Any]) -> Json:
     numbers = _numbers(values)
-    return plain(sum(numbers, Decimal(0)) / len(numbers)) if numbers else None
+    if not numbers:
+        return None
+    with localcontext(EXACT):
+        total = sum(numbers, Decimal(0))
+    return plain(total / len(numbers))
 
 
 def _there(values: list[Any]) -> list[Json]:
@@ -203,11 +211,8 @@ def _extreme(choose: Callable[..., Any]) -> Callable[[list[Any]], Json]:
 
 
 def _set(values: list[Any]) -> Json:
-    found: list[Json] = []
-    for value in values:
-        if value is not _ABSENT and not any(same(value, one) for one in found):
-            found.append(deepcopy(value))
-    return found
+    found = {identity(value): value for value in reversed(values) if value is not _ABSENT}
+    return [deepcopy(value) for value in reversed(found.values())]
 
 
 _ACCUMULATORS: Final[Mapping[str, Callable[[list[Any]], Json]]] = {

@@ -8,7 +8,7 @@ points, false before true; values of different kinds are neither smaller nor gre
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
@@ -23,6 +23,9 @@ Predicate = Callable[[Json], bool]
 #: How deep ``$and``, ``$or``, ``$not`` and ``$elemMatch`` may nest, and how many conditions a query may have.
 _DEEPEST: Final = 20
 _MOST: Final = 1_000
+
+#: Digits of a place that no array has.
+_LONG: Final = 9
 
 #: Memory of one compiled regular expression, in bytes.
 _REGEX_MEMORY: Final = 1 << 20
@@ -41,23 +44,27 @@ def compile_query(query: Json) -> Predicate:
 
 def values_at(value: Json, path: str) -> Iterator[Json]:
     """What lies at ``path``; nothing where there is nothing, several values behind an array of objects."""
-    return _walk(value, path.split("."), 0)
+    return _walk(value, path.split("."), 0, set())
 
 
-def _walk(value: Json, steps: list[str], place: int) -> Iterator[Json]:
+def _walk(value: Json, steps: list[str], place: int, seen: set[tuple[int, int]]) -> Iterator[Json]:
     if place == len(steps):
         yield value
         return
     step = steps[place]
     if isinstance(value, dict):
         if step in value:
-            yield from _walk(value[step], steps, place + 1)
+            yield from _walk(value[step], steps, place + 1, seen)
     elif isinstance(value, list):
-        if step.isascii() and step.isdigit() and int(step) < len(value):
-            yield from _walk(value[int(step)], steps, place + 1)
+        # ``0`` leads to the first item, and to the field ``0`` of each: of arrays within arrays the ways would double.
+        if (id(value), place) in seen:
+            return
+        seen.add((id(value), place))
+        if step.isascii() and step.isdigit() and len(step) < _LONG and int(step) < len(value):
+            yield from _walk(value[int(step)], steps, place + 1, seen)
         for item in value:
             if isinstance(item, dict):
-                yield from _walk(item, steps, place)
+                yield from _walk(item, steps, place, seen)
 
 
 def same(a: Json, b: Json) -> bool:
@@ -69,6 +76,15 @@ def same(a: Json, b: Json) -> bool:
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(same, a, b))
     return a == b
+
+
+def identity(value: Json) -> Hashable:
+    """What the values have in common that are the :func:`same`, and no others."""
+    if isinstance(value, dict):
+        return "object", frozenset((name, identity(inner)) for name, inner in value.items())
+    if isinstance(value, list):
+        return "array", tuple(map(identity, value))
+    return kind_of(value), value
 
 
 class _Reader:
@@ -175,12 +191,15 @@ def _items(operand: Json, name: str) -> list[Json]:
 
 
 def _any_of(operand: Json) -> Callable[[list[Json]], bool]:
-    wanted = _items(operand, "$in")
-    return _some(lambda value: any(same(value, one) for one in wanted))
+    wanted = set(map(identity, _items(operand, "$in")))
+    return _some(lambda value: identity(value) in wanted)
 
 
 def _all_of(operand: Json) -> Callable[[list[Json]], bool]:
-    tests = [_equal(one) for one in _items(operand, "$all")]
+    wanted = _items(operand, "$all")
+    if len(wanted) > _MOST:
+        raise BadQuery("this query is too large")
+    tests = [_equal(one) for one in wanted]
     return lambda found: bool(tests) and bool(found) and all(test(found) for test in tests)
 
 

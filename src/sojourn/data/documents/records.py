@@ -51,6 +51,13 @@ MAX_RESULT: Final = 10_000
 MAX_BYTES: Final = 16_000_000
 MAX_SCAN: Final = 100_000
 
+#: Characters of the documents that one query or change may hold at once: each takes many times its text.
+MAX_HELD: Final = 64_000_000
+
+#: Rows that are asked of the database at once.
+_AHEAD: Final = 50
+_STREAMED: Final = {"stream_results": True, "max_row_buffer": _AHEAD}
+
 #: Documents that one transaction of the sweeper removes.
 MAX_SWEPT: Final = 1_000
 
@@ -108,11 +115,17 @@ def search(connection: Connection, place: Place, which: Which, now: int, *, lock
     query = query.order_by(ROWS.c.number).limit(MAX_SCAN + 1)
     if lock:
         query = query.with_for_update(of=ROWS)
-    for count, row in enumerate(connection.execute(query).mappings()):
-        if count == MAX_SCAN:
-            raise ResultTooLarge(f"a query looks at no more than {MAX_SCAN} documents; find them by their id")
-        document = json.decode(row["content"])
-        if fits({**document, ID: row["id"]}):
+    held = 0
+    with connection.execute(query, execution_options=_STREAMED) as rows:
+        for count, row in enumerate(rows.mappings()):
+            if count == MAX_SCAN:
+                raise ResultTooLarge(f"a query looks at no more than {MAX_SCAN} documents; find them by their id")
+            document = json.decode(row["content"])
+            if not fits({**document, ID: row["id"]}):
+                continue
+            held += len(row["content"])
+            if held > MAX_HELD:
+                raise ResultTooLarge("these are too many large documents at once; name fewer")
             yield Found(row["number"], dict(row), document)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 from sqlalchemy import Connection, delete, select
 
@@ -66,12 +67,11 @@ class Documents:
         now = self._clock.now()
 
         def work(connection: Connection) -> list[Document]:
-            return [shown(one) for one in search(connection, place, which, now)]
+            found = map(shown, search(connection, place, which, now))
+            ordered = found if order is None else sorted_documents(found, order)
+            return _bounded(list(islice(ordered, skip, skip + limit if limit else None)))
 
-        found = await self._backend.read(work)
-        if order is not None:
-            found = sorted_documents(found, order)
-        return _bounded(found[skip:][: limit or None])
+        return await self._backend.read(work)
 
     async def aggregate(self, place: Place, stages: Json) -> list[Document]:
         """What an aggregation makes of the documents of a store."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sojourn.core.errors import BadRequest
 from sojourn.core.json import Json
-from sojourn.data.documents.matching import compile_query, same
+from sojourn.data.documents.matching import compile_query, identity
 
 Document = dict[str, Json]
 
@@ -188,8 +188,11 @@ def _push(document: Document, path: str, operand: Json, _now: str) -> None:
 def _add_to_set(document: Document, path: str, operand: Json, _now: str) -> None:
     found = _array(document, path, make=True)
     assert found is not None
+    there = set(map(identity, found))
     for item in _each(operand):
-        if not any(same(item, one) for one in found):
+        mark = identity(item)
+        if mark not in there:
+            there.add(mark)
             found.append(item)
 
 

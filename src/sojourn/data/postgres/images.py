@@ -35,6 +35,8 @@ from sojourn.data.postgres.values import (
 
 #: One more than the bits of a number without a sign.
 _OIDS = 33
+#: No integer column has more.
+_BEYOND: Final = 1 << 64
 
 
 def imaged(value: Cell, oid: int, modifier: int, column: str) -> Json:
@@ -45,7 +47,7 @@ def imaged(value: Cell, oid: int, modifier: int, column: str) -> Json:
         if is_array(oid):
             return _elements(value)
         made: Json = fitted(_IMAGES.get(oid, _text)(value), oid, modifier)
-    except (ValueError, TypeError, OverflowError, InvalidOperation, InvalidJson) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, InvalidOperation, InvalidJson) as error:
         shown = type(value).__name__
         raise BadValue(f"a {shown} does not fit the column {column}, which holds {type_of(oid)}") from error
     return made
@@ -105,7 +107,10 @@ def _boolean(value: Any) -> bool:
 
 def _integer(bits: int) -> Callable[[Any], int]:
     def convert(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or value != int(value):
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+            raise TypeError
+        # Looked at before it is turned into an int: 1E+999999999 would take all day, and everybody would wait.
+        if not -_BEYOND < value < _BEYOND or value != int(value):
             raise ValueError
         if not fits(int(value), bits):
             raise ValueError

@@ -20,7 +20,7 @@ from psycopg.adapt import Transformer
 
 from sojourn.core.clock import SECOND
 from sojourn.core.errors import SojournError
-from sojourn.data.errors import DatabaseUnavailable, ResultTooLarge
+from sojourn.data.errors import BadParameters, BadStatement, DatabaseUnavailable, ResultTooLarge
 from sojourn.data.port import Bounds, Cell
 from sojourn.data.postgres.faults import of_authors
 from sojourn.data.postgres.values import ADAPTERS, TIMESTAMP, Bound, in_utc
@@ -50,6 +50,8 @@ _DONE: Final = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 _ROWS: Final = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.SINGLE_TUPLE, pq.ExecStatus.TUPLES_CHUNK)
 #: The oldest libpq that gives rows in chunks.
 _CHUNKING = 170_000
+#: The protocol counts them in 16 bits.
+_MOST_PARAMETERS: Final = 65_535
 
 
 class Field(NamedTuple):
@@ -145,8 +147,14 @@ class Reader:
 
     def ask(self, sql: str, values: Sequence[Bound], allowance: Allowance) -> Found:
         """What one statement gives. Raises what :func:`of_authors` makes, ``ResultTooLarge``, ``DatabaseUnavailable``."""
+        if len(values) > _MOST_PARAMETERS:
+            raise BadParameters(f"a statement has at most {_MOST_PARAMETERS} parameters")
+        try:
+            text = sql.encode()
+        except UnicodeEncodeError:
+            raise BadStatement("a statement holds half of a pair of characters") from None
         texts, oids = [value.text for value in values], [value.oid for value in values]
-        self._send(lambda: self._pg.send_query_params(sql.encode(), texts, oids))
+        self._send(lambda: self._pg.send_query_params(text, texts, oids))
         if pq.version() >= _CHUNKING:
             self._pg.set_chunked_rows_mode(_CHUNK)
         else:

@@ -100,8 +100,9 @@ def bound(value: Cell) -> Bound:
     try:
         oid, text = _spelled(value)
         data = text.encode()
-    except (UnicodeEncodeError, InvalidJson) as error:
-        raise BadParameters("a parameter holds a text that PostgreSQL cannot keep") from error
+    except (ValueError, OverflowError, RecursionError, InvalidJson) as error:
+        # Half of a pair of characters; a number of thousands of digits; a time that UTC has in the year 0.
+        raise BadParameters("a parameter holds what PostgreSQL cannot keep") from error
     if b"\0" in data:
         raise BadParameters("a parameter holds the character U+0000, which PostgreSQL cannot keep")
     return Bound(oid, data)

@@ -251,9 +251,16 @@ _WRITERS: Final[Mapping[ColumnType, Callable[[Cell], Stored]]] = {
 }
 
 
+#: Python has more than SQLite: years before 1 once they are in UTC, numbers beyond every double, lists without end.
+_UNFIT: Final = (ValueError, ArithmeticError, RecursionError)
+
+
 def to_stored(kind: ColumnType, value: Cell) -> Stored:
     """The value that a column of this type keeps for a cell; raises ``BadValue``."""
-    return None if value is None else _WRITERS[kind](value)
+    try:
+        return None if value is None else _WRITERS[kind](value)
+    except _UNFIT:
+        raise BadValue from None
 
 
 def plain(kind: ColumnType, value: Cell) -> bool:
@@ -268,6 +275,13 @@ def plain(kind: ColumnType, value: Cell) -> bool:
 
 def parameter(value: Cell) -> Stored:
     """A parameter of a statement, whose column nobody knows; raises ``BadValue``."""
+    try:
+        return _parameter(value)
+    except _UNFIT:
+        raise BadValue from None
+
+
+def _parameter(value: Cell) -> Stored:
     if value is None or type(value) in (int, float, str, bytes):
         if isinstance(value, int) and value not in _INTEGERS:
             raise BadValue("an integer has at most 64 bits")

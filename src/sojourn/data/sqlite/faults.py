@@ -58,6 +58,8 @@ def of_engine() -> Iterator[None]:
     """For statements of ours."""
     try:
         yield
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise BadValue("a number has more than 64 bits, or a text holds half of a pair of characters") from error
     except FAULTS as error:
         fault = _of_engine(error)
         if fault is None:

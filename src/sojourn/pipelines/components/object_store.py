@@ -221,6 +221,9 @@ def object_store(p: ObjectStore, message: Json, view: View) -> Outcome:  # noqa:
     by_id, by_query = p.operation.value.endswith("BY ID"), p.operation.value.endswith("BY QUERY")
     if by_id and not p.object_id:
         raise StepFailed("objectId is empty", 422)
+    if by_query and p.operation.act in ("UPDATE", "DELETE") and not isinstance(p.query, dict):
+        # A template that found nothing is null: it must not mean every document.
+        raise StepFailed("query is no object; {} stands for all documents", 422)
     order = DocumentOrder(
         operation=p.operation.act,
         store=p.name,
