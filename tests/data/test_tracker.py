@@ -125,6 +125,41 @@ async def test_abandoned_trackers_are_finished_and_taken_back_where_they_say_so(
     assert states == [False, False, True]
 
 
+async def _abandon(engine: Engine) -> None:
+    def grow_old(connection: Connection) -> None:
+        connection.execute(update(schema.tracker).values(started=schema.tracker.c.started - MAX_ACTIVE - HOUR))
+
+    await (await engine.databases.named("main")).write(grow_old)
+
+
+async def test_an_abandoned_tracker_takes_back_nothing_of_others_who_had_its_tag_before(
+    engine: Engine, enter: Enter
+) -> None:
+    imported = engine.database(await enter("carla"), terms=Kept(tracking_id="import-7"))
+    await insert(imported, 1)
+    database, trackers = await opened(engine, enter)
+    await trackers.start(Tracker(id="import-7", auto_undo=True))
+    await insert(database, 2)
+    await _abandon(engine)
+    _, operator = await opened(engine, enter, "anna")
+    assert await operator.finish_abandoned() == 1
+    assert await keys(database) == [1]
+
+
+async def test_an_abandoned_tracker_of_two_realms_does_not_hold_up_the_others(engine: Engine, enter: Enter) -> None:
+    desk = engine.database(await enter("ben", "desk"), terms=Kept(tracking_id="both"))
+    await insert(desk, 1)
+    database, trackers = await opened(engine, enter)
+    for name, key in (("both", 2), ("mine", 3)):
+        await trackers.start(Tracker(id=name, auto_undo=True))
+        await insert(database, key)
+    await _abandon(engine)
+    _, operator = await opened(engine, enter, "anna")
+    assert await operator.finish_abandoned() == 1
+    assert await keys(database) == [1, 2]
+    assert (await trackers.open("both")).active
+
+
 @pytest.mark.parametrize("tracker_id", ["x" * 101, "a\nb"])
 async def test_an_id_is_a_short_printable_text(engine: Engine, enter: Enter, tracker_id: str) -> None:
     _, trackers = await opened(engine, enter)
@@ -134,5 +169,6 @@ async def test_an_id_is_a_short_printable_text(engine: Engine, enter: Enter, tra
 
 async def test_the_time_of_a_tracker_is_positive(engine: Engine, enter: Enter) -> None:
     _, trackers = await opened(engine, enter)
-    with pytest.raises(BadTracker):
-        await trackers.start(Tracker(id="T", max_active=0))
+    for limit in (0, 2**62):
+        with pytest.raises(BadTracker):
+            await trackers.start(Tracker(id="T", max_active=limit))

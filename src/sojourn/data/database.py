@@ -7,7 +7,7 @@ from typing import Final, overload
 
 from sqlalchemy import Connection, select
 
-from sojourn.core.errors import CrossSiteWrite, InsufficientScope
+from sojourn.core.errors import CrossSiteWrite, InsufficientScope, StaleSession
 from sojourn.data import schema
 from sojourn.data.apply import Application, wanted
 from sojourn.data.changelog import next_version
@@ -16,7 +16,7 @@ from sojourn.data.dataset import DataSet
 from sojourn.data.definition import define
 from sojourn.data.errors import BadTag, DatabaseLoginRequired, TableUnknown
 from sojourn.data.log_rows import LogRows
-from sojourn.data.port import NO_PARAMETERS, Backend, Bounds, Parameters, Statement, Table
+from sojourn.data.port import NO_PARAMETERS, Backend, Bounds, Guard, Parameters, Statement, Table
 from sojourn.data.terms import ALTER_SCHEMA, EXTERNAL_ACCESS, Author, NoTerms, TableChanges, Terms, is_tag
 from sojourn.data.undo import Asker, Undo
 from sojourn.engine.access import Access
@@ -24,7 +24,7 @@ from sojourn.engine.live import Session
 from sojourn.engine.lookups import EVERYWHERE
 from sojourn.engine.rules import Rules
 from sojourn.model.scope import NO_SCOPE, ScopeSet
-from sojourn.model.session import ANONYMOUS_KEY, ANONYMOUS_NAME
+from sojourn.model.session import ANONYMOUS_KEY, ANONYMOUS_NAME, Identity
 
 _BOUNDS = Bounds()
 _NO_TERMS: Final = NoTerms()
@@ -217,7 +217,7 @@ class Database(LogRows):
         nothing is written; as ``Backend.write``; as :meth:`query`. The session and the account are looked at once more
         before the commit.
         """
-        backend = await self._ready(writes=True)
+        guard, backend = self._guard(), await self._ready(writes=True)
         tables = await backend.tables()
         author, now, scopes = self._author, self._rules.clock.now(), await self._scope_now()
 
@@ -226,7 +226,7 @@ class Database(LogRows):
             asked = [wanted(backend.rows, tables, one) for one in changes]
             return Application(backend.rows, author, now, scopes, log=log).run(connection, asked)
 
-        return await backend.write(work, self._check)
+        return await backend.write(work, guard)
 
     async def execute_ddl(self, statement: str) -> int:
         """Change the schema: CREATE, ALTER or DROP of a table, an index or a view; the version number of the change.
@@ -234,10 +234,10 @@ class Database(LogRows):
         It has a row in the change log, and is not undone by undo. Raises ``InsufficientScope`` without the scope
         ``database.alterSchema``, ``StatementRefused``, and as :meth:`query`.
         """
-        backend = await self._ready(writes=True)
+        guard, backend = self._guard(), await self._ready(writes=True)
         if ALTER_SCHEMA not in await self._scope_now():
             raise InsufficientScope
-        return await define(backend, statement, self._author, self._rules.clock.now(), self._check)
+        return await define(backend, statement, self._author, self._rules.clock.now(), guard)
 
     async def create_key(self, quantity: int = 1, *, high: bool = False, positive: bool = False) -> int:
         """The first of ``quantity`` new keys that follow each other; of the product that the session's licence names.
@@ -246,9 +246,9 @@ class Database(LogRows):
         ``KeyLimit``, ``KeysExhausted``, ``ProductUnknown``, ``ProductNotDeveloped``, ``InsufficientScope`` without the scope
         of the product, and as :meth:`query`.
         """
-        await self._ready(writes=True)
+        guard, _ = self._guard(), await self._ready(writes=True)
         keys, terms = await self._databases.keys(self.name), self._terms or _NO_TERMS
-        now, guard = self._rules.clock.now(), self._check
+        now = self._rules.clock.now()
         return await keys.create(
             self._author, await self._scope_now(), terms, quantity, now=now, high=high, positive=positive, guard=guard
         )
@@ -260,15 +260,17 @@ class Database(LogRows):
 
     async def inc_version(self) -> int:
         """A version number that nobody had before."""
-        return await (await self._ready(writes=True)).write(next_version, self._check)
+        guard, backend = self._guard(), await self._ready(writes=True)
+        return await backend.write(next_version, guard)
 
     async def undo(self) -> Undo:
         """Undo and redo with the rights of this connection: of changes of its own session, and with the scope
         ``database.undoChanges`` of all that were made in its realm. Raises as :meth:`query`.
         """
-        backend, realms = await self._ready(writes=True), frozenset({self._session.realm.id})
+        guard, backend = self._guard(), await self._ready(writes=True)
+        realms = frozenset({self._session.realm.id})
         scope = await self._scope_now()
-        who = Asker(author=self._author, scope=scope, realms=realms, guard=self._check)
+        who = Asker(author=self._author, scope=scope, realms=realms, guard=guard)
         return Undo(backend, self._rules.audit, self._rules.clock, who)
 
     # --- within ---
@@ -321,6 +323,23 @@ class Database(LogRows):
             raise CrossSiteWrite
         await self._check()
         return await self._databases.named(self.name)
+
+    def _guard(self) -> Guard:
+        begun = self._identity
+
+        async def guard() -> None:
+            await self._check()
+            if self._identity != begun:
+                # The change is that of who has begun it; he has logged out meanwhile, or another one has logged in.
+                raise StaleSession(self._session.access.session.epoch)
+
+        return guard
+
+    @property
+    def _identity(self) -> tuple[int, Identity | None]:
+        """Who acts, and under which epoch of the session."""
+        access = self._access
+        return self._session.access.session.epoch, access.session.identity if access else None
 
     async def _check(self) -> None:
         """Raise unless the session lives, and the user who is logged in here may still act."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from sojourn.data.notes import Note, freshen, insert_note
-from sojourn.data.port import Backend, Key
+from sojourn.data.port import Backend, Guard, Key
 from sojourn.data.terms import Author
 from sojourn.engine.rules import Rules
 
@@ -25,8 +25,8 @@ class LogRows(ABC):
         """The database, for who may use it now."""
 
     @abstractmethod
-    async def _check(self) -> None:
-        """Raise unless who acts may still do so."""
+    def _guard(self) -> Guard:
+        """What is asked before a commit: whether who acts now may still do so then."""
 
     async def insert_log(
         self,
@@ -45,16 +45,14 @@ class LogRows(ABC):
         Raises ``BadNote`` for a type that only the engine writes and for what is too long, and as ``apply_updates``.
         """
         note = Note(kind=kind, content=content, key=key, class_key=class_key, version=version, tag=tag)
-        backend = await self._ready(writes=True)
+        guard, backend = self._guard(), await self._ready(writes=True)
         author, now = self._author, self._rules.clock.now()
-        return await backend.write(lambda connection: insert_note(connection, author, note, now), self._check)
+        return await backend.write(lambda connection: insert_note(connection, author, note, now), guard)
 
     async def update_logs(self, *, version: int | None = None, tag: str | None = None, fresh: bool) -> int:
         """Set the mark ``iFreshTrack`` of the rows of the log with that version and that tag; how many there are.
 
         It is all that ever changes in a row; one without a tag has none. Raises ``WhichChanges`` when neither is given.
         """
-        backend = await self._ready(writes=True)
-        return await backend.write(
-            lambda connection: freshen(connection, version=version, tag=tag, fresh=fresh), self._check
-        )
+        guard, backend = self._guard(), await self._ready(writes=True)
+        return await backend.write(lambda connection: freshen(connection, version=version, tag=tag, fresh=fresh), guard)

@@ -63,7 +63,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         said = (self.tag, self.sessions, self.users, self.versions, self.table, self.keys)
         if not any(said) and self.since is None and self.until is None and self.numbers is None:
             raise NothingSelected
-        if len(self.numbers or ()) > MOST_NUMBERS or len(self.keys) > MOST_NUMBERS:
+        named = (self.numbers or (), self.keys, self.versions, self.users, self.sessions, self.kinds)
+        if any(len(several) > MOST_NUMBERS for several in named):
             raise TooManyNumbers(f"at most {MOST_NUMBERS} changes or records can be named one by one")
 
     @property

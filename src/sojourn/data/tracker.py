@@ -24,6 +24,9 @@ from sojourn.data.undo_report import ForeignChanges
 #: How long a tracker is active before it counts as abandoned, in milliseconds, where nobody says otherwise.
 MAX_ACTIVE: Final = 48 * HOUR
 
+#: The longest that anybody may say: ten years.
+MOST_ACTIVE: Final = 87_600 * HOUR
+
 #: Characters of an id.
 MAX_ID: Final = 100
 
@@ -37,7 +40,7 @@ class TrackerInactive(BadRequest):
 
 
 class BadTracker(BadRequest):
-    """The id of a tracker has 1 to 100 printable characters, the time that it may be active is positive."""
+    """The id of a tracker has 1 to 100 printable characters, the time that it may be active is positive, ten years at most."""
 
     code = "tracker.malformed"
 
@@ -85,7 +88,7 @@ class Trackers:
 
     async def start(self, tracker: Tracker) -> None:
         """Track from now on what this connection changes; a tracker that is active elsewhere goes on here too."""
-        if tracker.max_active <= 0:
+        if not 0 < tracker.max_active <= MOST_ACTIVE:
             raise BadTracker
         undo, now = await self._database.undo(), self._clock.now()
         author = undo.who.author
@@ -109,7 +112,7 @@ class Trackers:
     async def keep(self, tracker: Tracker) -> None:
         """Keep what was set of a tracker that is active."""
         if tracker.active:
-            if tracker.max_active <= 0:
+            if not 0 < tracker.max_active <= MOST_ACTIVE:
                 raise BadTracker
             await self._update(await self._database.undo(), tracker)
 
@@ -135,8 +138,8 @@ class Trackers:
     async def finish_abandoned(self) -> int:
         """Finish all trackers of the realm that are active for too long; how many they were.
 
-        Where they say so their changes are taken back, but for what somebody else has changed since: the audit log says
-        how much that was. Raises ``InsufficientScope`` without ``database.undoChanges``.
+        Where they say so the changes of their user are taken back, but for what somebody else has changed since: the audit
+        log says how much that was. Raises ``InsufficientScope`` without ``database.undoChanges``.
         """
         undo, now = await self._database.undo(), self._clock.now()
         if UNDO_CHANGES not in undo.who.scope:
@@ -146,13 +149,26 @@ class Trackers:
             table.finished.is_(None), table.realm == undo.who.author.realm, table.started + table.max_active < now
         )
         abandoned = await undo.backend.read(lambda connection: connection.execute(query).all())
+        count = 0
         for row in abandoned:
             tracker = Tracker(id=row.id, pool=row.pool, max_active=row.max_active, active=True)
-            if row.auto_undo:
-                await self.undo_changes(tracker, "skip")
+            if row.auto_undo and not await self._taken_back(tracker.id, row.user_key):
+                continue
             tracker.auto_undo = bool(row.auto_undo)
             await self._update(undo, tracker, finished=now)
-        return len(abandoned)
+            count += 1
+        return count
+
+    async def _taken_back(self, tracker_id: str, user_key: int) -> bool:
+        """Take back what the user of an abandoned tracker has changed under it, and nobody else: its id was his choice, and
+        may be the tag of what others have done. False where part of that was done in another realm: then it stays active.
+        """
+        undo = await self._database.undo()
+        try:
+            await undo.undo(Selection(tag=tracker_id, users=(user_key,)), "skip")
+        except ForeignChanges:
+            return False
+        return True
 
     async def _update(self, undo: Undo, tracker: Tracker, finished: int | None = None) -> None:
         change = update(_table).where(_table.c.id == tracker.id)

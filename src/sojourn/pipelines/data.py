@@ -97,8 +97,9 @@ class _Use(NamedTuple):
         return min(life or _ISOLATED, _ISOLATED) if self.order.isolated else life
 
 
-async def documents_step(store: Documents, session: Session, order: DocumentOrder, guard: Guard) -> Json:
-    """The answer of an object store. Raises as ``Powers.documents``."""
+async def documents_step(store: Documents, session: Session, order: DocumentOrder) -> Json:
+    """The answer of an object store; the session is looked at before, and before the commit. Raises as ``Powers.documents``."""
+    await session.check()
     author = Author(
         user_key=session.user_key,
         user_name=session.user_name,
@@ -111,7 +112,7 @@ async def documents_step(store: Documents, session: Session, order: DocumentOrde
     place = Place(session.realm.id, order.store, order.execution_key if order.isolated else "")
     which = Which(order.object_id, None if order.operation == "AGGREGATE" else order.query)
     try:
-        return await _Use(store, author, place, which, order, guard).answer()
+        return await _Use(store, author, place, which, order, session.check).answer()
     except _REFUSALS as error:
         raise StepFailed(error.message, error.status) from error
 

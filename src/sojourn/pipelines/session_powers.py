@@ -126,7 +126,7 @@ class SessionPowers:
     async def documents(self, order: DocumentOrder) -> Json:
         """Use an object store of the realm, as the session of the request's token, or as nobody."""
         store = Documents(await self._data().named(), self._rules.clock)
-        return await documents_step(store, self._session(), order, self._guard)
+        return await documents_step(store, self._session(), order)
 
     async def query(self, order: QueryOrder) -> Json:
         """Read from a database as the user of the request's token."""
@@ -150,10 +150,6 @@ class SessionPowers:
             return live.Session(self._rules, nameless.open_nobody(caller.realm, device, "python"))
         now = self._rules.clock.now()
         return live.Session(self._rules, nameless.open_account(caller.realm, self._account, now, device.address))
-
-    async def _guard(self) -> None:
-        if self.caller.access is not None:
-            await self._rules.sessions.check(self.caller.access)
 
     def _data(self) -> Databases:
         if self._databases is None:

@@ -305,7 +305,7 @@ async def _rows(
 def _bounds(given: Any) -> Bounds:
     options = _struct(given, _Options, "the options of a query")
     usual = Bounds()
-    return usual if options.timeout is None else usual._replace(time=min(usual.time, max(1, int(options.timeout))))
+    return usual if options.timeout is None else usual._replace(time=max(1, int(min(usual.time, options.timeout))))
 
 
 def _parameters(given: Any) -> Parameters:

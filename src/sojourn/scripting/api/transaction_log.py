@@ -64,6 +64,7 @@ class Changes(HostClass):
         selection = _selection(_options(options))
         if not (selection.versions or selection.since is not None or selection.keys or selection.tag):
             raise NothingSelected("name a version, a start date, the key of a record or a tag")
+        selection.check()
         undo = await connection_of(self.run, connection).undo()
         number, kind = schema.change.c.number, schema.change.c.kind
         # Fields of sessions are not in the view.
