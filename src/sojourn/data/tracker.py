@@ -145,7 +145,7 @@ class Trackers:
         if UNDO_CHANGES not in undo.who.scope:
             raise InsufficientScope
         table = _table.c
-        query = select(table.id, table.pool, table.auto_undo, table.max_active).where(
+        query = select(table.id, table.pool, table.user_key, table.auto_undo, table.max_active).where(
             table.finished.is_(None), table.realm == undo.who.author.realm, table.started + table.max_active < now
         )
         abandoned = await undo.backend.read(lambda connection: connection.execute(query).all())
