@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from decimal import Decimal
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import pytest
 
 from sojourn.core.clock import SystemClock
+from sojourn.core.json import MAX_DEPTH
 from sojourn.data.documents import records
 from sojourn.data.documents.aggregating import compile_aggregation
 from sojourn.data.documents.matching import BadQuery, compile_query
-from sojourn.data.documents.records import Place, Which
+from sojourn.data.documents.records import BadDocument, Place, Which
 from sojourn.data.documents.store import Documents
 from sojourn.data.documents.updating import compile_update
 from sojourn.data.errors import ResultTooLarge
@@ -98,3 +100,28 @@ async def test_large_documents_are_not_all_held_at_once(backend: Backend, monkey
     with pytest.raises(ResultTooLarge):
         await store.delete(AUTHOR, PLACE, Which())
     assert len(await store.find(PLACE, Which(), limit=3)) == 3
+
+
+async def test_no_document_is_stored_that_nobody_can_read(backend: Backend) -> None:
+    store = Documents(backend, SystemClock())
+    await store.insert(AUTHOR, PLACE, [{"n": 1}], object_id="k")
+    with pytest.raises(BadDocument):
+        await store.update(AUTHOR, PLACE, Which("k"), {"$set": {".".join("a" * 250): 1}})
+    deep: Any = 1
+    for _ in range(MAX_DEPTH):
+        deep = [deep]
+    with pytest.raises(BadDocument):
+        await store.insert(AUTHOR, PLACE, [{"a": deep}], object_id="deep")
+    with pytest.raises(BadDocument):
+        await store.update(AUTHOR, PLACE, Which("k"), {"$push": {"list": deep}})
+    assert await store.find(PLACE, Which()) == [{"n": 1, "_oId": "k"}]
+
+
+async def test_an_upsert_is_never_told_that_there_is_one(backend: Backend) -> None:
+    store = Documents(backend, SystemClock())
+    put = [store.insert(AUTHOR, PLACE, [{"n": n}], object_id="k", upsert=True) for n in range(12)]
+    away = [store.delete(AUTHOR, PLACE, Which("k")) for _ in range(6)]
+    changed = [store.update(AUTHOR, PLACE, Which("k"), {"$inc": {"n": 1}}, upsert=True) for _ in range(6)]
+    mixed = [one for three in zip(put[::2], away, put[1::2], changed, strict=True) for one in three]
+    await asyncio.gather(*mixed)
+    assert len(await store.find(PLACE, Which())) <= 1

@@ -15,7 +15,7 @@ from sojourn.data.errors import BadParameters, BadStatement, BadTag, BadValue
 from sojourn.data.notes import BadNote
 from sojourn.data.port import Backend, Bounds, Statement
 from sojourn.data.selecting import Selection
-from sojourn.data.terms import TableChanges
+from sojourn.data.terms import Deleted, Modified, TableChanges
 from tests.data.applying import apply
 
 pytestmark = pytest.mark.anyio
@@ -117,3 +117,15 @@ async def test_times_at_the_ends_of_the_calendar_are_kept(database: Database) ->
     rows = [{"key": 1, "at": first}, {"key": 2, "at": last}]
     await database.apply_updates([TableChanges(table="thing", inserted=rows)])  # type: ignore[arg-type]
     assert (await database.query("SELECT at FROM thing ORDER BY key")).rows == [(first,), (last,)]
+
+
+async def test_columns_with_the_names_of_our_own_statements(database: Database) -> None:
+    await database.execute_ddl(
+        'CREATE TABLE t (r INTEGER PRIMARY KEY, t VARCHAR(100), i INTEGER, "rows" INTEGER, key INTEGER)'
+    )
+    row: dict[str, Any] = {"r": 1, "t": '{"r": 5}', "i": 2, "rows": 3, "key": 4}
+    await database.apply_updates([TableChanges(table="t", inserted=[row])])
+    await database.apply_updates([TableChanges(table="t", modified=[Modified(1, row, {"t": "new", "rows": 9})])])
+    await database.apply_updates([TableChanges(table="t", deleted=[Deleted(1, {"t": "new"})])])
+    await (await database.undo()).undo(Selection(versions=(await database.version(),)))
+    assert (await database.query('SELECT r, t, i, "rows", key FROM t')).rows == [(1, "new", 2, 9, 4)]

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, sel
 from sqlalchemy.exc import IntegrityError
 
 from sojourn.core import json
-from sojourn.core.errors import BadRequest, Conflict
+from sojourn.core.errors import BadRequest, Conflict, InvalidJson
 from sojourn.core.json import Json
 from sojourn.data import schema
 from sojourn.data.changelog import Draft
@@ -215,6 +215,12 @@ def text_of(document: Json) -> str:
     text = json.encode_text({name: value for name, value in document.items() if name != ID})
     if len(text) > MAX_DOCUMENT:
         raise BadDocument(f"a document has at most {MAX_DOCUMENT} bytes")
+    # What could not be read again would keep everybody from searching the store.
+    if text.count("{") + text.count("[") > json.MAX_DEPTH:
+        try:
+            json.decode(text)
+        except InvalidJson:
+            raise BadDocument(f"a document nests at most {json.MAX_DEPTH} levels") from None
     return text
 
 

@@ -110,6 +110,9 @@ class Documents:
             store = open_store(connection, place, exclusive=exclusive)
             if len(documents) > 1 and store.exclusive:
                 raise StoreIsExclusive
+            if upsert and store.exclusive:
+                # As with the update: of two who find none, one would be told that there is one.
+                alone(connection, store)
             drafts = []
             for one, text in zip(ids, texts, strict=True):
                 there = next(search(connection, place, Which(one), now, lock=True), None) if store.exclusive else None

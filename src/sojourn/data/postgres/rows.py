@@ -58,7 +58,8 @@ class PostgresRows(RowAccess):
         key = _quoted(shape.names[table.key])
         written = {name: folded for name, folded in shape.names.items() if not table.columns[name].generated}
         statement = (
-            f"SELECT to_jsonb(t)::text FROM {_name(table)} AS t WHERE t.{key} = ANY (ARRAY(SELECT r.{key}"
+            # ``t`` alone would be a column of that name.
+            f"SELECT to_jsonb(t.*)::text FROM {_name(table)} AS t WHERE t.{key} = ANY (ARRAY(SELECT r.{key}"
             f" FROM jsonb_populate_recordset(NULL::{_name(table)}, CAST(%(rows)s AS jsonb)) AS r)) ORDER BY t.{key}"
         )
         found: dict[Key, Image] = {}
