@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sojourn.core.errors import InvalidJson
-from sojourn.data.dataset import DataSet, NoSuchColumn, NoSuchRecord
-from sojourn.data.errors import BadValue, TableWithoutKey
+from sojourn.data.dataset import DataSet
+from sojourn.data.errors import BadValue, NoSuchColumn, NoSuchRecord, TableWithoutKey
 from sojourn.data.port import Column, Rows
 from sojourn.data.terms import Deleted, Modified
 

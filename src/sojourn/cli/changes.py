@@ -95,7 +95,7 @@ def list_(
 
     rows = with_engine(project, work)
     shown = rows[:limit]
-    reply_rows(as_json, shown if as_json else [flat(row) for row in shown], _COLUMNS)
+    reply_rows(as_json, shown if as_json else [_on_a_line(row) for row in shown], _COLUMNS)
     if len(rows) > limit:
         note(f"these are the newest {limit}; --limit shows more")
 
@@ -270,6 +270,12 @@ async def _write(file: Path | None, lines: AsyncIterator[bytes]) -> int:
     except OSError as error:
         raise ExportUnwritten(f"{file or 'the export'} cannot be written: {error.strerror}") from None
     return count
+
+
+def _on_a_line(row: dict[str, Any]) -> dict[str, Any]:
+    """A change in a table; a statement or note of several lines would tear it apart."""
+    content = row["content"]
+    return flat({**row, "content": " ".join(content.split()) if isinstance(content, str) else content})
 
 
 def _private(file: Path) -> IO[bytes]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from sojourn.core.errors import CrossSiteWrite, InsufficientScope, StaleSession
 from sojourn.data import schema
+from sojourn.data.acting import Acting
 from sojourn.data.apply import Application, wanted
 from sojourn.data.changelog import next_version
 from sojourn.data.databases import MAIN, Databases
@@ -17,14 +18,10 @@ from sojourn.data.definition import define
 from sojourn.data.errors import BadTag, DatabaseLoginRequired, TableUnknown
 from sojourn.data.log_rows import LogRows
 from sojourn.data.port import NO_PARAMETERS, Backend, Bounds, Guard, Parameters, Statement, Table
-from sojourn.data.terms import ALTER_SCHEMA, EXTERNAL_ACCESS, Author, NoTerms, TableChanges, Terms, is_tag
+from sojourn.data.terms import ALTER_SCHEMA, Author, NoTerms, TableChanges, Terms, is_tag
 from sojourn.data.undo import Asker, Undo
-from sojourn.engine.access import Access
 from sojourn.engine.live import Session
-from sojourn.engine.lookups import EVERYWHERE
 from sojourn.engine.rules import Rules
-from sojourn.model.scope import NO_SCOPE, ScopeSet
-from sojourn.model.session import ANONYMOUS_KEY, ANONYMOUS_NAME, Identity
 
 _BOUNDS = Bounds()
 _NO_TERMS: Final = NoTerms()
@@ -32,7 +29,7 @@ _NO_TERMS: Final = NoTerms()
 PAGE = 1_000
 
 
-class Database(LogRows):
+class Database(Acting, LogRows):
     """One connection of one session to a database of the application.
 
     The default connection (``follows``) acts for the user of the session and follows its login and logout; another one
@@ -52,94 +49,18 @@ class Database(LogRows):
         follows: bool = True,
     ) -> None:
         """Use ``engine.database(session)``."""
+        super().__init__(rules, session, follows=follows)
         #: Its name in the project.
         self.name = name
-        self._rules = rules
         self._databases = databases
-        self._session = session
         self._terms = terms
         self._execution_key = execution_key
-        self._follows = follows
         self._tracking_id = ""
-        #: An identity of its own, with the epoch of the session under which it was taken.
-        self._own: Access | None = None
-        self._out = not follows
-        self._epoch = session.access.session.epoch
 
     def serve(self, session: Session, execution_key: str) -> None:
         """Work for another execution of the same session from now on, as connections that outlive one do."""
         self._session = session
         self._execution_key = execution_key
-
-    # --- who acts ---
-
-    @property
-    def user_key(self) -> int:
-        """Key of the account that is logged in here, -1 without one."""
-        access = self._access
-        return access.session.identity.user_key if access else ANONYMOUS_KEY
-
-    @property
-    def user_name(self) -> str:
-        """Its name, ``anonymous`` without one."""
-        access = self._access
-        if access is None:
-            return ANONYMOUS_NAME
-        return access.account.name if access.account else access.session.identity.user_name
-
-    @property
-    def scope(self) -> ScopeSet:
-        """What it may do."""
-        access = self._access
-        return access.scope if access else NO_SCOPE
-
-    async def user_has_scope(self, scope: str) -> bool:
-        """Whether the user that is logged in here has ``scope`` now. Raises as ``Session.check``."""
-        access = self._access
-        if access is None:
-            return False
-        await self._check()
-        return scope in await self._scope_now()
-
-    async def login(self, user_name: str, password: str) -> bool:
-        """Log this connection in, and nothing but it; False when refused, and then it stays as it was.
-
-        Raises ``AccountUnusable``, ``PasswordExpired``, ``TooManyTries``, ``LoginBusy``, and as ``Session.check``.
-        """
-        await self._session.check()
-        realm, address = self._session.realm, self._address
-        account = await self._rules.logins.authenticate(realm, user_name, password, address, tells=True)
-        if account is None:
-            return False
-        transients = self._rules.sessions.transients
-        self._become(transients.open_account(realm, account, self._rules.clock.now(), address))
-        return True
-
-    async def login_by_auth_token(self, token: str, *, scripts: Sequence[str] = ()) -> None:
-        """Log this connection in with an AuthToken, whose scope is then the connection's.
-
-        ``scripts``: the running script and its callers, for a token that names scripts. Raises ``AuthTokenRefused`` with
-        the reason, ``InsufficientScope`` unless its user has ``security.externalAccess``; then it stays as it was.
-        """
-        await self._session.check()
-        opened = await self._rules.sessions.transients.open_token(self._session.realm, token, self._address, scripts)
-        if EXTERNAL_ACCESS not in opened.held:
-            raise InsufficientScope
-        self._become(opened)
-
-    async def login_by_session(self) -> bool:
-        """Act for the user of the session, as the default connection does; False when it has none."""
-        await self._session.check()
-        if self._session.access.kind == "anonymous":
-            return False
-        self._own, self._out, self._follows = None, False, True
-        self._epoch = self._session.access.session.epoch
-        return True
-
-    def logout(self) -> None:
-        """End the identity of this connection; the session keeps its own."""
-        self._own, self._out = None, True
-        self._epoch = self._session.access.session.epoch
 
     # --- tags ---
 
@@ -276,43 +197,17 @@ class Database(LogRows):
     # --- within ---
 
     @property
-    def _access(self) -> Access | None:
-        """The identity of this connection as it is now, None for nobody."""
-        session = self._session.access
-        if self._follows and session.session.epoch != self._epoch:
-            # Login and logout of the session are done on its default connection too.
-            self._own, self._out, self._epoch = None, False, session.session.epoch
-        found = None if self._out else self._own or session
-        return None if found is None or found.kind == "anonymous" else found
-
-    async def _scope_now(self) -> ScopeSet:
-        """What it may do, without what was taken from its account since it logged in."""
-        access = self._access
-        if access is None or access.account is None:
-            return self.scope
-        held = await self._rules.actors.scopes(access.account.key)
-        return access.scope & held.get(access.realm.id, held.get(EVERYWHERE, NO_SCOPE))
-
-    @property
-    def _address(self) -> str:
-        return self._session.access.session.device.address
-
-    @property
     def _author(self) -> Author:
-        session, access = self._session, self._access
+        session = self._session
         return Author(
             user_key=self.user_key,
-            user_name=_name(access) if access else self.user_name,
+            user_name=self._logged_name,
             session=session.id,
             realm=session.realm.id,
             address=self._address,
             execution_key=self._execution_key,
             tag=self.tracking_id or self._execution_key,
         )
-
-    def _become(self, access: Access) -> None:
-        self._own, self._out = access, False
-        self._epoch = self._session.access.session.epoch
 
     async def _ready(self, *, writes: bool = False) -> Backend:
         """The database, for who may use it now."""
@@ -334,25 +229,6 @@ class Database(LogRows):
                 raise StaleSession(self._session.access.session.epoch)
 
         return guard
-
-    @property
-    def _identity(self) -> tuple[int, Identity | None]:
-        """Who acts, and under which epoch of the session."""
-        access = self._access
-        return self._session.access.session.epoch, access.session.identity if access else None
-
-    async def _check(self) -> None:
-        """Raise unless the session lives, and the user who is logged in here may still act."""
-        await self._session.check()
-        if self._own is not None:
-            await self._rules.sessions.check(self._own)
-
-
-def _name(access: Access) -> str:
-    """The name for the change log; an external principal has no account, and no name of ours."""
-    if access.account:
-        return access.account.name
-    return access.session.identity.subject or access.session.identity.user_name
 
 
 def _last_version(connection: Connection) -> int:

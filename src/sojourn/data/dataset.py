@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sojourn.core.errors import BadRequest
-from sojourn.data.aggregates import aggregate
-from sojourn.data.errors import BadValue, TableWithoutKey
+from sojourn.data.aggregates import grouped, total
+from sojourn.data.errors import BadValue, NoSuchColumn, NoSuchRecord, TableWithoutKey
 from sojourn.data.port import Cell, Column, Key, Rows
 from sojourn.data.terms import Deleted, Modified, TableChanges
 
@@ -23,18 +22,6 @@ if TYPE_CHECKING:
 
 State = Literal["unchanged", "inserted", "modified", "deleted"]
 Record = dict[str, Cell]
-
-
-class NoSuchRecord(BadRequest):
-    """There is no such record among these rows."""
-
-    code = "dataset.no_record"
-
-
-class NoSuchColumn(BadRequest):
-    """These rows have no such column."""
-
-    code = "dataset.no_column"
 
 
 class DataSet:
@@ -220,14 +207,7 @@ class DataSet:
 
     def sum(self, name: str) -> Decimal | float | int:
         """The sum of a column; empty values count nothing. Raises :class:`NoSuchColumn`, ``BadValue``."""
-        found = [value for value in self.column(name) if value is not None]
-        if any(isinstance(value, bool) or not isinstance(value, int | float | Decimal) for value in found):
-            raise BadValue(f"{name} has no numbers")
-        numbers: list[Any] = found
-        if any(isinstance(value, float) for value in numbers):
-            return float(sum(map(float, numbers)))
-        total: Decimal | int = sum(numbers)
-        return total
+        return total(name, self.column(name))
 
     def aggregate(self, by: Sequence[str] = (), **wanted: tuple[str, str]) -> list[Record]:
         """A row for each group of equal values of ``by``: ``aggregate(["city"], total=("sum", "price"))``.
@@ -237,17 +217,7 @@ class DataSet:
         """
         for name in (*by, *(name for _, name in wanted.values())):
             self._check(name)
-        groups: dict[tuple[Cell, ...], list[Record]] = {}
-        for row in self:
-            groups.setdefault(tuple(row[name] for name in by), []).append(row)
-        return [
-            dict(zip(by, key, strict=True))
-            | {
-                target: aggregate(how, [row[name] for row in rows if row[name] is not None])
-                for target, (how, name) in wanted.items()
-            }
-            for key, rows in groups.items()
-        ]
+        return grouped(self, by, wanted)
 
     # --- for others ---
 

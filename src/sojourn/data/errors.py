@@ -109,3 +109,15 @@ class DatabaseUnavailable(Unavailable):
     """The database does not answer; nothing is known to have happened."""
 
     code = "database.unavailable"
+
+
+class NoSuchRecord(BadRequest):
+    """There is no such record among these rows."""
+
+    code = "dataset.no_record"
+
+
+class NoSuchColumn(BadRequest):
+    """These rows have no such column."""
+
+    code = "dataset.no_column"

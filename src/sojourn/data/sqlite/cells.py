@@ -1,13 +1,11 @@
-"""Values of SQLite: which type a declared column has, what a stored value means, how an image is written.
+"""Values of SQLite: which type a declared column has, what a stored value means.
 
 SQLite has five kinds of stored values and no types, so a type is a custom of ours: dates and times are ISO texts as
-SQLite's own functions write them (``2026-11-22 10:30:00.250``, UTC), truth is 0 or 1, JSON is text. An image holds the
-stored value itself: a REAL with all its digits, bytes as ``{"$bytes": base64}``.
+SQLite's own functions write them (``2026-11-22 10:30:00.250``, UTC), truth is 0 or 1, JSON is text.
 """
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
@@ -16,7 +14,6 @@ from typing import Any, Final
 
 from sojourn.core import json
 from sojourn.core.errors import InvalidJson
-from sojourn.core.json import Json
 from sojourn.data.errors import BadValue
 from sojourn.data.port import Cell, ColumnType
 
@@ -295,27 +292,3 @@ def _parameter(value: Cell) -> Stored:
     if isinstance(value, date):
         return _as_date(value)
     return _as_time(value) if isinstance(value, time) else _as_json(value)
-
-
-# --- images ---
-
-
-def to_image(value: Stored) -> Json:
-    """A stored value as JSON."""
-    if isinstance(value, float):
-        return Decimal(repr(value)) if math.isfinite(value) else {"$real": repr(value)}
-    return {"$bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
-
-
-def from_image(value: Json) -> Stored:
-    """The stored value of an image; raises ``BadValue``."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, dict):
-        if "$bytes" in value:
-            return base64.b64decode(value["$bytes"])
-        if "$real" in value:
-            return float(value["$real"])
-    if isinstance(value, dict | list):
-        raise BadValue
-    return int(value) if isinstance(value, bool) else value

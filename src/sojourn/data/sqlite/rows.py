@@ -16,8 +16,9 @@ from sojourn.core import json
 from sojourn.core.json import Json
 from sojourn.data.errors import BadValue
 from sojourn.data.port import Cell, Column, Image, Key, RowAccess, Table
-from sojourn.data.sqlite.cells import READERS, Stored, from_image, plain, to_image, to_stored
+from sojourn.data.sqlite.cells import READERS, Stored, plain, to_stored
 from sojourn.data.sqlite.faults import of_engine
+from sojourn.data.sqlite.images import from_image, to_image
 
 _DIALECT: Final = sqlite.dialect(paramstyle="qmark")
 

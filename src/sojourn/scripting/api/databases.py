@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
-
-import msgspec
+from typing import Any, Final
 
 from sojourn.core.errors import BadRequest
 from sojourn.data.database import Database
 from sojourn.data.errors import DatabaseUnknown, TableUnnamed
-from sojourn.data.port import Bounds, Cell, Parameters, Rows, Statement
+from sojourn.data.port import Bounds, Parameters, Rows, Statement
 from sojourn.engine.security.declared import ANYONE
+from sojourn.scripting.api.database_arguments import Mark, Note, Which, bounds_of, parameters_of, struct_of
 from sojourn.scripting.api.session import checked_tracking_id
 from sojourn.scripting.declare import BadArgument, HostClass, exposed, static
 from sojourn.scripting.paging import Pages, of_lists
 from sojourn.scripting.run import Run
 from sojourn.scripting.updates import changes, read
-from sojourn.scripting.values import UNDEFINED, BigInt, Value
+from sojourn.scripting.values import Value
 
 _USER: Final = "a user who is logged in on the connection"
 _CHANGES: Final = f"{_USER}; not where a page of another site has caused the request"
@@ -43,30 +42,6 @@ class _Opened:
     """A connection that a script has made."""
 
     database: Database
-
-
-class _Options(msgspec.Struct, frozen=True, rename="camel"):
-    """Options of a query; those of other engines say nothing here."""
-
-    #: Milliseconds.
-    timeout: Annotated[float, msgspec.Meta(gt=0)] | None = None
-
-
-class _Note(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    content: str = ""
-    key: int | str | None = None
-    class_key: int | None = None
-    version: int | None = None
-    tag: str | None = None
-
-
-class _Which(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    version: int | None = None
-    tag: str | None = None
-
-
-class _Mark(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    fresh_track: bool
 
 
 @exposed("Databases", role="internal")
@@ -161,8 +136,8 @@ class Databases(HostClass):
     async def query(self, connection: int, sql: list[str], parameters: Any, options: Any, together: bool) -> Value:  # noqa: FBT001
         """The first pages of results, and the number of what is left of them; 0 = nothing."""
         database = self._database(connection)
-        bounds = _bounds(options)
-        given = _parameters(parameters)
+        bounds = bounds_of(options)
+        given = parameters_of(parameters)
         if together:
             found = await database.query([Statement(one, given) for one in sql], bounds=bounds)
             results = of_lists([Rows(one.columns, one.rows, one.table, one.key) for one in found])
@@ -258,7 +233,7 @@ class Databases(HostClass):
     @static("insertLog(connection: number, type: string, options: any): number", ANYONE, also=_CHANGES)
     async def insert_log(self, connection: int, kind: str, options: Any) -> int:
         """Write a row of the script's own into the change log; its number there. Throws ``BadNote``."""
-        note = _struct(options, _Note, "the options of insertLog")
+        note = struct_of(options, Note, "the options of insertLog")
         return await self._database(connection).insert_log(
             kind, content=note.content, key=note.key, class_key=note.class_key, version=note.version, tag=note.tag
         )
@@ -266,8 +241,8 @@ class Databases(HostClass):
     @static("updateLogs(connection: number, which: any, values: any): number", ANYONE, also=_CHANGES)
     async def update_logs(self, connection: int, which: Any, values: Any) -> int:
         """Set the mark of fresh rows of the change log; how many there are. Throws ``WhichChanges``."""
-        meant = _struct(which, _Which, "what updateLogs is about")
-        mark = _struct(values, _Mark, "what updateLogs sets")
+        meant = struct_of(which, Which, "what updateLogs is about")
+        mark = struct_of(values, Mark, "what updateLogs sets")
         return await self._database(connection).update_logs(
             version=meant.version, tag=meant.tag, fresh=mark.fresh_track
         )
@@ -300,35 +275,3 @@ async def _rows(
     async with aclosing(database.stream(sql, parameters, page=_PAGE, bounds=bounds)) as pages:
         async for one in pages:
             yield 0, Rows(one.columns, one.rows, one.table, one.key)
-
-
-def _bounds(given: Any) -> Bounds:
-    options = _struct(given, _Options, "the options of a query")
-    usual = Bounds()
-    return usual if options.timeout is None else usual._replace(time=max(1, int(min(usual.time, options.timeout))))
-
-
-def _parameters(given: Any) -> Parameters:
-    if isinstance(given, dict):
-        return {name: _parameter(value) for name, value in given.items()}
-    if not isinstance(given, list):
-        raise BadArgument("the parameters of a query are an array, or an object")
-    return [_parameter(value) for value in given]
-
-
-def _parameter(value: Any) -> Cell:
-    if value == UNDEFINED:
-        raise BadArgument("a parameter is undefined; null stands for no value")
-    found: Cell = int(value) if isinstance(value, BigInt) else value
-    return found
-
-
-def _struct(given: Any, kind: Any, what: str) -> Any:
-    """An object of a script as ``kind``; members that are undefined count as not there."""
-    named = {} if given is None or given == UNDEFINED else given
-    if not isinstance(named, dict):
-        raise BadArgument(f"{what} are an object")
-    try:
-        return msgspec.convert({name: value for name, value in named.items() if value != UNDEFINED}, kind)
-    except msgspec.ValidationError as error:
-        raise BadArgument(f"{what}: {error}") from None
