@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 
 from sojourn.bootstrap import Engine
-from sojourn.core.errors import StaleSession
+from sojourn.core.errors import SessionEnded, StaleSession
+from sojourn.data import database as data_database
 from sojourn.data.database import Database
 from sojourn.data.port import Backend
 from sojourn.data.selecting import Selection
@@ -102,3 +104,23 @@ async def test_a_connection_that_logs_out_keeps_nothing_either(
             await database.apply_updates([TableChanges(table="product", inserted=[product(2)])])
     assert await database.login("anna", PASSWORD)
     assert await database.apply_updates([TableChanges(table="product", inserted=[product(2)])])
+
+
+@pytest.mark.parametrize(("end", "error"), [(Session.end, SessionEnded), (_another, StaleSession)])
+async def test_who_has_gone_reads_no_further_page(
+    engine: Engine,
+    enter: Enter,
+    monkeypatch: pytest.MonkeyPatch,
+    end: Callable[[Session], Awaitable[None]],
+    error: type[Exception],
+) -> None:
+    monkeypatch.setattr(data_database, "LOOK", 0)
+    session = await enter("anna")
+    database = engine.database(session)
+    await database.apply_updates([TableChanges(table="product", inserted=[product(key) for key in range(1, 6)])])
+    async with aclosing(database.stream('SELECT "iKey" FROM product', page=1)) as pages:
+        assert len((await anext(pages)).rows) == 1
+        assert len((await anext(pages)).rows) == 1
+        await end(session)
+        with pytest.raises(error):
+            await anext(pages)

@@ -7,6 +7,7 @@ from typing import Final, overload
 
 from sqlalchemy import Connection, select
 
+from sojourn.core.clock import SECOND
 from sojourn.core.errors import CrossSiteWrite, InsufficientScope, StaleSession
 from sojourn.data import schema
 from sojourn.data.acting import Acting
@@ -25,6 +26,8 @@ from sojourn.engine.rules import Rules
 
 _BOUNDS = Bounds()
 _NO_TERMS: Final = NoTerms()
+#: Milliseconds after which somebody who reads page by page is looked at again.
+LOOK = SECOND
 #: Rows of a page where nobody says how many.
 PAGE = 1_000
 
@@ -112,8 +115,12 @@ class Database(Acting, LogRows):
 
         Close it (``contextlib.aclosing``) when it is left early: until then it holds a connection.
         """
-        backend = await self._ready()
+        guard, backend, now = self._guard(), await self._ready(), self._rules.clock.now
+        looked = now()
         async for rows in backend.stream(Statement(sql, parameters), bounds or _BOUNDS, page):
+            if now() - looked >= LOOK:
+                await guard()
+                looked = now()
             yield DataSet(rows)
 
     async def table(self, name: str) -> Table:
