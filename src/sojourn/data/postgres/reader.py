@@ -35,7 +35,6 @@ _PATIENCE = int(PATIENCE * SECOND)
 
 #: Rows that are decoded at once.
 _CHUNK = 256
-
 #: Seconds between two looks whether the caller is still there.
 _TICK = 0.05
 
