@@ -89,6 +89,14 @@ async def test_a_query_that_a_template_did_not_find_means_no_document(gate: Gate
     assert (await run(gate, store("FIND BY QUERY", query={})))["data"] == [{"n": 1, "_oId": "A-1"}]
 
 
+async def test_a_condition_from_outside_is_a_mere_value_behind_eq(gate: Gate) -> None:
+    await run(gate, store("INSERT", objectId="A-1", document={"code": "secret"}))
+    guess = {"code": {"$ne": None}}
+    asked = store("FIND BY QUERY", query={"code": {"$eq": "{{ message.body.code }}"}})
+    assert (await run(gate, asked, body=guess))["rowCount"] == 0
+    assert (await run(gate, asked, body={"code": "secret"}))["rowCount"] == 1
+
+
 async def test_what_is_isolated_the_next_execution_does_not_see(gate: Gate) -> None:
     kept = store("INSERT", document={"n": 1}, isolated=True)
     await run(gate, kept)

@@ -216,6 +216,9 @@ def object_store(p: ObjectStore, message: Json, view: View) -> Outcome:  # noqa:
     $pull $pop`. Stages are `$match $sort $skip $limit $count $unwind $project $group` (with `$sum $avg $min $max $first $last
     $push $addToSet`). A document has at most 1 MB, a result 10,000 documents and 16 MB, a query looks at no more than 100,000.
 
+    What comes from outside is compared by `{field: {"$eq": "{{ message.body.field }}"}}`: `$eq` takes any value for what it
+    is, while `{field: "{{ message.body.field }}"}` takes `{"$ne": null}` for a condition, which fits all documents.
+
     Object stores are for what is kept for a while beside the systems that own the data; what is secret does not belong there.
     """
     by_id, by_query = p.operation.value.endswith("BY ID"), p.operation.value.endswith("BY QUERY")
