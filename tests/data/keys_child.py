@@ -9,15 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sojourn.data.keys import Keys
+from sojourn.data.port import Backend
+from sojourn.data.postgres.backend import PostgresBackend
 from sojourn.data.sqlite.backend import SqliteBackend
 from sojourn.data.terms import Author, NoTerms
 from sojourn.model.scope import NO_SCOPE
 
 THREADS = 8
 
+#: Of the engine that has made the database.
+SECRET = bytes(range(32))
 
-async def made(path: str, count: int) -> list[int]:
-    backend = await SqliteBackend.open("main", Path(path))
+
+async def made(place: str, count: int) -> list[int]:
+    backend = await opened(place)
     keys, author, terms = Keys(backend), Author(user_key=-1, user_name="child"), NoTerms()
     found: list[int] = []
     for number in range(count):
@@ -28,10 +33,17 @@ async def made(path: str, count: int) -> list[int]:
     return found
 
 
+async def opened(place: str) -> Backend:
+    """The database at a path or a URL."""
+    if place.startswith("postgresql:"):
+        return await PostgresBackend.open("main", place, secret=SECRET)
+    return await SqliteBackend.open("main", Path(place))
+
+
 def main() -> None:
-    path, count = sys.argv[1], int(sys.argv[2])
+    place, count = sys.argv[1], int(sys.argv[2])
     with ThreadPoolExecutor(THREADS) as pool:
-        runs = [pool.submit(asyncio.run, made(path, count)) for _ in range(THREADS)]
+        runs = [pool.submit(asyncio.run, made(place, count)) for _ in range(THREADS)]
         sys.stdout.write(json.dumps([key for run in runs for key in run.result()]))
 
 
