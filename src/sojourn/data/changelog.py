@@ -133,14 +133,14 @@ def _rows(drafts: Sequence[Draft], author: Author) -> list[tuple[object, ...]]:
     salts = os.urandom(SALT * len(drafts))
     whose = _part(author.user_name.encode()) + _part(author.address.encode())
     plain = _part(b"") + whose
-    encode, digest = json.encode, hashlib.sha256
+    encode, digest, join = json.encode, hashlib.sha256, b"".join
     rows: list[tuple[object, ...]] = []
     for place, (kind, name, key, before, after, content, undoes) in enumerate(drafts):
         salt = salts[SALT * place : SALT * (place + 1)]
         old = None if before is None else encode(before)
         new = None if after is None else encode(after)
         rest = _part(content.encode()) + whose if content else plain
-        committed = digest(b"".join((salt, _part(old), _part(new), rest))).digest()
+        committed = digest(join((salt, _part(old), _part(new), rest))).digest()
         texts = None if old is None else old.decode(), None if new is None else new.decode()
         rows.append((kind, name, record_text(key), *texts, content, undoes, salt, committed))
     return rows

@@ -14,8 +14,10 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, false, func, not_, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from sojourn.core import json
 from sojourn.data import schema
 from sojourn.data.changelog import Draft, append, next_version, record_text
 from sojourn.data.entries import Conflict, Entry, Reason, Step, Unwound, same
@@ -36,8 +38,9 @@ _images = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 _keys = msgspec.json.Decoder(int | str)
 _number = attrgetter("number")
 #: What is read of a change; see :func:`_entry`.
-_READ = tuple(
-    _change.c[name] for name in ("number", "kind", "table_name", "record", "before", "after", "undoes", "salt")
+_READ = (
+    *(_change.c[name] for name in ("number", "kind", "table_name", "record", "before", "after", "undoes")),
+    _change.c.salt.is_(None),
 )
 
 
@@ -88,7 +91,7 @@ class Walk:
         query = select(*_READ).where(self._meant, _change.c.kind.in_(ROW_KINDS))
         while True:
             page = query.where(_change.c.number < last).order_by(_change.c.number.desc()).limit(WINDOW)
-            window = [_entry(row) for row in self._connection.execute(page)]
+            window = [_entry(row) for row in self._connection.execute(page).all()]
             if not window:
                 return
             yield window
@@ -141,13 +144,13 @@ class Walk:
         table = _change.c
         query = select(*_READ).where(
             table.table_name == name,
-            table.record.in_([record_text(key) for key in history]),
+            table.record.in_(_texts([record_text(key) for key in history], self._connection.dialect.name)),
             table.number > oldest,
             table.kind.in_(ROW_KINDS),
             or_(table.number > newest, not_(func.coalesce(self._order.meant, false()))),
         )
         more = set[Key]()
-        for row in self._connection.execute(query):
+        for row in self._connection.execute(query).all():
             entry = _entry(row)
             history[entry.key].append(entry)
             more.add(entry.key)
@@ -189,7 +192,7 @@ class Walk:
 
     def _write_log(self, steps: list[Step]) -> None:
         drafts = [
-            Draft(step.kind, step.table.name, step.key, step.before, step.after, undoes=step.undoes) for step in steps
+            Draft(kind, table.name, key, before, after, "", undoes) for kind, table, key, before, after, undoes in steps
         ]
         append(self._connection, self._order.author, drafts, self.version, self._order.now)
 
@@ -246,7 +249,7 @@ def _by_table(window: list[Entry]) -> Mapping[str, list[Entry]]:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    number, kind, table, record, before, after, undoes, salt = row
+    number, kind, table, record, before, after, undoes, erased = row
     return Entry(
         number,
         kind,
@@ -255,5 +258,12 @@ def _entry(row: Sequence[Any]) -> Entry:
         None if before is None else _images.decode(before),
         None if after is None else _images.decode(after),
         undoes,
-        salt is None,
+        erased,
     )
+
+
+def _texts(texts: list[str], dialect: str) -> Select[tuple[object]]:
+    """``texts`` as rows: one parameter, where SQLAlchemy would write the statement anew with one for each of them."""
+    if dialect == "sqlite":
+        return select(func.json_each(json.encode_text(texts)).table_valued("value").c.value)
+    return select(func.unnest(cast(texts, ARRAY(Text))))

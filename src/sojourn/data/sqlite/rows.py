@@ -68,13 +68,13 @@ class SqliteRows(RowAccess):
     def insert(self, connection: Connection, table: Table, images: Sequence[Image]) -> None:
         """See :meth:`RowAccess.insert`."""
         for names, same in groupby(images, tuple):
-            _many(connection, _adding(table.name, names), (_values(image, names) for image in same))
+            _many(connection, _adding(table.name, names), (_values(image) for image in same))
 
     def update(self, connection: Connection, table: Table, changes: Sequence[tuple[Key, Image]]) -> None:
         """See :meth:`RowAccess.update`."""
         for names, same in groupby(changes, lambda change: tuple(change[1])):
             if names:
-                rows = ((*_values(image, names), key) for key, image in same)
+                rows = ((*_values(image), key) for key, image in same)
                 _many(connection, _changing(table.name, table.key, names), rows)
 
     def delete(self, connection: Connection, table: Table, keys: Sequence[Key]) -> None:
@@ -91,8 +91,8 @@ def _image(table: Table, column: Column, value: Cell) -> Json:
         raise BadValue(f"the value of {table.name}.{column.name} does not fit: {reason}") from None
 
 
-def _values(image: Image, names: Iterable[str]) -> tuple[Stored, ...]:
-    values: tuple[Any, ...] = tuple([image[name] for name in names])
+def _values(image: Image) -> tuple[Stored, ...]:
+    values: tuple[Any, ...] = tuple(image.values())
     return values if _AS_THEY_ARE.issuperset(map(type, values)) else tuple(map(from_image, values))
 
 
