@@ -7,8 +7,8 @@ with quotes and comments exactly, for where the two readings differ a text could
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple
 
 from sojourn.data.errors import BadStatement
@@ -39,28 +39,22 @@ _COMMON = rf"""
   | (?P<mark>(?!/\*){{marks}})
 """
 _NAME = r'"(?:[^"]|"")*"'
-_LEXERS: Final = {
-    "sqlite": re.compile(
-        _COMMON.format(
-            strings=_STRING,
-            names=rf"{_NAME} | `(?:[^`]|``)*` | \[[^\]]*\]",
-            foreign=r"[@$#][A-Za-z0-9_]+",
-            comment=r"[^\n]",
-            marks=r"[^'\"`\[$\0]",
-        ),
-        re.VERBOSE | re.DOTALL,
+_PATTERNS: Final[Mapping[Dialect, str]] = {
+    "sqlite": _COMMON.format(
+        strings=_STRING,
+        names=rf"{_NAME} | `(?:[^`]|``)*` | \[[^\]]*\]",
+        foreign=r"[@$#][A-Za-z0-9_]+",
+        comment=r"[^\n]",
+        marks=r"[^'\"`\[$\0]",
     ),
-    "postgresql": re.compile(
-        _COMMON.format(
-            # A string goes on behind a line break, in the same way of reading.
-            strings=rf"[eE]{_ESCAPED}(?:[ \t\f\r]*\n[ \t\n\f\r]*{_ESCAPED})* | {_STRING}"
-            rf" | \$(?P<tag>(?:[{_LETTER}][{_LETTER}0-9]*)?)\$.*?\$(?P=tag)\$",
-            names=_NAME,
-            foreign=r"\$[0-9]+",
-            comment=r"[^\n\r]",
-            marks=r"[^'\"`$\0]",
-        ),
-        re.VERBOSE | re.DOTALL,
+    "postgresql": _COMMON.format(
+        # A string goes on behind a line break, in the same way of reading.
+        strings=rf"[eE]{_ESCAPED}(?:[ \t\f\r]*\n[ \t\n\f\r]*{_ESCAPED})* | {_STRING}"
+        rf" | \$(?P<tag>(?:[{_LETTER}][{_LETTER}0-9]*)?)\$.*?\$(?P=tag)\$",
+        names=_NAME,
+        foreign=r"\$[0-9]+",
+        comment=r"[^\n\r]",
+        marks=r"[^'\"`$\0]",
     ),
 }
 
@@ -119,8 +113,14 @@ def split(text: str, dialect: Dialect) -> list[str]:
     return found if start < 0 else [*found, text[start:end]]
 
 
+@cache
+def _lexer(dialect: Dialect) -> re.Pattern[str]:
+    """Made at its first use: it takes long, and most starts of an engine need none."""
+    return re.compile(_PATTERNS[dialect], re.VERBOSE | re.DOTALL)
+
+
 def _tokens(sql: str, dialect: Dialect) -> Iterator[Token]:
-    lexer, position = _LEXERS[dialect], 0
+    lexer, position = _lexer(dialect), 0
     while position < len(sql):
         found = lexer.match(sql, position)
         if found is None:
