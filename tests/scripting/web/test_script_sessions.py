@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 
 import pytest
 
@@ -207,7 +208,8 @@ async def test_a_visit_of_a_stateless_realm_begins_no_session_but_a_write_does(s
 
 async def test_a_login_of_a_visitor_begins_a_session_where_the_realm_tracks(site: Site) -> None:
     login, who = site.route(LOGIN, realm="web"), site.route(WHO, realm="web")
-    wrong = await site.post(f"{login}?user=nobody")
+    # A name that nobody has tried: the second wrong login of one would have to wait.
+    wrong = await site.post(f"{login}?user=nobody-{secrets.token_hex(4)}")
     assert (wrong.body, session_cookies(wrong)) == (b"false", [])
     right = await site.post(f"{login}?user=ana")
     assert right.body == b"true"
