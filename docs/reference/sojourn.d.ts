@@ -1665,8 +1665,8 @@ declare class Session {
    * Tag of everything that this session changes in the database, so that it can be looked up and undone together.
    *
    * At most 100 printable characters; use something unique, `createGUID(true)`. Empty by default. It stays with a
-   * stateful session; in a stateless realm it holds for one execution. It takes effect with the database of scripts,
-   * which this version does not have yet.
+   * stateful session; in a stateless realm it holds for one execution. A change without one has the key of its execution
+   * as its tag; a `Database` may have a tag of its own.
    */
   trackingId: string;
   /**
