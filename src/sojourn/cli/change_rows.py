@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, NamedTuple, cast, get_args
 
 import typer
 
 from sojourn.bootstrap import Engine
 from sojourn.cli.engine import known_account, known_realm
+from sojourn.cli.instants import instant
 from sojourn.core.json import encode_text
 from sojourn.data.port import Key
 from sojourn.data.reading import ChangeLog, described
@@ -60,6 +61,35 @@ def told(engine: Engine, change: Change) -> dict[str, Any]:
     """``change`` as it is shown, with the name of its realm."""
     realm = engine.rules.realms.by_id(change.realm)
     return described(change, realm.name if realm else change.realm)
+
+
+class Typed(NamedTuple):
+    """Which changes are meant, as it was typed."""
+
+    tag: str
+    user: str | None
+    session: str | None
+    table: str
+    key: list[str] | None
+    kind: list[str] | None
+    version: list[int] | None
+    since: str | None
+    until: str | None
+
+    async def selection(self, engine: Engine, directory: str) -> Selection:
+        """The same for the log; a user is of that directory."""
+        now = engine.rules.clock.now()
+        return Selection(
+            tag=self.tag,
+            users=await user_keys(engine, directory, self.user),
+            sessions=(self.session,) if self.session else (),
+            table=self.table,
+            keys=keys_of(self.key, self.table),
+            kinds=kinds_of(self.kind),
+            versions=tuple(self.version or ()),
+            since=instant(self.since, now),
+            until=instant(self.until, now),
+        )
 
 
 async def user_keys(engine: Engine, directory: str, user: str | None) -> tuple[int, ...]:

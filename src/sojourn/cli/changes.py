@@ -20,13 +20,13 @@ from sojourn.cli.change_rows import (
     SinceOption,
     TableOption,
     TagOption,
+    Typed,
     UntilOption,
     UserOption,
     VersionOption,
     every,
     flat,
     keys_of,
-    kinds_of,
     told,
     user_keys,
 )
@@ -73,19 +73,10 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List changes, the newest first."""
+    typed = Typed(tag, user, session, table, key, kind, version, since, until)
 
     async def work(engine: Engine) -> list[dict[str, Any]]:
-        selection = Selection(
-            tag=tag,
-            users=await user_keys(engine, directory, user),
-            sessions=(session,) if session else (),
-            table=table,
-            keys=keys_of(key, table),
-            kinds=kinds_of(kind),
-            versions=tuple(version or ()),
-            since=instant(since, engine.rules.clock.now()),
-            until=instant(until, engine.rules.clock.now()),
-        )
+        selection = await typed.selection(engine, directory)
         rows: list[dict[str, Any]] = []
         async for row in every(engine, await engine.changes.log(database), selection, realm):
             rows.append(row)

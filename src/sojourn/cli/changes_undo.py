@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, NoReturn, cast, get_args
 
 import typer
+from msgspec.structs import replace
 
 from sojourn.bootstrap import Engine
 from sojourn.cli.change_rows import (
@@ -15,16 +16,13 @@ from sojourn.cli.change_rows import (
     SinceOption,
     TableOption,
     TagOption,
+    Typed,
     UntilOption,
     UserOption,
     VersionOption,
     flat,
-    keys_of,
-    kinds_of,
-    user_keys,
 )
 from sojourn.cli.engine import ACTOR, with_engine
-from sojourn.cli.instants import instant
 from sojourn.cli.output import HERE, JsonOption, ProjectOption, note, refusals, reply, reply_rows
 from sojourn.cli.users import MAIN, DirectoryOption
 from sojourn.core.clock import iso
@@ -81,21 +79,11 @@ def undo(
     It is one transaction under a tag of its own, and can itself be taken back. Changes of the schema are told, not undone.
     """
     policy = _policy(on_conflict)
+    typed = Typed(tag, user, session, table, key, kind, version, since, until)
 
     async def work(engine: Engine) -> Done:
-        selection = Selection(
-            tag=tag,
-            users=await user_keys(engine, directory, user),
-            sessions=(session,) if session else (),
-            table=table,
-            keys=keys_of(key, table),
-            kinds=kinds_of(kind),
-            versions=tuple(version or ()),
-            since=instant(since, engine.rules.clock.now()),
-            until=instant(until, engine.rules.clock.now()),
-            numbers=tuple(number) if number else None,
-            everyone=everyone,
-        )
+        meant = await typed.selection(engine, directory)
+        selection = replace(meant, numbers=tuple(number) if number else None, everyone=everyone)
         return await _done(engine, database, selection, policy, redo=False, dry_run=dry_run)
 
     _answer(with_engine(project, work), "taken back", as_json)
